@@ -1,0 +1,91 @@
+//! A set of bytes, 256 bits wide. It is not a regex class: it knows nothing of Unicode.
+
+/// A set of byte values.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct ByteSet([u64; 4]);
+
+impl ByteSet {
+    /// The empty set.
+    pub const EMPTY: ByteSet = ByteSet([0; 4]);
+    /// Every byte.
+    pub const ALL: ByteSet = ByteSet([u64::MAX; 4]);
+
+    /// The set of one byte.
+    pub const fn of(byte: u8) -> ByteSet {
+        ByteSet::EMPTY.with(byte)
+    }
+
+    /// The set of the bytes of `bytes`.
+    pub const fn from_bytes(bytes: &[u8]) -> ByteSet {
+        let mut set = ByteSet::EMPTY;
+        let mut i = 0;
+        while i < bytes.len() {
+            set = set.with(bytes[i]);
+            i += 1;
+        }
+        set
+    }
+
+    /// Both ASCII cases of one byte.
+    pub const fn fold(byte: u8) -> ByteSet {
+        ByteSet::of(byte.to_ascii_lowercase()).with(byte.to_ascii_uppercase())
+    }
+
+    /// This set with `byte` added.
+    pub const fn with(mut self, byte: u8) -> ByteSet {
+        self.0[(byte >> 6) as usize] |= 1 << (byte & 63);
+        self
+    }
+
+    /// This set with the inclusive range `low..=high` added.
+    pub const fn with_range(mut self, low: u8, high: u8) -> ByteSet {
+        let mut byte = low as u16;
+        while byte <= high as u16 {
+            self = self.with(byte as u8);
+            byte += 1;
+        }
+        self
+    }
+
+    /// The bytes in either set.
+    pub const fn union(self, other: ByteSet) -> ByteSet {
+        ByteSet([self.0[0] | other.0[0], self.0[1] | other.0[1], self.0[2] | other.0[2], self.0[3] | other.0[3]])
+    }
+
+    /// Whether `byte` is in the set.
+    #[inline(always)]
+    pub const fn contains(&self, byte: u8) -> bool {
+        self.0[(byte >> 6) as usize] >> (byte & 63) & 1 == 1
+    }
+
+    /// How many bytes the set holds.
+    pub const fn len(&self) -> usize {
+        (self.0[0].count_ones() + self.0[1].count_ones() + self.0[2].count_ones() + self.0[3].count_ones()) as usize
+    }
+
+    /// Whether the set holds no byte.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes of the set, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = u8> + '_ {
+        (0..=255u8).filter(|&byte| self.contains(byte))
+    }
+
+    /// How many leading bytes of `haystack` are in the set.
+    #[inline]
+    pub fn run(&self, haystack: &[u8]) -> usize {
+        haystack.iter().position(|&byte| !self.contains(byte)).unwrap_or(haystack.len())
+    }
+}
+
+impl std::fmt::Debug for ByteSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ByteSet(")?;
+        for byte in self.iter() {
+            write!(f, "{}", byte.escape_ascii())?;
+        }
+        f.write_str(")")
+    }
+}

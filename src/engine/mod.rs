@@ -1,0 +1,4 @@
+//! The pure engine: rules in, findings and masked bytes out. No I/O, no clocks, no threads.
+
+pub mod byteset;
+pub mod prefilter;

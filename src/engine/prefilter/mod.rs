@@ -1,0 +1,1 @@
+//! Finds where a required literal of some rule begins.

@@ -1,0 +1,2 @@
+//! The `inkout` program.
+fn main() {}
