@@ -1,0 +1,60 @@
+//! Why a set of rules does not become an engine. Every variant names the thing and what was allowed.
+
+use super::rule::Origin;
+
+/// The only error of the engine: after compilation nothing can fail.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompileError {
+    /// The pattern is no regex of ours.
+    #[error("{origin}: rule `{rule}`: {reason}")]
+    Pattern {
+        /// Where the rule was written.
+        origin: Origin,
+        /// The rule's id.
+        rule: String,
+        /// What is wrong and what is allowed.
+        reason: String,
+    },
+    /// Two rules of one id.
+    #[error("{origin}: rule `{rule}` is already defined at {first}")]
+    Duplicate {
+        /// Where the second stands.
+        origin: Origin,
+        /// The id.
+        rule: String,
+        /// Where the first stands.
+        first: Origin,
+    },
+    /// More rules than a rule id can count.
+    #[error("{count} rules are too many; at most {max} are allowed")]
+    TooManyRules {
+        /// How many there were.
+        count: usize,
+        /// How many there may be.
+        max: usize,
+    },
+    /// A policy names a rule that is not there.
+    #[error("policy names unknown rule `{rule}`; `inkout rules list` shows the known ones")]
+    UnknownRule {
+        /// The id.
+        rule: String,
+    },
+    /// The hash action without a key.
+    #[error("action `hash` needs a key of at least 16 bytes: --hash-key-file or INKOUT_HASH_KEY")]
+    NoHashKey,
+    /// A key that could be guessed.
+    #[error("the hash key has {len} bytes; at least 16 are needed")]
+    ShortHashKey {
+        /// Its length.
+        len: usize,
+    },
+    /// A placeholder that would break a carrier or be found again.
+    #[error("placeholder template `{template}`: {reason}")]
+    Placeholder {
+        /// The template.
+        template: String,
+        /// What is wrong and what is allowed.
+        reason: String,
+    },
+}

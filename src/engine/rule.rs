@@ -1,0 +1,168 @@
+//! What is looked for: a rule as the engine takes it. Parsing rule files and running their examples is the `rules` room's work.
+
+use std::fmt;
+
+use super::validators::Validator;
+
+/// The index of a rule in its [`RuleSet`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RuleId(pub(crate) u16);
+
+impl RuleId {
+    /// The rule's position in [`RuleSet::rules`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What kind of text a rule finds. A policy maps categories to actions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Category {
+    /// Opens something: a key, a token, a password.
+    Credential,
+    /// Names a credential and opens nothing by itself; a responder needs its tail to revoke it.
+    CredentialId,
+    /// About a person.
+    Personal,
+    /// A card or account number.
+    Financial,
+    /// An address or a host name.
+    Network,
+}
+
+impl Category {
+    /// Every category, in the order in which they are listed to people.
+    pub const ALL: [Category; 5] =
+        [Category::Credential, Category::CredentialId, Category::Personal, Category::Financial, Category::Network];
+
+    /// The name used in rule files and policies.
+    pub fn name(self) -> &'static str {
+        match self {
+            Category::Credential => "credential",
+            Category::CredentialId => "credential-id",
+            Category::Personal => "personal",
+            Category::Financial => "financial",
+            Category::Network => "network",
+        }
+    }
+
+    /// The category of that name.
+    pub fn named(name: &str) -> Option<Category> {
+        Category::ALL.into_iter().find(|category| category.name() == name)
+    }
+}
+
+impl fmt::Display for Category {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How a rule finds its secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Matcher {
+    /// A regex (bytes, ASCII) with exactly one group named `secret`.
+    Pattern(String),
+    /// The value that stands beside one of these keys, in any carrier.
+    Keys(KeyRule),
+    /// A grammar of the engine's own that no regex can say.
+    Grammar(Grammar),
+}
+
+/// Fields whose whole value is secret.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct KeyRule {
+    /// Key names, split into words the way keys in logs are: `api_key` also stands for `apiKey`, `API-KEY` and `apikey`.
+    pub keys: Vec<String>,
+    /// What the value of such a key looks like.
+    pub value: KeyValue,
+    /// Whether a bare number under this key is secret too (a password, a PIN).
+    pub numbers: bool,
+}
+
+/// What stands beside a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum KeyValue {
+    /// One secret.
+    #[default]
+    Secret,
+    /// A scheme and a credential (RFC 9110, section 11.6.2).
+    Authorization,
+    /// Cookies: names and attributes stay (RFC 6265).
+    Cookie,
+}
+
+/// Grammars of the engine's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grammar {
+    /// The password of `scheme://user:password@host` (RFC 3986, section 3.2.1).
+    Userinfo,
+    /// The body of an armoured private key (RFC 7468), over lines, escaped on one line, cut or interleaved.
+    PrivateKey,
+}
+
+/// What a failed or passed validator means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ValidatorRole {
+    /// A pass names the type with more confidence; a failure never unmasks.
+    #[default]
+    Label,
+    /// The shape alone is too common: only a pass is a finding.
+    Required,
+}
+
+/// Where a rule was written, for messages.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// The file as it was named.
+    pub file: String,
+    /// One-based line of the rule's table.
+    pub line: usize,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// One rule.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Kebab-case, stable for ever: it is the placeholder's label and a metric label.
+    pub id: String,
+    /// One line for people.
+    pub summary: String,
+    /// What kind of text it finds.
+    pub category: Category,
+    /// How it finds it.
+    pub matcher: Matcher,
+    /// An offline check of a candidate.
+    pub validator: Option<Validator>,
+    /// What the check decides.
+    pub validator_role: ValidatorRole,
+    /// Runs the pattern over every line because it holds no required literal. Costs accordingly.
+    pub always_scan: bool,
+    /// Counted, never masked.
+    pub shadow: bool,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// The words that decide whether a key that holds a secret word is a secret's key after all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyWords {
+    /// A word behind the secret word that makes the key harmless: `token_type`, `password_reset`.
+    pub neutral_after: Vec<String>,
+    /// A word before it that does: `max_tokens`, `next_token`.
+    pub neutral_before: Vec<String>,
+}
+
+/// Everything an engine is compiled from.
+#[derive(Clone, Debug, Default)]
+pub struct RuleSet {
+    /// The rules; a [`RuleId`] is an index into them.
+    pub rules: Vec<Rule>,
+    /// The neutral words of keys.
+    pub key_words: KeyWords,
+}
