@@ -13,3 +13,5 @@ pub use rule::{
     Category, Grammar, KeyRule, KeyValue, KeyWords, Matcher, Origin, Rule, RuleId, RuleSet, ValidatorRole,
 };
 pub use validators::Validator;
+mod literal;
+mod pattern;
