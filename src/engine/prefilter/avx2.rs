@@ -11,44 +11,46 @@ use std::arch::x86_64::{
     _mm256_srli_epi16,
 };
 
+use super::backend::Found;
 use super::buckets::Group;
 use super::window::WIDTH;
-use super::{AHEAD, BLOCK};
+use super::{AHEAD, BLOCK, blocks};
 
-/// Proof that the processor has AVX2: only `detect` makes one.
+/// Proof that the processor has AVX2 (and BMI1 and POPCNT): only `detect` makes one.
 #[derive(Clone, Copy)]
 pub(super) struct Avx2(());
 
 impl Avx2 {
     /// Asks the processor.
     pub(super) fn detect() -> Option<Avx2> {
-        is_x86_feature_detected!("avx2").then_some(Avx2(()))
+        let has =
+            is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("popcnt");
+        has.then_some(Avx2(()))
     }
 
     /// As [`Pass::candidates`](super::backend::Pass::candidates).
     #[inline]
-    pub(super) fn candidates(self, groups: &[Group], bytes: &[u8], masks: &mut [u64]) {
+    pub(super) fn candidates(self, groups: &[Group], bytes: &[u8], found: &mut Found<'_>) {
         match groups {
-            [a] => self.run([a], bytes, masks),
-            [a, b] => self.run([a, b], bytes, masks),
-            [a, b, c] => self.run([a, b, c], bytes, masks),
-            [a, b, c, d] => self.run([a, b, c, d], bytes, masks),
+            [a] => self.run([a], bytes, found),
+            [a, b] => self.run([a, b], bytes, found),
+            [a, b, c] => self.run([a, b, c], bytes, found),
+            [a, b, c, d] => self.run([a, b, c, d], bytes, found),
             _ => unreachable!("there are one to four groups"),
         }
     }
 
     #[inline(always)]
-    fn run<const G: usize>(self, groups: [&Group; G], bytes: &[u8], masks: &mut [u64]) {
-        // SAFETY: that `self` exists proves that the processor has AVX2.
-        unsafe { candidates(groups, bytes, masks) }
+    fn run<const G: usize>(self, groups: [&Group; G], bytes: &[u8], found: &mut Found<'_>) {
+        // SAFETY: that `self` exists proves that the processor has what the function is compiled for.
+        unsafe { candidates(groups, bytes, found) }
     }
 }
 
-#[target_feature(enable = "avx2")]
-fn candidates<const G: usize>(groups: [&Group; G], bytes: &[u8], masks: &mut [u64]) {
-    for (i, mask) in masks.iter_mut().enumerate() {
-        let block = bytes[BLOCK * i..].first_chunk().expect("bytes hold every block and the bytes after it");
-        *mask = one_block(groups, block);
+#[target_feature(enable = "avx2,bmi1,popcnt")]
+fn candidates<const G: usize>(groups: [&Group; G], bytes: &[u8], found: &mut Found<'_>) {
+    for block in blocks(bytes) {
+        found.add(one_block(groups, block));
     }
 }
 

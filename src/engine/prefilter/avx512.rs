@@ -11,45 +11,47 @@ use std::arch::x86_64::{
     _mm512_test_epi8_mask,
 };
 
+use super::backend::Found;
 use super::buckets::Group;
 use super::window::WIDTH;
-use super::{AHEAD, BLOCK};
+use super::{AHEAD, BLOCK, blocks};
 
-/// Proof that the processor has AVX-512F and AVX-512BW: only `detect` makes one.
+/// Proof that the processor has AVX-512F and AVX-512BW (and BMI1 and POPCNT): only `detect` makes one.
 #[derive(Clone, Copy)]
 pub(super) struct Avx512(());
 
 impl Avx512 {
     /// Asks the processor.
     pub(super) fn detect() -> Option<Avx512> {
-        (is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")).then_some(Avx512(()))
+        let vectors = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
+        let bits = is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("popcnt");
+        (vectors && bits).then_some(Avx512(()))
     }
 
     /// As [`Pass::candidates`](super::backend::Pass::candidates).
     #[inline]
-    pub(super) fn candidates(self, groups: &[Group], bytes: &[u8], masks: &mut [u64]) {
+    pub(super) fn candidates(self, groups: &[Group], bytes: &[u8], found: &mut Found<'_>) {
         match groups {
-            [a] => self.run([a], bytes, masks),
-            [a, b] => self.run([a, b], bytes, masks),
-            [a, b, c] => self.run([a, b, c], bytes, masks),
-            [a, b, c, d] => self.run([a, b, c, d], bytes, masks),
+            [a] => self.run([a], bytes, found),
+            [a, b] => self.run([a, b], bytes, found),
+            [a, b, c] => self.run([a, b, c], bytes, found),
+            [a, b, c, d] => self.run([a, b, c, d], bytes, found),
             _ => unreachable!("there are one to four groups"),
         }
     }
 
     #[inline(always)]
-    fn run<const G: usize>(self, groups: [&Group; G], bytes: &[u8], masks: &mut [u64]) {
-        // SAFETY: that `self` exists proves that the processor has AVX-512F and AVX-512BW.
-        unsafe { candidates(groups, bytes, masks) }
+    fn run<const G: usize>(self, groups: [&Group; G], bytes: &[u8], found: &mut Found<'_>) {
+        // SAFETY: that `self` exists proves that the processor has what the function is compiled for.
+        unsafe { candidates(groups, bytes, found) }
     }
 }
 
-#[target_feature(enable = "avx512f,avx512bw")]
-fn candidates<const G: usize>(groups: [&Group; G], bytes: &[u8], masks: &mut [u64]) {
+#[target_feature(enable = "avx512f,avx512bw,bmi1,popcnt")]
+fn candidates<const G: usize>(groups: [&Group; G], bytes: &[u8], found: &mut Found<'_>) {
     let tables = tables(groups);
-    for (i, mask) in masks.iter_mut().enumerate() {
-        let block = bytes[BLOCK * i..].first_chunk().expect("bytes hold every block and the bytes after it");
-        *mask = one_block(&tables, block);
+    for block in blocks(bytes) {
+        found.add(one_block(&tables, block));
     }
 }
 

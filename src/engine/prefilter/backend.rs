@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::buckets::Group;
-use super::portable;
 use super::sift::Sift;
+use super::{BLOCK, CHUNK, portable};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2::Avx2, avx512::Avx512};
 
@@ -78,16 +78,66 @@ impl Pass {
         }
     }
 
-    /// Sets bit `j` of `masks[i]` where a literal's window may begin at byte `64 * i + j` of `bytes`; clears the others.
-    /// `bytes` are as many blocks of 64 as there are masks, and the three bytes after them.
+    /// Writes where a literal's window may begin in the blocks of `bytes` to the front of `positions`, ascending, the first
+    /// byte of `bytes` being position `start`; returns how many. `bytes` are blocks of 64, no more than fit into a chunk,
+    /// and the three bytes after them.
     #[inline]
-    pub(super) fn candidates(self, groups: &[Group], sift: &Sift, bytes: &[u8], masks: &mut [u64]) {
+    pub(super) fn candidates(
+        self,
+        groups: &[Group],
+        sift: &Sift,
+        bytes: &[u8],
+        start: u32,
+        positions: &mut Positions,
+    ) -> usize {
+        let mut found = Found { positions, count: 0, start };
         match self {
             #[cfg(target_arch = "x86_64")]
-            Pass::Avx512(pass) => pass.candidates(groups, bytes, masks),
+            Pass::Avx512(pass) => pass.candidates(groups, bytes, &mut found),
             #[cfg(target_arch = "x86_64")]
-            Pass::Avx2(pass) => pass.candidates(groups, bytes, masks),
-            Pass::Portable => portable::candidates(sift, bytes, masks),
+            Pass::Avx2(pass) => pass.candidates(groups, bytes, &mut found),
+            Pass::Portable => portable::candidates(sift, bytes, &mut found),
         }
+        found.count
+    }
+}
+
+/// Room for every position of a chunk, and for what `Found::add` writes too much.
+pub(super) type Positions = [u32; CHUNK + SLACK];
+
+/// How many positions are written for each mask, needed or not.
+pub(super) const SLACK: usize = 2;
+
+/// Candidates of a chunk, as a pass finds them.
+pub(super) struct Found<'a> {
+    /// The first `count` are candidates.
+    positions: &'a mut Positions,
+    count: usize,
+    /// The position of the next block's first byte.
+    start: u32,
+}
+
+impl Found<'_> {
+    /// Adds the positions of the set bits of the next block's mask.
+    ///
+    /// Half of all masks are 0 and few have more than two bits, so two positions are written whatever the mask says: to ask
+    /// costs more, because the answer is mispredicted every other time. Inlined into functions compiled for newer
+    /// processors, where counting bits is one instruction instead of twelve.
+    #[inline(always)]
+    pub(super) fn add(&mut self, mask: u64) {
+        let end = self.count + mask.count_ones() as usize;
+        let mut rest = mask;
+        loop {
+            for slot in &mut self.positions[self.count..self.count + SLACK] {
+                *slot = self.start.wrapping_add(rest.trailing_zeros());
+                rest &= rest.wrapping_sub(1);
+            }
+            self.count += SLACK;
+            if self.count >= end {
+                break;
+            }
+        }
+        self.count = end;
+        self.start = self.start.wrapping_add(BLOCK as u32);
     }
 }

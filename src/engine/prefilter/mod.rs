@@ -32,7 +32,7 @@ pub use backend::Backend;
 pub use tables::Tables;
 
 use crate::engine::byteset::ByteSet;
-use backend::Pass;
+use backend::{Pass, Positions, SLACK};
 use buckets::{Group, MAX_GROUPS, PER_GROUP};
 use confirm::Checks;
 use frequency::Frequencies;
@@ -66,17 +66,15 @@ pub struct Counts {
     pub literal_hits: u64,
 }
 
-/// Mutable memory for [`Prefilter::find`], some 40 KiB. It keeps nothing from one call to the next.
+/// Mutable memory for [`Prefilter::find`], 32 KiB. It keeps nothing from one call to the next.
 pub struct Scratch {
-    /// The pass's answer for one chunk: a bit per position.
-    masks: Box<[u64; CHUNK / BLOCK]>,
-    /// The positions of those bits, ascending, as offsets in the haystack.
-    positions: Box<[u32; CHUNK + STRIDE]>,
+    /// The candidates of one chunk, ascending, as offsets in the haystack.
+    positions: Box<Positions>,
 }
 
 impl Default for Scratch {
     fn default() -> Scratch {
-        Scratch { masks: Box::new([0; CHUNK / BLOCK]), positions: Box::new([0; CHUNK + STRIDE]) }
+        Scratch { positions: Box::new([0; CHUNK + SLACK]) }
     }
 }
 
@@ -86,11 +84,8 @@ const BLOCK: usize = 64;
 /// How many bytes after a block a pass reads: a window that begins at the block's last byte ends there.
 const AHEAD: usize = WIDTH - 1;
 
-/// Positions between two sifts: the bytes, masks and candidates of a chunk fit into 32 KiB of cache together.
+/// Positions between two sifts: the bytes, and candidates of a chunk fit into 32 KiB of cache together.
 const CHUNK: usize = 128 * BLOCK;
-
-/// How many positions are written at once, needed or not, when a mask is drained.
-const STRIDE: usize = 4;
 
 /// Looks for a fixed list of literals. Immutable, to be shared between threads.
 pub struct Prefilter {
@@ -164,10 +159,8 @@ impl Search<'_> {
     /// Searches the blocks in `bytes`, which is the haystack from `start` on, perhaps with zeros behind its end.
     fn chunk(&mut self, start: usize, bytes: &[u8]) {
         let Prefilter { pass, groups, sift, .. } = self.prefilter;
-        let masks = &mut self.scratch.masks[..bytes.len() / BLOCK];
-        pass.candidates(groups, sift, bytes, masks);
         let positions = &mut *self.scratch.positions;
-        let found = drain(masks, start as u32, positions);
+        let found = pass.candidates(groups, sift, bytes, start as u32, positions);
         let found = positions[..found].partition_point(|&position| (position as usize) < self.haystack.len());
         self.candidates += found as u64;
         let kept = sift.keep(self.haystack, &mut positions[..found]);
@@ -202,28 +195,10 @@ impl Search<'_> {
     }
 }
 
-/// Writes the positions of the bits of `masks` to `positions`, the first bit being position `start`; returns how many.
-///
-/// `STRIDE` positions are written for each mask that is not 0, whether it has as many or not: most have one or two, and
-/// a loop that asks after each is mispredicted more often than not.
+/// The blocks of `bytes`, each with the bytes after it.
 #[inline(always)]
-fn drain(masks: &[u64], start: u32, positions: &mut [u32; CHUNK + STRIDE]) -> usize {
-    let mut found = 0;
-    let mut block = start;
-    for &mask in masks {
-        let end = found + mask.count_ones() as usize;
-        let mut rest = mask;
-        while found < end {
-            for slot in &mut positions[found..found + STRIDE] {
-                *slot = block.wrapping_add(rest.trailing_zeros());
-                rest &= rest.wrapping_sub(1);
-            }
-            found += STRIDE;
-        }
-        found = end;
-        block = block.wrapping_add(BLOCK as u32);
-    }
-    found
+fn blocks(bytes: &[u8]) -> impl Iterator<Item = &[u8; BLOCK + AHEAD]> {
+    (0..bytes.len() / BLOCK).map_while(|i| bytes[BLOCK * i..].first_chunk())
 }
 
 /// Puts a hit where it belongs. Windows come in order and a literal begins at most 44 bytes before its window, so this is

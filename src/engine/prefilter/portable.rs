@@ -2,19 +2,18 @@
 //!
 //! A forced aho-corasick DFA is what this replaced: for numbers see `benches/prefilter.rs`, which runs both.
 
+use super::backend::Found;
 use super::sift::Sift;
-use super::{AHEAD, BLOCK};
+use super::{AHEAD, BLOCK, blocks};
 
-/// Sets bit `j` of `masks[i]` where a literal's window may begin at byte `64 * i + j` of `bytes`, which holds the blocks
-/// and then the `AHEAD` bytes after them.
-pub(super) fn candidates(sift: &Sift, bytes: &[u8], masks: &mut [u64]) {
-    if sift.has_pairs() { blocks::<true>(sift, bytes, masks) } else { blocks::<false>(sift, bytes, masks) }
+/// As [`Pass::candidates`](super::backend::Pass::candidates).
+pub(super) fn candidates(sift: &Sift, bytes: &[u8], found: &mut Found<'_>) {
+    if sift.has_pairs() { run::<true>(sift, bytes, found) } else { run::<false>(sift, bytes, found) }
 }
 
-fn blocks<const PAIRS: bool>(sift: &Sift, bytes: &[u8], masks: &mut [u64]) {
-    for (i, mask) in masks.iter_mut().enumerate() {
-        let block = bytes[BLOCK * i..].first_chunk().expect("bytes hold every block and the bytes after it");
-        *mask = one_block::<PAIRS>(sift, block);
+fn run<const PAIRS: bool>(sift: &Sift, bytes: &[u8], found: &mut Found<'_>) {
+    for block in blocks(bytes) {
+        found.add(one_block::<PAIRS>(sift, block));
     }
 }
 
