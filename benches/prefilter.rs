@@ -3,7 +3,6 @@
 //! The haystack is made up, unless `INKOUT_BENCH_LOG` names a file. Tables are trained on one half and measured on the
 //! other. Every row must find what the portable backend finds, or the benchmark fails. `cargo bench --bench prefilter`.
 
-#![expect(missing_docs, reason = "criterion's macros make public functions")]
 #![expect(clippy::print_stdout, reason = "candidates per megabyte are what the benchmark is about")]
 
 use std::fmt::Write as _;
