@@ -2,16 +2,15 @@
 
 use std::fmt;
 
-use super::buckets::Group;
-use super::sift::Sift;
+use super::buckets::Buckets;
 use super::{BLOCK, CHUNK, portable};
 #[cfg(target_arch = "x86_64")]
-use super::{avx2::Avx2, avx512::Avx512};
+use super::{avx2::Avx2, avx512::Avx512, vbmi::Vbmi};
 
 /// The instructions a prefilter uses.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Backend {
-    /// AVX-512F and AVX-512BW: 64 positions at a time.
+    /// AVX-512F and AVX-512BW, and AVX-512VBMI where it is there: 64 positions at a time.
     Avx512,
     /// AVX2: 32 positions at a time.
     Avx2,
@@ -28,7 +27,7 @@ impl Backend {
     /// Every backend this processor has, the fastest first.
     pub fn available() -> Vec<Backend> {
         let all = [Backend::Avx512, Backend::Avx2, Backend::Portable];
-        all.into_iter().filter(|&backend| Pass::new(backend).backend() == backend).collect()
+        all.into_iter().filter(|&backend| Pass::of(backend).backend() == backend).collect()
     }
 }
 
@@ -42,9 +41,11 @@ impl fmt::Display for Backend {
     }
 }
 
-/// A backend that this processor is known to have: `Avx512` and `Avx2` exist only after a look at it.
+/// A way to look for candidates that this processor is known to have: all but `Portable` exist only after a look at it.
 #[derive(Clone, Copy)]
 pub(super) enum Pass {
+    #[cfg(target_arch = "x86_64")]
+    Vbmi(Vbmi),
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
     #[cfg(target_arch = "x86_64")]
@@ -53,25 +54,30 @@ pub(super) enum Pass {
 }
 
 impl Pass {
-    /// The pass of `backend`, or the portable one where the processor cannot.
-    pub(super) fn new(backend: Backend) -> Pass {
-        #[cfg(target_arch = "x86_64")]
-        return match backend {
-            Backend::Avx512 => Avx512::detect().map_or(Pass::Portable, Pass::Avx512),
-            Backend::Avx2 => Avx2::detect().map_or(Pass::Portable, Pass::Avx2),
-            Backend::Portable => Pass::Portable,
-        };
-        #[cfg(not(target_arch = "x86_64"))]
-        return match backend {
-            Backend::Avx512 | Backend::Avx2 | Backend::Portable => Pass::Portable,
-        };
+    /// Every pass this processor has, the fastest first.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn all() -> impl Iterator<Item = Pass> {
+        let vectors =
+            [Vbmi::detect().map(Pass::Vbmi), Avx512::detect().map(Pass::Avx512), Avx2::detect().map(Pass::Avx2)];
+        vectors.into_iter().flatten().chain([Pass::Portable])
+    }
+
+    /// Every pass this processor has.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(super) fn all() -> impl Iterator<Item = Pass> {
+        [Pass::Portable].into_iter()
+    }
+
+    /// The fastest pass of `backend`, or the portable one where the processor cannot.
+    pub(super) fn of(backend: Backend) -> Pass {
+        Pass::all().find(|pass| pass.backend() == backend).unwrap_or(Pass::Portable)
     }
 
     /// Which backend this is.
     pub(super) fn backend(self) -> Backend {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Pass::Avx512(_) => Backend::Avx512,
+            Pass::Vbmi(_) | Pass::Avx512(_) => Backend::Avx512,
             #[cfg(target_arch = "x86_64")]
             Pass::Avx2(_) => Backend::Avx2,
             Pass::Portable => Backend::Portable,
@@ -82,21 +88,17 @@ impl Pass {
     /// byte of `bytes` being position `start`; returns how many. `bytes` are blocks of 64, no more than fit into a chunk,
     /// and the three bytes after them.
     #[inline]
-    pub(super) fn candidates(
-        self,
-        groups: &[Group],
-        sift: &Sift,
-        bytes: &[u8],
-        start: u32,
-        positions: &mut Positions,
-    ) -> usize {
+    pub(super) fn candidates(self, buckets: &Buckets, bytes: &[u8], start: u32, positions: &mut Positions) -> usize {
         let mut found = Found { positions, count: 0, start };
+        let groups = &buckets.groups;
         match self {
+            #[cfg(target_arch = "x86_64")]
+            Pass::Vbmi(pass) => pass.candidates(groups, bytes, &mut found),
             #[cfg(target_arch = "x86_64")]
             Pass::Avx512(pass) => pass.candidates(groups, bytes, &mut found),
             #[cfg(target_arch = "x86_64")]
             Pass::Avx2(pass) => pass.candidates(groups, bytes, &mut found),
-            Pass::Portable => portable::candidates(sift, bytes, &mut found),
+            Pass::Portable => portable::candidates(&buckets.bytes, bytes, &mut found),
         }
         found.count
     }

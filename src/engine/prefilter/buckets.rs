@@ -1,11 +1,12 @@
-//! Windows poured into buckets, and the nibble tables a SIMD pass reads. Which windows share a bucket is a matter of
+//! Windows poured into buckets, and the tables the passes read. Which windows share a bucket is a matter of
 //! speed, never of correctness: a candidate of any bucket is sifted against all literals.
 //!
-//! A bucket accepts, at each of the four positions, a set of low and a set of high nibbles. Every window it holds is
-//! accepted, and so is every mixture of them; the art (`tables::build`) is to put together windows whose mixtures are rare.
+//! A bucket accepts, at each of the four positions, a set of bytes. Every window it holds is accepted, and so is every
+//! mixture of them; the art (`tables::build`) is to put together windows whose mixtures are rare. The passes differ in how
+//! exactly they can say "a set of bytes": as low and high nibbles (a mixture again), by the lower seven bits, or as it is.
 
 use super::frequency::Frequencies;
-use super::window::{WIDTH, Window, first};
+use super::window::{WIDTH, Window, first, members};
 use crate::engine::byteset::ByteSet;
 
 /// Buckets in one group: a bit each in the bytes of one table.
@@ -56,38 +57,54 @@ pub(super) fn union(one: &Bucket, other: &Bucket) -> Bucket {
     [0, 1, 2, 3].map(|position| one[position].union(other[position]))
 }
 
-/// The tables of one group: by position, then by nibble, a bit per bucket.
-#[derive(Clone, Copy, Default)]
+/// The tables of one group of eight buckets: by position, then by a part of the byte, a bit per bucket. A byte is accepted
+/// where its low and its high nibble are; or, more exactly, where its lower seven bits are.
+#[derive(Clone, Copy)]
 pub(super) struct Group {
     pub(super) low: [[u8; 16]; WIDTH],
     pub(super) high: [[u8; 16]; WIDTH],
+    pub(super) septet: [[u8; 128]; WIDTH],
 }
 
 impl Group {
-    fn add(&mut self, bucket: &Bucket, bit: u8) {
-        for (position, nibbles) in bucket.iter().enumerate() {
-            for nibble in 0..16 {
-                self.low[position][nibble] |= bit * (nibbles.low >> nibble & 1) as u8;
-                self.high[position][nibble] |= bit * (nibbles.high >> nibble & 1) as u8;
+    const EMPTY: Group = Group { low: [[0; 16]; WIDTH], high: [[0; 16]; WIDTH], septet: [[0; 128]; WIDTH] };
+
+    fn add(&mut self, window: &Window, bit: u8) {
+        for (position, set) in window.sets.iter().enumerate() {
+            for byte in members(set) {
+                self.low[position][usize::from(byte & 15)] |= bit;
+                self.high[position][usize::from(byte >> 4)] |= bit;
+                self.septet[position][usize::from(byte & 127)] |= bit;
             }
         }
     }
 }
 
-/// The tables of all groups in use: `assignment` says for each window which bucket it is in.
-pub(super) fn groups(windows: &[Window], assignment: &[u8]) -> Vec<Group> {
-    let mut buckets = [Bucket::default(); MAX_GROUPS * PER_GROUP];
-    let mut used = 1;
-    for (window, &number) in windows.iter().zip(assignment) {
-        let number = usize::from(number);
-        buckets[number] = union(&buckets[number], &bucket(window));
-        used = used.max(number + 1);
+/// By position and byte, a bit for each of up to 32 buckets.
+pub(super) type Bytes = [[u32; 256]; WIDTH];
+
+/// All tables. Some 6 KiB, of which a pass reads 1 to 4.
+pub(super) struct Buckets {
+    /// One to four, for the SIMD passes.
+    pub(super) groups: Vec<Group>,
+    /// For the portable pass.
+    pub(super) bytes: Box<Bytes>,
+}
+
+impl Buckets {
+    /// Buckets holding `windows`; `assignment` says for each which one it is in.
+    pub(super) fn new(windows: &[Window], assignment: &[u8]) -> Buckets {
+        let used = assignment.iter().max().map_or(1, |&last| usize::from(last) + 1);
+        let mut groups = vec![Group::EMPTY; used.div_ceil(PER_GROUP)];
+        let mut bytes = Box::new([[0; 256]; WIDTH]);
+        for (window, &number) in windows.iter().zip(assignment) {
+            groups[usize::from(number) / PER_GROUP].add(window, 1 << (usize::from(number) % PER_GROUP));
+            for (set, table) in window.sets.iter().zip(bytes.iter_mut()) {
+                members(set).for_each(|byte| table[usize::from(byte)] |= 1 << number);
+            }
+        }
+        Buckets { groups, bytes }
     }
-    let mut groups = vec![Group::default(); used.div_ceil(PER_GROUP)];
-    for (number, bucket) in buckets[..used].iter().enumerate() {
-        groups[number / PER_GROUP].add(bucket, 1 << (number % PER_GROUP));
-    }
-    groups
 }
 
 /// How many buckets `windows` windows are worth: more buckets are fewer candidates but more work per byte. Above 24 the

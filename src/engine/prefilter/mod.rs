@@ -26,6 +26,8 @@ mod sift;
 pub mod tables;
 #[cfg(test)]
 mod tests;
+#[cfg(target_arch = "x86_64")]
+mod vbmi;
 mod window;
 
 pub use backend::Backend;
@@ -33,7 +35,7 @@ pub use tables::Tables;
 
 use crate::engine::byteset::ByteSet;
 use backend::{Pass, Positions, SLACK};
-use buckets::{Group, MAX_GROUPS, PER_GROUP};
+use buckets::{Buckets, MAX_GROUPS, PER_GROUP};
 use confirm::Checks;
 use frequency::Frequencies;
 use sift::{Sift, quad_at};
@@ -90,7 +92,7 @@ const CHUNK: usize = 128 * BLOCK;
 /// Looks for a fixed list of literals. Immutable, to be shared between threads.
 pub struct Prefilter {
     pass: Pass,
-    groups: Vec<Group>,
+    buckets: Buckets,
     sift: Sift,
     checks: Checks,
 }
@@ -103,6 +105,10 @@ impl Prefilter {
     ///
     /// If a literal has fewer than 2 or more than 48 positions, or there are more than 65,536 literals.
     pub fn new(literals: &[Literal], tables: Option<&Tables>, backend: Backend) -> Prefilter {
+        Prefilter::with(literals, tables, Pass::of(backend))
+    }
+
+    fn with(literals: &[Literal], tables: Option<&Tables>, pass: Pass) -> Prefilter {
         assert!(literals.len() <= 1 << 16, "a hit has 16 bits for its literal");
         assert!(
             literals.iter().all(|literal| (2..=48).contains(&literal.sets.len())),
@@ -110,8 +116,8 @@ impl Prefilter {
         );
         let (windows, numbers) = assign(literals, tables);
         Prefilter {
-            pass: Pass::new(backend),
-            groups: buckets::groups(&windows, &numbers),
+            pass,
+            buckets: Buckets::new(&windows, &numbers),
             sift: Sift::new(&windows),
             checks: Checks::new(literals, windows.iter().map(|window| window.offset)),
         }
@@ -158,9 +164,9 @@ struct Search<'a> {
 impl Search<'_> {
     /// Searches the blocks in `bytes`, which is the haystack from `start` on, perhaps with zeros behind its end.
     fn chunk(&mut self, start: usize, bytes: &[u8]) {
-        let Prefilter { pass, groups, sift, .. } = self.prefilter;
+        let Prefilter { pass, buckets, sift, .. } = self.prefilter;
         let positions = &mut *self.scratch.positions;
-        let found = pass.candidates(groups, sift, bytes, start as u32, positions);
+        let found = pass.candidates(buckets, bytes, start as u32, positions);
         let found = positions[..found].partition_point(|&position| (position as usize) < self.haystack.len());
         self.candidates += found as u64;
         let kept = sift.keep(self.haystack, &mut positions[..found]);

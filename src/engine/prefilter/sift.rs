@@ -1,8 +1,8 @@
 //! From candidates to literals worth comparing: two hash bitmaps over the bytes at a candidate. Not exact: what passes is
 //! compared by `confirm`, and what does not pass cannot be a literal.
 //!
-//! The nibble tables of a SIMD pass confuse literals of one bucket with each other; about three in four candidates are
-//! such confusions and end here for a nanosecond each. The portable pass is this test at every position.
+//! A pass confuses the literals of one bucket with each other; about half of its candidates are such confusions and end
+//! here for a nanosecond each.
 
 use super::window::{Key, Window};
 
@@ -46,17 +46,6 @@ impl Sift {
     #[inline(always)]
     pub(super) fn passes(&self, bytes: u32) -> bool {
         self.quads.has(slot_of_quad(bytes)) | self.pairs.has(slot_of_pair(bytes))
-    }
-
-    /// As `passes`, for a literal looked up by two bytes only if there is one at all.
-    #[inline(always)]
-    pub(super) fn passes_if<const PAIRS: bool>(&self, bytes: u32) -> bool {
-        self.quads.has(slot_of_quad(bytes)) | (PAIRS && self.pairs.has(slot_of_pair(bytes)))
-    }
-
-    /// Whether any literal is looked up by two bytes.
-    pub(super) fn has_pairs(&self) -> bool {
-        !self.pairs.members.is_empty()
     }
 
     /// Keeps those of `positions` whose four bytes pass, in order, at the front; returns how many.

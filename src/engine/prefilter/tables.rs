@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::buckets::{self, Bucket, Nibbles, bucket, union};
+use super::buckets::{self, Bucket, Bytes, Nibbles, bucket, union};
 use super::frequency::Frequencies;
 use super::window::{Key, WIDTH, Window, members};
 use super::{Literal, generated};
@@ -257,9 +257,6 @@ struct Refine {
     buckets: usize,
 }
 
-/// Which buckets accept a byte at a position: a bit each.
-type Accepting = [[u32; 256]; WIDTH];
-
 /// Rounds at most. The search stands still after four to eight.
 const MAX_ROUNDS: usize = 12;
 
@@ -326,7 +323,7 @@ impl Refine {
     }
 }
 
-fn accepting(buckets: &[Bucket]) -> Box<Accepting> {
+fn accepting(buckets: &[Bucket]) -> Box<Bytes> {
     let mut accepting = Box::new([[0; 256]; WIDTH]);
     for (number, bucket) in buckets.iter().enumerate() {
         for (position, nibbles) in bucket.iter().enumerate() {
@@ -340,7 +337,7 @@ fn accepting(buckets: &[Bucket]) -> Box<Accepting> {
 }
 
 #[inline]
-fn all_four(accepting: &Accepting, gram: &[u8; WIDTH]) -> u32 {
+fn all_four(accepting: &Bytes, gram: &[u8; WIDTH]) -> u32 {
     let [a, b, c, d] = gram.map(usize::from);
     accepting[0][a] & accepting[1][b] & accepting[2][c] & accepting[3][d]
 }

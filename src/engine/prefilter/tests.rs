@@ -3,6 +3,7 @@
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use proptest::prelude::*;
 
+use super::backend::Pass;
 use super::{Backend, CHUNK, Counts, Hit, Literal, Prefilter, Scratch, Tables, naive, tables};
 use crate::engine::byteset::ByteSet;
 
@@ -38,7 +39,7 @@ fn usual() -> Vec<Literal> {
 }
 
 fn prefilters(literals: &[Literal], tables: Option<&Tables>) -> Vec<Prefilter> {
-    Backend::available().into_iter().map(|backend| Prefilter::new(literals, tables, backend)).collect()
+    Pass::all().map(|pass| Prefilter::with(literals, tables, pass)).collect()
 }
 
 /// Every backend finds in `haystack` what `naive` finds.
@@ -88,6 +89,19 @@ fn fixed_cases_are_found() {
             assert_eq!(&found, expected, "{} in {haystack:?}", prefilter.backend());
         }
     }
+}
+
+#[test]
+fn a_backend_the_processor_has_is_the_one_used() {
+    for backend in Backend::available() {
+        assert_eq!(Prefilter::new(&usual(), None, backend).backend(), backend);
+    }
+    assert_eq!(Backend::available()[0], Backend::detect());
+    assert_eq!(Backend::available().last(), Some(&Backend::Portable));
+    assert_eq!(
+        [Backend::Avx512, Backend::Avx2, Backend::Portable].map(|b| b.to_string()),
+        ["AVX-512", "AVX2", "portable"]
+    );
 }
 
 #[test]
