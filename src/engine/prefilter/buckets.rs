@@ -6,7 +6,8 @@
 //! exactly they can say "a set of bytes": as low and high nibbles (a mixture again), by the lower seven bits, or as it is.
 
 use super::frequency::Frequencies;
-use super::window::{WIDTH, Window, first, members};
+use super::odds::Odds;
+use super::window::{WIDTH, Window, members};
 use crate::engine::byteset::ByteSet;
 
 /// Buckets in one group: a bit each in the bytes of one table.
@@ -113,24 +114,28 @@ pub(super) fn worthwhile(windows: usize) -> usize {
     windows.div_ceil(PER_GROUP).clamp(1, 3) * PER_GROUP
 }
 
-/// A quick assignment of windows to `count` buckets from number `from` on: sorted by what they begin with, then cut into
-/// runs of equal number. Windows of one bucket have at least their first byte in common, mostly.
+/// A quick assignment of windows to `count` buckets from number `from` on: one after the other, each goes where it adds
+/// least to the probability that its bucket accepts. Half a millisecond for 600 windows.
+///
+/// Windows that accept much come first: they share a bucket with each other, and the rare ones find it too dear.
 pub(super) fn deal(windows: &[Window], from: usize, count: usize, frequencies: &Frequencies) -> Vec<u8> {
-    let mut order: Vec<(bool, [u8; WIDTH], usize)> =
-        windows.iter().enumerate().map(|(i, window)| (is_common(window, frequencies), folded(window), i)).collect();
-    order.sort_unstable();
+    let odds = Odds::new(frequencies);
+    let alone: Vec<Bucket> = windows.iter().map(bucket).collect();
+    let mut order: Vec<(f32, usize)> = alone.iter().map(|bucket| odds.of(bucket)).zip(0..).collect();
+    order.sort_unstable_by(|one, other| other.0.total_cmp(&one.0));
+    let mut buckets = vec![(0.0, Bucket::default()); count];
     let mut assignment = vec![0; windows.len()];
-    for (rank, &(_, _, window)) in order.iter().enumerate() {
-        assignment[window] = (from + rank * count / windows.len()) as u8;
+    for (_, window) in order {
+        let mut best = (f32::INFINITY, 0, buckets[0]);
+        for (number, (cost, bucket)) in buckets.iter().enumerate() {
+            let union = union(bucket, &alone[window]);
+            let odds = odds.of(&union);
+            if odds - cost < best.0 {
+                best = (odds - cost, number, (odds, union));
+            }
+        }
+        buckets[best.1] = best.2;
+        assignment[window] = (from + best.1) as u8;
     }
     assignment
-}
-
-/// Windows with classes accept so much that they are kept apart from the others.
-fn is_common(window: &Window, frequencies: &Frequencies) -> bool {
-    window.sets.iter().any(|set| frequencies.set(set) > 0.1)
-}
-
-fn folded(window: &Window) -> [u8; WIDTH] {
-    window.sets.map(|set| first(&set) | 0x20)
 }

@@ -21,6 +21,7 @@ mod frequency;
 mod generated;
 #[cfg(test)]
 mod naive;
+mod odds;
 mod portable;
 mod sift;
 pub mod tables;

@@ -6,8 +6,9 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::buckets::{self, Bucket, Bytes, Nibbles, bucket, union};
+use super::buckets::{self, Bucket, Bytes, bucket, union};
 use super::frequency::Frequencies;
+use super::odds::Odds;
 use super::window::{Key, WIDTH, Window, members};
 use super::{Literal, generated};
 
@@ -218,30 +219,6 @@ fn pour(pools: &mut Vec<Pool>, one: usize, other: usize, odds: &Odds) {
         let moved = [one, other].into_iter().filter(|&partner| partner > i && partner < pools.len());
         let better = moved.map(|partner| (added(&pools[i], &pools[partner], odds), partner));
         pools[i].nearest = better.chain(pools[i].nearest).min_by(|a, b| a.0.total_cmp(&b.0));
-    }
-}
-
-/// The probability that a bucket accepts four bytes drawn at random: for each high nibble the share of every low byte
-/// half, summed ahead of time.
-struct Odds(Vec<[[f32; 256]; 2]>);
-
-impl Odds {
-    fn new(frequencies: &Frequencies) -> Odds {
-        let half = |high: u8, half: u8| {
-            let share = |low: u8| frequencies.byte(high << 4 | half << 3 | low);
-            std::array::from_fn(|mask| (0..8).filter(|low| mask >> low & 1 == 1).map(share).sum())
-        };
-        Odds((0..16).map(|high| [half(high, 0), half(high, 1)]).collect())
-    }
-
-    fn of(&self, bucket: &Bucket) -> f32 {
-        bucket.iter().map(|nibbles| self.position(*nibbles)).product()
-    }
-
-    fn position(&self, nibbles: Nibbles) -> f32 {
-        let [low, high] = nibbles.low.to_le_bytes().map(usize::from);
-        let rows = self.0.iter().enumerate().filter(|(nibble, _)| nibbles.high >> nibble & 1 == 1);
-        rows.map(|(_, row)| row[0][low] + row[1][high]).sum()
     }
 }
 
