@@ -34,8 +34,8 @@ impl Sift {
         let (mut quads, mut pairs, mut wide) = (Vec::new(), Vec::new(), Vec::new());
         for (literal, window) in (0u16..).zip(windows) {
             match window.key() {
-                Key::Quad => quads.extend(window.quads().into_iter().map(|quad| (slot_of_quad(quad) as u16, literal))),
-                Key::Pair => pairs.extend(window.pairs().into_iter().map(|pair| (slot_of_pair(pair) as u16, literal))),
+                Key::Quad => quads.extend(window.quads().into_iter().map(|quad| entry(slot_of_quad(quad), literal))),
+                Key::Pair => pairs.extend(window.pairs().into_iter().map(|pair| entry(slot_of_pair(pair), literal))),
                 Key::Wide => wide.push(literal),
             }
         }
@@ -103,25 +103,21 @@ struct Index {
 const WORDS: usize = 1 << 10;
 
 impl Index {
-    fn new(mut entries: Vec<(u16, u16)>) -> Index {
+    fn new(mut entries: Vec<u32>) -> Index {
         entries.sort_unstable();
         entries.dedup();
         let mut taken = Box::new([0u64; WORDS]);
         let mut starts = Vec::with_capacity(entries.len() + 1);
-        for (i, &(slot, _)) in (0u32..).zip(&entries) {
-            let (word, bit) = (&mut taken[usize::from(slot >> 6)], 1 << (slot & 63));
+        for (i, entry) in (0u32..).zip(&entries) {
+            let (word, bit) = (&mut taken[(entry >> 22) as usize], 1 << (entry >> 16 & 63));
             if *word & bit == 0 {
                 *word |= bit;
                 starts.push(i);
             }
         }
         starts.push(entries.len() as u32);
-        Index {
-            before: running_count(&taken),
-            taken,
-            starts,
-            members: entries.into_iter().map(|entry| entry.1).collect(),
-        }
+        let members = entries.into_iter().map(|entry| entry as u16).collect();
+        Index { before: running_count(&taken), taken, starts, members }
     }
 
     #[inline(always)]
@@ -139,6 +135,11 @@ impl Index {
         let rank = usize::from(self.before[word]) + below.count_ones() as usize;
         &self.members[self.starts[rank] as usize..self.starts[rank + 1] as usize]
     }
+}
+
+/// A slot and one of its literals, as they are sorted: by slot, then literal.
+fn entry(slot: usize, literal: u16) -> u32 {
+    (slot as u32) << 16 | u32::from(literal)
 }
 
 fn running_count(taken: &[u64; WORDS]) -> Box<[u16; WORDS]> {
