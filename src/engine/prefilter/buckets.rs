@@ -119,6 +119,9 @@ pub(super) fn worthwhile(windows: usize) -> usize {
 ///
 /// Windows that accept much come first: they share a bucket with each other, and the rare ones find it too dear.
 pub(super) fn deal(windows: &[Window], from: usize, count: usize, frequencies: &Frequencies) -> Vec<u8> {
+    if windows.is_empty() {
+        return Vec::new();
+    }
     let odds = Odds::new(frequencies);
     let alone: Vec<Bucket> = windows.iter().map(bucket).collect();
     let mut order: Vec<(f32, usize)> = alone.iter().map(|bucket| odds.of(bucket)).zip(0..).collect();

@@ -256,10 +256,11 @@ impl Refine {
     fn place(&mut self, literal: usize, choices: &[Window]) -> bool {
         let before = (self.windows[literal].offset, self.numbers[literal]);
         let others = self.buckets_without(literal);
-        let here = self.added(&others, &self.windows[literal])[usize::from(before.1)];
+        let without = accepting(&others);
+        let here = self.added(&others, &without, &self.windows[literal])[usize::from(before.1)];
         let mut best = (here, before.1, self.windows[literal].clone());
         for window in choices {
-            for (number, added) in (0u8..).zip(self.added(&others, window)).take(self.buckets) {
+            for (number, added) in (0u8..).zip(self.added(&others, &without, window)).take(self.buckets) {
                 if added < best.0 {
                     best = (added, number, window.clone());
                 }
@@ -280,15 +281,16 @@ impl Refine {
         buckets
     }
 
-    /// How many drawn positions that no bucket accepts would be accepted with `window` in each of the buckets.
-    fn added(&self, buckets: &[Bucket], window: &Window) -> [u32; 32] {
+    /// How many drawn positions that no bucket accepts, which is what `without` says of `buckets`, would be accepted with
+    /// `window` in each of them.
+    fn added(&self, buckets: &[Bucket], without: &Bytes, window: &Window) -> [u32; 32] {
         let window = bucket(window);
         let with: Vec<Bucket> = buckets.iter().map(|bucket| union(bucket, &window)).collect();
-        let (without, with) = (accepting(buckets), accepting(&with));
+        let with = accepting(&with);
         let mut added = [0; 32];
         for (gram, weight) in &self.grams {
             let mut new = all_four(&with, gram);
-            if new == 0 || all_four(&without, gram) != 0 {
+            if new == 0 || all_four(without, gram) != 0 {
                 continue;
             }
             while new != 0 {
