@@ -90,14 +90,13 @@ impl Pass {
     #[inline]
     pub(super) fn candidates(self, buckets: &Buckets, bytes: &[u8], start: u32, positions: &mut Positions) -> usize {
         let mut found = Found { positions, count: 0, start };
-        let groups = &buckets.groups;
         match self {
             #[cfg(target_arch = "x86_64")]
-            Pass::Vbmi(pass) => pass.candidates(groups, bytes, &mut found),
+            Pass::Vbmi(pass) => pass.candidates(&buckets.groups, bytes, &mut found),
             #[cfg(target_arch = "x86_64")]
-            Pass::Avx512(pass) => pass.candidates(groups, bytes, &mut found),
+            Pass::Avx512(pass) => pass.candidates(&buckets.groups, bytes, &mut found),
             #[cfg(target_arch = "x86_64")]
-            Pass::Avx2(pass) => pass.candidates(groups, bytes, &mut found),
+            Pass::Avx2(pass) => pass.candidates(&buckets.groups, bytes, &mut found),
             Pass::Portable => portable::candidates(&buckets.bytes, bytes, &mut found),
         }
         found.count
