@@ -87,6 +87,7 @@ pub(super) type Bytes = [[u32; 256]; WIDTH];
 /// All tables. Some 6 KiB, of which a pass reads 1 to 4.
 pub(super) struct Buckets {
     /// One to four, for the SIMD passes.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only x86-64 has SIMD passes so far"))]
     pub(super) groups: Vec<Group>,
     /// For the portable pass.
     pub(super) bytes: Box<Bytes>,
