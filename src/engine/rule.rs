@@ -78,6 +78,9 @@ pub struct KeyRule {
     pub value: KeyValue,
     /// Whether a bare number under this key is secret too (a password, a PIN).
     pub numbers: bool,
+    /// Words that make these keys harmless when they stand right before them, beside [`KeyWords::neutral_before`]:
+    /// `input_tokens` counts, `input_password` does not.
+    pub neutral_before: Vec<String>,
 }
 
 /// What stands beside a key.

@@ -1,5 +1,11 @@
 //! Offline checks of a candidate: checksums and structure. No network, no clock, and never a reason to unmask by itself.
 
+mod bech32;
+pub(crate) mod crc;
+mod encoding;
+mod numbers;
+mod vendors;
+
 use std::fmt;
 
 /// A named pure check.
@@ -42,4 +48,46 @@ impl fmt::Debug for Validator {
     }
 }
 
-const BUILTIN: &[Validator] = &[];
+const BUILTIN: &[Validator] = &[
+    Validator::new("anthropic-tail", vendors::anthropic_tail),
+    Validator::new("atlassian-crc", crc::atlassian),
+    Validator::new("aws-key-id", vendors::aws_key_id),
+    Validator::new("azure-cask", vendors::azure_cask),
+    Validator::new("bech32", bech32::bech32),
+    Validator::new("confluent-crc", crc::confluent),
+    Validator::new("crc32-base62", crc::crc32_base62),
+    Validator::new("discord-id", vendors::discord_id),
+    Validator::new("github-fine-grained", vendors::github_fine_grained),
+    Validator::new("gitlab-routable", crc::gitlab_routable),
+    Validator::new("grafana-crc", crc::grafana),
+    Validator::new("hex-crc", crc::hex_crc),
+    Validator::new("iban", numbers::iban),
+    Validator::new("jwt", vendors::jwt),
+    Validator::new("luhn", numbers::luhn),
+    Validator::new("openai-marker", vendors::openai_marker),
+    Validator::new("pypi-macaroon", vendors::pypi_macaroon),
+    Validator::new("slack", vendors::slack),
+    Validator::new("stripe", vendors::stripe),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sorted_and_found() {
+        assert!(Validator::names().is_sorted());
+        assert!(Validator::names().all(|name| Validator::named(name).is_some_and(|found| found.name() == name)));
+        assert!(Validator::named("no-such").is_none());
+    }
+
+    #[test]
+    fn no_validator_panics_on_odd_bytes() {
+        let odd: [&[u8]; 8] = [b"", b"_", b"-", b".", b"1", b"\xff\xfe\x00", &[b'A'; 9000], b"pypi-AgEI"];
+        for validator in BUILTIN {
+            for bytes in odd {
+                validator.passes(bytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The rule files that are compiled into the program. Not their parsing.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+/// `(name, content)` of every file in `rules/` but the set's own, by name.
+macro_rules! files {
+    ($($name:literal),* $(,)?) => { &[$(($name, include_str!(concat!("../../", $name)))),*] };
+}
+
+/// Sorted by name; a test compares it with the folder.
+pub(super) const FILES: &[(&str, &str)] = files!["rules/grammars.toml", "rules/headers.toml", "rules/keys.toml"];
+
+/// Describes the set as a whole.
+const SET: (&str, &str) = ("rules/set.toml", include_str!("../../rules/set.toml"));
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetFile {
+    set: SetTable,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetTable {
+    version: String,
+}
+
+pub(super) fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let file: SetFile = toml::from_str(SET.1).expect("rules/set.toml is parsed by a test");
+        file.set.version
+    });
+    &VERSION
+}
+
+pub(super) fn hash() -> String {
+    let mut files: Vec<(&str, &str)> = FILES.iter().copied().chain([SET]).collect();
+    files.sort_unstable();
+    let mut digest = Sha256::new();
+    for (name, text) in files {
+        for part in [name, text] {
+            digest.update((part.len() as u64).to_le_bytes());
+            digest.update(part);
+        }
+    }
+    digest.finalize().iter().take(6).fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
