@@ -1,15 +1,67 @@
 //! The pure engine: rules in, findings and masked bytes out. No I/O, no clocks, no threads.
 
+mod action;
 pub mod byteset;
+mod carrier;
+mod compile;
 mod error;
+mod keys;
+mod literal;
+mod masked;
+mod pattern;
 mod policy;
 pub mod prefilter;
+mod redact;
 mod rule;
+mod scan;
+mod span;
+mod tally;
 pub mod validators;
+mod view;
 
+pub use action::{PLACEHOLDER_REGEX, Purpose};
+pub use compile::Limits;
 pub use error::CompileError;
+pub use masked::Masked;
 pub use policy::{Action, HashKey, Mode, NumberAs, Policy};
-pub use rule::{Category, Grammar, KeyRule, KeyValue, KeyWords, Matcher, Origin, Rule, RuleId, RuleSet, ValidatorRole};
+pub use rule::{
+    Category, Grammar, KeyRule, KeyValue, KeyWords, Matcher, Origin, Rule, RuleId, RuleSet, ValidatorRole,
+};
+pub use scan::{Carry, Cost, Scratch};
+pub use span::{Form, Span, Why};
+pub use tally::Tally;
 pub use validators::Validator;
-mod literal;
-mod pattern;
+
+/// Rules and policy, compiled. Immutable and shared; what a worker changes is in its [`Scratch`].
+pub struct Engine {
+    set: RuleSet,
+    policy: Policy,
+    limits: Limits,
+    forms: action::Forms,
+    keys: keys::Keys,
+    /// By rule.
+    patterns: Vec<Option<pattern::Pattern>>,
+    /// By literal of the prefilter.
+    targets: Vec<Vec<compile::Target>>,
+    prefilter: prefilter::Prefilter,
+    /// By rule.
+    actions: Vec<Action>,
+}
+
+impl Engine {
+    /// The rules this engine was compiled from.
+    pub fn rules(&self) -> &[Rule] {
+        &self.set.rules
+    }
+
+    /// What is done to the findings of `rule`.
+    pub fn action(&self, rule: RuleId) -> Action {
+        self.actions[rule.index()]
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Engine({} rules)", self.set.rules.len())
+    }
+}

@@ -1,0 +1,309 @@
+//! What is written in place of a span, and how what we wrote is known again. Finding spans is not its work.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::carrier;
+use super::error::CompileError;
+use super::policy::{Action, NumberAs, Policy};
+use super::rule::RuleSet;
+use super::span::{Form, Span};
+
+/// The regex that finds both forms of the default placeholder.
+pub const PLACEHOLDER_REGEX: &str = r"\[REDACTED:[a-z0-9-]+\]|REDACTED\.[a-z0-9-]+";
+
+/// Hex digits of a fingerprint that are written: 64 bits, so that a million different secrets collide once in 37 million runs.
+const FINGERPRINT_DIGITS: usize = 16;
+/// The `mask` action hides at least this many bytes, whatever may be kept.
+const MIN_HIDDEN: usize = 8;
+const STARS: &[u8] = b"****";
+
+/// What a fingerprint is for. Fingerprints of different purposes cannot be compared with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The text that the `hash` action writes.
+    Placeholder,
+    /// A findings report.
+    Finding,
+    /// An entry of an allow list.
+    Allow,
+}
+
+impl Purpose {
+    fn label(self) -> &'static [u8] {
+        match self {
+            Purpose::Placeholder => b"inkout placeholder\0",
+            Purpose::Finding => b"inkout finding\0",
+            Purpose::Allow => b"inkout allow\0",
+        }
+    }
+}
+
+/// A template around the rule's id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Template {
+    before: Vec<u8>,
+    /// Whether the rule's id stands between.
+    named: bool,
+    after: Vec<u8>,
+}
+
+/// Everything we write: how to write it, and how to know it again.
+#[derive(Debug, Default)]
+pub(crate) struct Forms {
+    bracket: Template,
+    bare: Template,
+    number: NumberAs,
+    /// Bytes that a `mask` action may keep; 0 when no rule is masked.
+    max_kept: usize,
+    hashes: bool,
+}
+
+impl Template {
+    fn new(before: &str, named: bool, after: &str) -> Template {
+        Template { before: before.into(), named, after: after.into() }
+    }
+
+    fn parse(text: &str) -> Template {
+        match text.split_once("{rule}") {
+            Some((before, after)) => Template::new(before, true, after),
+            None => Template::new(text, false, ""),
+        }
+    }
+
+    fn write(&self, rule: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.before);
+        if self.named {
+            out.extend_from_slice(rule.as_bytes());
+        }
+        out.extend_from_slice(&self.after);
+    }
+
+    /// The length of this template's text at the start of `text`, whatever the rule.
+    fn len_at(&self, text: &[u8]) -> Option<usize> {
+        let rest = text.strip_prefix(&self.before[..]).filter(|_| !self.before.is_empty() || self.named)?;
+        let id = if self.named { id_len(rest) } else { 0 };
+        let named = !self.named || id > 0;
+        (named && rest[id..].starts_with(&self.after)).then_some(self.before.len() + id + self.after.len())
+    }
+}
+
+fn id_len(text: &[u8]) -> usize {
+    text.iter().take_while(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || **b == b'-').count()
+}
+
+impl Forms {
+    /// The forms of `policy`.
+    ///
+    /// # Errors
+    /// When the template would break a carrier.
+    pub(crate) fn new(set: &RuleSet, policy: &Policy) -> Result<Forms, CompileError> {
+        let (bracket, bare) = match &policy.placeholder {
+            None => (Template::new("[REDACTED:", true, "]"), Template::new("REDACTED.", true, "")),
+            Some(template) => {
+                check_template(template)?;
+                (Template::parse(template), Template::parse(&bare_of(template)))
+            }
+        };
+        let actions: Vec<Action> = set.rules.iter().map(|rule| policy.action_of(rule)).collect();
+        let kept = |action: &Action| if let Action::Mask { keep_last } = action { usize::from(*keep_last) + 1 } else { 0 };
+        let hashes = actions.contains(&Action::Hash);
+        if hashes && policy.hash_key.is_none() {
+            return Err(CompileError::NoHashKey);
+        }
+        Ok(Forms { bracket, bare, number: policy.number, max_kept: actions.iter().map(kept).max().unwrap_or(0), hashes })
+    }
+
+    /// Whether what stands at `start` is exactly what we write, and ends at a delimiter at or before `end`.
+    pub(crate) fn stands_at(&self, haystack: &[u8], start: usize, end: usize) -> bool {
+        let text = &haystack[start..];
+        let quoted_number = text.strip_prefix(b"\"").map_or(text, |inner| inner);
+        let lens = [self.bracket.len_at(text), self.bare.len_at(text), self.bracket.len_at(quoted_number), self.hash_len(text), self.mask_len(text)];
+        let ends = |len: usize| start + len == end || haystack.get(start + len).is_none_or(|byte| delimits(*byte));
+        lens.into_iter().flatten().any(|len| len > 0 && ends(len))
+    }
+
+    /// `[rule:0123456789abcdef]` or `rule.0123456789abcdef`.
+    fn hash_len(&self, text: &[u8]) -> Option<usize> {
+        if !self.hashes {
+            return None;
+        }
+        let (open, inner) = text.strip_prefix(b"[").map_or((false, text), |inner| (true, inner));
+        let id = id_len(inner);
+        let mark = if open { b':' } else { b'.' };
+        let digits = inner.get(id + 1..id + 1 + FINGERPRINT_DIGITS)?;
+        let hex = digits.iter().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b));
+        let closed = !open || inner.get(id + 1 + FINGERPRINT_DIGITS) == Some(&b']');
+        let len = id + 1 + FINGERPRINT_DIGITS + 2 * usize::from(open);
+        (id > 0 && inner[id] == mark && hex && closed).then_some(len)
+    }
+
+    /// `****` and at most what a mask may keep.
+    fn mask_len(&self, text: &[u8]) -> Option<usize> {
+        let rest = text.strip_prefix(STARS).filter(|_| self.max_kept > 0)?;
+        let kept = rest.iter().take_while(|byte| !delimits(**byte)).count();
+        (kept < self.max_kept).then_some(STARS.len() + kept)
+    }
+
+    /// Writes what stands in place of `span`, whose bytes are `secret`.
+    pub(crate) fn write(&self, action: Action, rule: &str, span: &Span, secret: &[u8], policy: &Policy, out: &mut Vec<u8>) {
+        match (action, span.form) {
+            (Action::Keep, _) => out.extend_from_slice(secret),
+            (_, Form::Silent) => {}
+            (Action::Remove, Form::Number { .. }) => out.extend_from_slice(b"null"),
+            (Action::Remove, _) => {}
+            (_, Form::Number { level }) => self.write_number(level, rule, out),
+            (Action::Mask { keep_last }, _) => write_mask(secret, keep_last.into(), out),
+            (Action::Hash, form) => write_hash(rule, form, secret, policy, out),
+            (Action::Replace, Form::Bare) => self.bare.write(rule, out),
+            (Action::Replace, Form::Bracket) => self.bracket.write(rule, out),
+        }
+    }
+
+    fn write_number(&self, level: u8, rule: &str, out: &mut Vec<u8>) {
+        let quote = |out: &mut Vec<u8>| {
+            out.extend(std::iter::repeat_n(b'\\', (1 << level.min(6)) - 1));
+            out.push(b'"');
+        };
+        match self.number {
+            NumberAs::Null => out.extend_from_slice(b"null"),
+            NumberAs::Zero => out.push(b'0'),
+            NumberAs::String => {
+                quote(out);
+                self.bracket.write(rule, out);
+                quote(out);
+            }
+        }
+    }
+}
+
+/// What may stand behind a placeholder.
+fn delimits(byte: u8) -> bool {
+    !byte.is_ascii_alphanumeric() && byte != b'_'
+}
+
+/// Refuses a template that would break a quote, a line or a tag.
+fn check_template(template: &str) -> Result<(), CompileError> {
+    let refuse = |reason: &str| Err(CompileError::Placeholder { template: template.to_owned(), reason: reason.to_owned() });
+    if template.is_empty() {
+        return refuse("it is empty; use action `remove` to write nothing");
+    }
+    if template.contains(|c: char| c.is_control() || c.is_whitespace() || "\"'\\`<>&".contains(c)) {
+        return refuse("it may not hold quotes, backslashes, blanks, line ends, `<`, `>` or `&`");
+    }
+    if template.replace("{rule}", "").contains(['{', '}']) {
+        return refuse("the only field is {rule}");
+    }
+    Ok(())
+}
+
+/// The template for places where only unreserved characters are legal.
+fn bare_of(template: &str) -> String {
+    const RULE: char = '\u{1}';
+    let marked = template.replace("{rule}", &RULE.to_string());
+    let legal = |c: char| c == RULE || c.is_ascii_alphanumeric() || "._~*-".contains(c);
+    let replaced: String = marked.trim_matches(|c| !legal(c)).chars().map(|c| if legal(c) { c } else { '.' }).collect();
+    let bare = if replaced.is_empty() { "REDACTED".to_owned() } else { replaced };
+    bare.replace(RULE, "{rule}")
+}
+
+/// Four stars and the end of the secret.
+fn write_mask(secret: &[u8], keep_last: usize, out: &mut Vec<u8>) {
+    let kept = keep_last.min(secret.len() / 4).min(secret.len().saturating_sub(MIN_HIDDEN));
+    let tail = &secret[secret.len() - kept..];
+    // A kept byte that could end the value, or a cut character, is not kept.
+    let whole = tail.iter().rposition(|b| !b.is_ascii_alphanumeric()).map_or(tail, |at| &tail[at + 1..]);
+    out.extend_from_slice(STARS);
+    out.extend_from_slice(whole);
+}
+
+fn write_hash(rule: &str, form: Form, secret: &[u8], policy: &Policy, out: &mut Vec<u8>) {
+    let key = policy.hash_key.as_ref().expect("compile refuses the hash action without a key");
+    let digest = fingerprint(key.bytes(), Purpose::Placeholder, secret);
+    let (open, mark, close) = if form == Form::Bare { (&b""[..], b'.', &b""[..]) } else { (&b"["[..], b':', &b"]"[..]) };
+    out.extend_from_slice(open);
+    out.extend_from_slice(rule.as_bytes());
+    out.push(mark);
+    out.extend_from_slice(&digest);
+    out.extend_from_slice(close);
+}
+
+/// The first sixteen hex digits of HMAC-SHA-256(key, purpose ‖ canonical value): the same secret has the same fingerprint
+/// in every carrier and under every rule.
+pub(crate) fn fingerprint(key: &[u8], purpose: Purpose, secret: &[u8]) -> [u8; FINGERPRINT_DIGITS] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(purpose.label());
+    mac.update(&carrier::canonical(secret));
+    let digest = mac.finalize().into_bytes();
+    let mut digits = [0; FINGERPRINT_DIGITS];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(digest) {
+        pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
+        pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
+    }
+    digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::rule::RuleId;
+    use crate::engine::span::Why;
+
+    fn forms() -> Forms {
+        let policy = Policy { action: Action::Mask { keep_last: 4 }, ..Policy::default() };
+        let mut forms = Forms::new(&RuleSet::default(), &policy).expect("default forms");
+        (forms.max_kept, forms.hashes) = (5, true);
+        forms
+    }
+
+    #[test]
+    fn what_we_wrote_is_known_again_only_where_it_ends() {
+        let cases = [
+            ("[REDACTED:api-key]", true),
+            ("[REDACTED:api-key] x", true),
+            ("[REDACTED:api-key]x", false),
+            ("REDACTED.api-key&a=1", true),
+            ("REDACTED.api-keyX", false),
+            ("[api-key:0123456789abcdef]", true),
+            ("[api-key:0123456789abcdeg]", false),
+            ("api-key.0123456789abcdef;", true),
+            ("****abcd", true),
+            ("****abcdefghij", false),
+            ("plain", false),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(forms().stands_at(text.as_bytes(), 0, text.len()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mask_keeps_a_quarter_at_most_and_hides_eight_bytes() {
+        let mask = |secret: &str| {
+            let mut out = Vec::new();
+            write_mask(secret.as_bytes(), 4, &mut out);
+            String::from_utf8(out).expect("ASCII")
+        };
+        assert_eq!(mask("abcdefghijklmnop"), "****mnop");
+        assert_eq!(mask("abcdefghij"), "****ij");
+        assert_eq!(mask("abcdefgh"), "****");
+        assert_eq!(mask("abc"), "****");
+    }
+
+    #[test]
+    fn a_number_becomes_a_string_of_its_level() {
+        let span = Span { start: 0, end: 1, rule: RuleId(0), form: Form::Number { level: 1 }, why: Why::Grammar };
+        let mut out = Vec::new();
+        forms().write(Action::Replace, "pin", &span, b"1", &Policy::default(), &mut out);
+        assert_eq!(out, br#"\"[REDACTED:pin]\""#);
+    }
+
+    #[test]
+    fn a_template_that_breaks_a_carrier_is_refused() {
+        for template in ["", "a b", "<x>", "\"", "a\\", "{name}"] {
+            assert!(check_template(template).is_err(), "{template}");
+        }
+        assert_eq!(bare_of("[{rule}]"), "{rule}");
+        assert_eq!(bare_of("***"), "***");
+        assert_eq!(bare_of("[x:{rule}]"), "x.{rule}");
+    }
+}

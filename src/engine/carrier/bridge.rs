@@ -1,0 +1,349 @@
+//! The grammar between a key and its value: closing marks, blanks, an operator. It says where a value begins and how sure
+//! it is that one does; where the value ends is `value`'s work.
+
+use super::quote::{self, Quote};
+use crate::engine::byteset::ByteSet;
+
+/// Where a value begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bridge {
+    /// First byte of the value, its opening quote included.
+    pub(crate) at: usize,
+    /// What joins key and value.
+    pub(crate) joint: Joint,
+    /// The quote that closed the key, if one did.
+    pub(crate) key_quote: Option<Quote>,
+}
+
+/// What joins a key and its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Joint {
+    /// `=`, `=>`, `:=` and their kin: the value is masked whatever it is.
+    Assign,
+    /// The same, percent-encoded: the value ends at an encoded `&`.
+    EncodedAssign,
+    /// `:`: a bare value must look like a secret.
+    Colon,
+    /// `<key>value`: ends at the next tag.
+    Tag,
+    /// `"name":"key","value":"…"`: as sure as an assignment.
+    Pair,
+    /// `["key","value"]`: must look like a secret.
+    List,
+    /// `--key value`.
+    Flag,
+    /// `the key is value`, `key "value"`.
+    Prose,
+}
+
+impl Joint {
+    /// Whether any value is masked, or only one that looks like a secret.
+    pub(crate) fn is_sure(self, quoted: bool) -> bool {
+        match self {
+            Joint::Assign | Joint::EncodedAssign | Joint::Tag | Joint::Pair | Joint::Flag => true,
+            Joint::Colon => quoted,
+            Joint::List | Joint::Prose => false,
+        }
+    }
+}
+
+/// Whether what follows a key word could be the rest of its key and a bridge. Almost every key word of a log is prose and is
+/// dismissed here.
+#[inline]
+pub(crate) fn may_bridge(haystack: &[u8], word_end: usize, end: usize) -> bool {
+    const MARKS: ByteSet = ByteSet::from_bytes(b"\"'`=:\\])}*?![<>,/&%(|+-\xc2\xe2\xef");
+    let window = &haystack[word_end..end.min(word_end + 64)];
+    let key = KEY_TAIL.run(window);
+    match window.get(key) {
+        None => key == window.len() && window.len() == 64 || key > 0 && window[key - 1] == b'-',
+        Some(b' ' | b'\t') => behind_blank(&window[key..]),
+        Some(byte) => MARKS.contains(*byte),
+    }
+}
+
+const KEY_TAIL: ByteSet =
+    ByteSet::from_bytes(b"_.$@-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+
+/// What makes a bridge behind a blank: an operator, a quote, a copula, an attribute, or anything behind an option.
+fn behind_blank(window: &[u8]) -> bool {
+    let rest = &window[BLANK.run(window)..];
+    const MARKS: ByteSet = ByteSet::from_bytes(b"\"'`=:\\<>|?+-%&~\xc2\xe2\xef");
+    match rest.first() {
+        None => false,
+        Some(byte) if MARKS.contains(*byte) => true,
+        Some(_) => rest.len() > 2,
+    }
+}
+
+const BLANK: ByteSet = ByteSet::from_bytes(b" \t");
+/// Blanks skipped between a key and its value: aligned columns, no more.
+const MAX_BLANKS: usize = 64;
+
+/// The end of the blanks that begin at `at`.
+pub(crate) fn skip_blanks(haystack: &[u8], at: usize, end: usize) -> usize {
+    at + BLANK.run(&haystack[at..end.min(at + MAX_BLANKS)])
+}
+
+fn starts(haystack: &[u8], at: usize, end: usize, text: &[u8]) -> bool {
+    haystack[at.min(end)..end].starts_with(text)
+}
+
+/// The bridge behind the key `start..key_end`, within a record that ends at `end`.
+pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -> Option<Bridge> {
+    let (behind, key_quote) = skip_closers(haystack, start, key_end, end);
+    let at = skip_blanks(haystack, behind, end);
+    let found = |at, joint| Some(Bridge { at, joint, key_quote });
+    if let Some((len, joint)) = operator(haystack, at, end) {
+        let value = skip_blanks(haystack, at + len, end);
+        return match annotation(haystack, value, end).filter(|_| joint == Joint::Colon && key_quote.is_none()) {
+            Some(assigned) => found(assigned, Joint::Assign),
+            None => found(value, joint),
+        };
+    }
+    match haystack[..end].get(at)? {
+        b',' if key_quote.is_some() => list(haystack, start, at, end).and_then(|(at, joint)| found(at, joint)),
+        b'>' | b'<' | b'\\' | b'&' | b'/' => tag(haystack, start, at, end, key_quote).and_then(|at| found(at, Joint::Tag)),
+        b'(' if at == behind && key_quote.is_none() => {
+            quote::at(haystack, at + 1, end).and_then(|_| found(at + 1, Joint::Prose))
+        }
+        _ if key_quote.is_some() && at > behind => attribute(haystack, at, end)
+            .and_then(|at| found(at, Joint::Pair))
+            .or_else(|| quote::at(haystack, at, end).and_then(|_| found(at, Joint::Prose))),
+        _ if at > behind => prose(haystack, start, at, end).and_then(|(at, joint)| found(at, joint)),
+        _ => None,
+    }
+}
+
+/// Marks that close a key: quotes, brackets, an index, `?` of an optional field, `**` of Markdown.
+fn skip_closers(haystack: &[u8], start: usize, key_end: usize, end: usize) -> (usize, Option<Quote>) {
+    let mut at = key_end;
+    let mut key_quote = None;
+    for _ in 0..6 {
+        if let Some(found) = quote::at(haystack, at, end) {
+            // An opening quote glued to a key (`token"x"`) is no closing one unless the key was opened by one.
+            key_quote.get_or_insert(found);
+            at = found.end;
+            continue;
+        }
+        match haystack[..end].get(at) {
+            Some(b']' | b')' | b'}' | b'*') => at += 1,
+            Some(b'?' | b'!') if starts(haystack, at + 1, end, b":") => at += 1,
+            Some(b'[') => match index(haystack, at, end) {
+                Some(behind) => at = behind,
+                None => break,
+            },
+            _ => break,
+        }
+    }
+    let _ = start;
+    (at, key_quote)
+}
+
+/// `[]`, `[0]`, `[name]` behind a key.
+fn index(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
+    let window = &haystack[at + 1..end.min(at + 18)];
+    let close = memchr::memchr(b']', window)?;
+    window[..close].iter().all(|&b| b.is_ascii_alphanumeric() || b == b'_').then_some(at + close + 2)
+}
+
+/// Operators, longest first.
+const OPERATORS: [(&[u8], Joint); 30] = [
+    (b"===", Joint::Assign),
+    (b"||=", Joint::Assign),
+    (b"==", Joint::Assign),
+    (b"=>", Joint::Assign),
+    (b"=~", Joint::Assign),
+    (b"=", Joint::Assign),
+    (b":=", Joint::Assign),
+    (b"::", Joint::Assign),
+    (b":", Joint::Colon),
+    (b"->", Joint::Assign),
+    (b"<-", Joint::Assign),
+    (b"+=", Joint::Assign),
+    (b"?=", Joint::Assign),
+    (b"!=", Joint::Assign),
+    (b"%3D", Joint::EncodedAssign),
+    (b"%3d", Joint::EncodedAssign),
+    (b"%253D", Joint::EncodedAssign),
+    (b"%253d", Joint::EncodedAssign),
+    (b"%3A", Joint::EncodedAssign),
+    (b"%3a", Joint::EncodedAssign),
+    (b"\\u003d", Joint::Assign),
+    (b"\\u003D", Joint::Assign),
+    (b"\\u003a", Joint::Colon),
+    (b"\\u003A", Joint::Colon),
+    (b"&#61;", Joint::Assign),
+    (b"&#58;", Joint::Colon),
+    (b"\\x3d", Joint::Assign),
+    (b"\\x3D", Joint::Assign),
+    ("\u{ff1a}".as_bytes(), Joint::Assign),
+    ("\u{ff1d}".as_bytes(), Joint::Assign),
+];
+
+fn operator(haystack: &[u8], at: usize, end: usize) -> Option<(usize, Joint)> {
+    let first = *haystack[..end].get(at)?;
+    if !b"=:-<+?!|%\\&\xef".contains(&first) {
+        return None;
+    }
+    let (text, joint) = OPERATORS.iter().find(|(text, _)| text[0] == first && starts(haystack, at, end, text))?;
+    let mut len = text.len();
+    // `::` between identifiers is a path, not LDIF's base64 mark; `://` is a URL's.
+    if *text == b"::" && !matches!(haystack[..end].get(at + 2), Some(b' ' | b'\t')) {
+        return None;
+    }
+    if *text == b":" && starts(haystack, at + 1, end, b"//") {
+        return None;
+    }
+    // JavaScript's and Python's source print `\u003d\u003e` for `=>`.
+    if *joint == Joint::Assign && starts(haystack, at + len, end, b"\\u003e") {
+        len += 6;
+    }
+    // `%3A+` and `%3A%20` are a colon and a blank.
+    if *joint == Joint::EncodedAssign {
+        let rest = &haystack[at + len..end];
+        len += if rest.starts_with(b"%20") { 3 } else { rest.starts_with(b"+") as usize };
+    }
+    Some((len, *joint))
+}
+
+/// A type between the colon and `=`: `api_key: &str = "…"`. Returns where the value begins.
+fn annotation(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
+    const TYPE: ByteSet = ByteSet::from_bytes(b"_&'<>[]|. ?:").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+    let window = &haystack[at..end.min(at + 48)];
+    let len = TYPE.run(window);
+    let assigned = len > 1 && window.get(len) == Some(&b'=') && window[len - 1] == b' ';
+    let plain = window.get(len + 1).is_some_and(|next| matches!(next, b' ' | b'"' | b'\''));
+    (assigned && plain).then(|| skip_blanks(haystack, at + len + 1, end))
+}
+
+/// Behind `"key",`: a value-named field, a list's next string, an argument.
+fn list(haystack: &[u8], start: usize, comma: usize, end: usize) -> Option<(usize, Joint)> {
+    let at = skip_space(haystack, comma + 1, end);
+    let open = quote::at(haystack, at, end)?;
+    let close = quote::close(haystack, &open, end.min(open.end + 4096))?;
+    let behind = quote::at(haystack, close, end).map_or(close, |quote| quote.end);
+    let colon = skip_blanks(haystack, behind, end);
+    if let Some((len, Joint::Colon | Joint::Assign)) = operator(haystack, colon, end) {
+        let value = skip_space(haystack, colon + len, end);
+        return names_value(&haystack[open.end..close]).then_some((value, Joint::Pair));
+    }
+    Some((at, if haystack[start] == b'-' { Joint::Pair } else { Joint::List }))
+}
+
+/// Blanks and line ends that were escaped into a string.
+fn skip_space(haystack: &[u8], at: usize, end: usize) -> usize {
+    let mut at = skip_blanks(haystack, at, end);
+    while at < end && haystack[at] == b'\\' {
+        let slashes = haystack[at..end].iter().take_while(|&&byte| byte == b'\\').count();
+        if !matches!(haystack[..end].get(at + slashes), Some(b'n' | b'r' | b't')) {
+            break;
+        }
+        at = skip_blanks(haystack, at + slashes + 1, end);
+    }
+    at
+}
+
+/// Whether a field is the value of a pair object: `value`, `Value`, `param.value`, `stringValue`, `values`.
+fn names_value(name: &[u8]) -> bool {
+    const NAMES: [&[u8]; 6] = [b"value", b"values", b"val", b"content", b"default", b"data"];
+    let folded = name.to_ascii_lowercase();
+    NAMES.iter().any(|word| folded.ends_with(word)) && name.len() <= 32
+}
+
+/// `name="key" value="…"`: the next attribute of a tag.
+fn attribute(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
+    const NAME: ByteSet = ByteSet::from_bytes(b"_-:").with_range(b'a', b'z').with_range(b'A', b'Z');
+    let len = NAME.run(&haystack[at..end.min(at + 32)]);
+    let value = at + len + 1;
+    let named = len > 0 && names_value(&haystack[at..at + len]) && starts(haystack, at + len, end, b"=");
+    (named && quote::at(haystack, value, end).is_some()).then_some(value)
+}
+
+/// Text behind a tag: `<key>value`, `name="key">value`, `<key>name</key><value>value`.
+fn tag(haystack: &[u8], start: usize, at: usize, end: usize, key_quote: Option<Quote>) -> Option<usize> {
+    let opened = [&b"<"[..], b"\\u003c", b"\\u003C", b"&lt;", b"%3C", b":"].iter().any(|mark| haystack[..start].ends_with(mark));
+    if let Some(len) = closer(haystack, at, end) {
+        return (opened || key_quote.is_some()).then_some(at + len);
+    }
+    // `</key>` and what follows up to the next tag's `>`.
+    let name = at + opener(haystack, at, end)?;
+    if haystack[..end].get(name) != Some(&b'/') {
+        return None;
+    }
+    let behind = tag_end(haystack, name, end)?;
+    let next = skip_space(haystack, behind, end);
+    let next = next + opener(haystack, next, end)?;
+    (haystack[..end].get(next) != Some(&b'/')).then(|| tag_end(haystack, next, end)).flatten()
+}
+
+fn opener(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
+    [&b"<"[..], b"\\u003c", b"\\u003C", b"&lt;"].iter().find(|mark| starts(haystack, at, end, mark)).map(|mark| mark.len())
+}
+
+fn closer(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
+    [&b">"[..], b"\\u003e", b"\\u003E", b"&gt;"].iter().find(|mark| starts(haystack, at, end, mark)).map(|mark| mark.len())
+}
+
+/// One past the `>` of a tag whose name begins at `at`.
+fn tag_end(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
+    (at..end.min(at + 64)).find_map(|at| closer(haystack, at, end).map(|len| at + len))
+}
+
+/// `key is value`, `key "value"`, `--key value`.
+fn prose(haystack: &[u8], start: usize, at: usize, end: usize) -> Option<(usize, Joint)> {
+    if quote::at(haystack, at, end).is_some() {
+        let flag = is_flag(haystack, start);
+        return Some((at, if flag { Joint::Flag } else { Joint::Prose }));
+    }
+    let copula = [&b"is "[..], b"was ", b"are ", b"equals ", b"set to ", b"is: ", b"is set to "];
+    if let Some(copula) = copula.iter().rev().find(|word| starts(haystack, at, end, word)) {
+        return Some((skip_blanks(haystack, at + copula.len(), end), Joint::Prose));
+    }
+    (is_flag(haystack, start) && haystack[at] != b'-').then_some((at, Joint::Flag))
+}
+
+/// Whether the key is a command-line option.
+fn is_flag(haystack: &[u8], start: usize) -> bool {
+    let own = start.checked_sub(1).is_none_or(|before| matches!(haystack[before], b' ' | b'\t' | b'"' | b'\'' | b'['));
+    haystack[start] == b'-' && own
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What stands behind the bridge from `KEY`, and the joint.
+    fn check(text: &str, expected: Option<(&str, Joint)>) {
+        let bytes = text.as_bytes();
+        let start = text.find("--KEY").or_else(|| text.find("KEY")).expect("a key");
+        let key_end = text.find("KEY").expect("a key") + 3;
+        let got = cross(bytes, start, key_end, bytes.len()).map(|bridge| (&text[bridge.at..], bridge.joint));
+        assert_eq!(got, expected, "{text}");
+    }
+
+    #[test]
+    fn a_bridge_leads_from_the_key_to_its_value() {
+        check("KEY=v", Some(("v", Joint::Assign)));
+        check("KEY => v", Some(("v", Joint::Assign)));
+        check(r#""KEY": "v""#, Some((r#""v""#, Joint::Colon)));
+        check(r#"\"KEY\":\"v\""#, Some((r#"\"v\""#, Joint::Colon)));
+        check(r"\u0022KEY\u0022:\u0022v", Some((r"\u0022v", Joint::Colon)));
+        check("cfg[KEY]:v", Some(("v", Joint::Colon)));
+        check("KEY[]=v", Some(("v", Joint::Assign)));
+        check("KEY%3Dv", Some(("v", Joint::EncodedAssign)));
+        check("<KEY>v</KEY>", Some(("v</KEY>", Joint::Tag)));
+        check("<k>KEY</k><v>x</v>", Some(("x</v>", Joint::Tag)));
+        check(r#"{"name":"KEY","value":"v"}"#, Some((r#""v"}"#, Joint::Pair)));
+        check(r#"["KEY","v"]"#, Some((r#""v"]"#, Joint::List)));
+        check(r#"["--KEY","v"]"#, Some((r#""v"]"#, Joint::Pair)));
+        check(r#"<add key="KEY" value="v"/>"#, Some((r#""v"/>"#, Joint::Pair)));
+        check("app --KEY v", Some(("v", Joint::Flag)));
+        check("the KEY is v", Some(("v", Joint::Prose)));
+        check("KEY: &str = \"v\"", Some(("\"v\"", Joint::Assign)));
+        check("KEY：v", Some(("v", Joint::Assign)));
+        check("KEY refresh", None);
+        check("KEY://v", None);
+        check("KEY::new", None);
+        check("KEY", None);
+    }
+}

@@ -1,0 +1,228 @@
+//! Secrets whose value stands on the lines behind the one that announced it: armoured keys, YAML block scalars, form
+//! parts. A state is fed one line at a time, small enough to be carried from block to block.
+
+use std::ops::Range;
+
+use super::armour::{self, BASE64, MIN_BODY};
+use crate::engine::action::Forms;
+use crate::engine::rule::RuleId;
+use crate::engine::span::{Form, Span, Why};
+
+/// Lines of one body at most: a key of 16,384 bits has about 200.
+const MAX_LINES: u16 = 400;
+/// Lines in a row that are none of the body's.
+const MAX_STRANGERS: u8 = 8;
+/// Bytes of prefix remembered.
+const MAX_PREFIX: usize = 512;
+
+/// What the next lines hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pending {
+    /// The body of an armoured key.
+    Armour {
+        /// Whether the next line is the first one, which is masked whatever it holds.
+        first: bool,
+        /// Whether the last body line was of full length, so that a short one may follow.
+        full: bool,
+        /// Lines that were none of the body's, in a row.
+        strangers: u8,
+    },
+    /// Lines indented deeper than their key (YAML 1.2, section 8.1).
+    YamlBlock {
+        /// The key's indentation.
+        indent: usize,
+    },
+    /// The body of a form part (RFC 7578), behind an empty line.
+    Multipart {
+        /// Whether the empty line has been seen.
+        in_body: bool,
+    },
+}
+
+/// A secret that goes on line by line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LineState {
+    pub(crate) pending: Pending,
+    pub(crate) rule: RuleId,
+    /// What stood before the first line, with runs of digits as `0` and of blanks as one: a timestamp and a line number
+    /// change from line to line, a pod's name does not.
+    prefix: Box<[u8]>,
+    lines: u16,
+}
+
+impl LineState {
+    /// The state behind a line that began with `prefix`.
+    pub(crate) fn new(pending: Pending, rule: RuleId, prefix: &[u8]) -> LineState {
+        LineState { pending, rule, prefix: shape_of(&prefix[prefix.len().saturating_sub(MAX_PREFIX)..]).into(), lines: 0 }
+    }
+
+    /// Whether another secret behind the same prefix takes this one's place.
+    pub(crate) fn same_place(&self, other: &LineState) -> bool {
+        self.prefix == other.prefix && std::mem::discriminant(&self.pending) == std::mem::discriminant(&other.pending)
+    }
+
+    /// Takes one line (its line end not included), adds its span, and says whether more may come.
+    pub(crate) fn step(&mut self, haystack: &[u8], line: Range<usize>, forms: &Forms, spans: &mut Vec<Span>) -> bool {
+        self.lines += 1;
+        let mut line = line;
+        if haystack[line.clone()].ends_with(b"\r") {
+            line.end -= 1;
+        }
+        let masked = match self.pending {
+            Pending::Armour { .. } => self.armour(haystack, line),
+            Pending::YamlBlock { indent } => yaml_block(haystack, line, indent),
+            Pending::Multipart { .. } => self.multipart(haystack, line),
+        };
+        let Some(masked) = masked else { return false };
+        if !masked.is_empty() && !forms.stands_at(haystack, masked.start, masked.end) {
+            let form = if matches!(self.pending, Pending::YamlBlock { .. }) { Form::Bare } else { Form::Bracket };
+            spans.push(Span { start: masked.start, end: masked.end, rule: self.rule, form, why: Why::Grammar });
+        }
+        self.lines < MAX_LINES
+    }
+
+    /// What of the line belongs to an armoured body: an empty range for a line that passes, `None` at the end.
+    fn armour(&mut self, haystack: &[u8], line: Range<usize>) -> Option<Range<usize>> {
+        let Pending::Armour { first, full, strangers } = self.pending else { return None };
+        let prefix = prefix_len(&self.prefix, &haystack[line.clone()]);
+        let start = line.start + prefix.unwrap_or(0);
+        let rest = &haystack[start..line.end];
+        if memchr::memmem::find(&rest[..rest.len().min(64)], b"-----END").is_some() {
+            return None;
+        }
+        let body = body_of(rest, full).map(|body| start + body.start..start + body.end);
+        let announced = (first && prefix.is_some() && body.is_none()).then(|| start..first_line_end(haystack, start, line.end));
+        let announced = announced.filter(|all| !haystack[all.clone()].trim_ascii().is_empty() && !is_armour_header(rest));
+        let found = body.or(announced);
+        let passes = found.is_none() && !is_armour_header(rest) && !rest.trim_ascii().is_empty();
+        let strangers = if passes { strangers + 1 } else { 0 };
+        let full = found.as_ref().is_some_and(|body| body.len() >= 48) || passes && full;
+        // A stranger may stand between BEGIN and the first line when two writers share a stream.
+        let first = first && (passes || found.is_none());
+        self.pending = Pending::Armour { first, full, strangers };
+        (strangers < MAX_STRANGERS).then(|| found.unwrap_or(line.start..line.start))
+    }
+
+    fn multipart(&mut self, haystack: &[u8], line: Range<usize>) -> Option<Range<usize>> {
+        let Pending::Multipart { in_body } = self.pending else { return None };
+        let text = &haystack[line.clone()];
+        if text.starts_with(b"--") || self.lines > 64 {
+            return None;
+        }
+        if in_body {
+            return Some(line);
+        }
+        let header = text.is_empty() || text.starts_with(b"Content-") || text.starts_with(b"content-");
+        self.pending = Pending::Multipart { in_body: text.is_empty() };
+        header.then_some(line.start..line.start)
+    }
+}
+
+/// A line of a block scalar: deeper than its key. Blank lines belong to it too.
+fn yaml_block(haystack: &[u8], line: Range<usize>, indent: usize) -> Option<Range<usize>> {
+    let text = &haystack[line.clone()];
+    let own = text.iter().take_while(|&&byte| byte == b' ').count();
+    if text.trim_ascii().is_empty() {
+        return Some(line.start..line.start);
+    }
+    (own > indent).then_some(line.start + own..line.end)
+}
+
+/// The run of base64 that makes `text` a body line: alone on it but for indentation, quotes, and marks of source code.
+fn body_of(text: &[u8], full: bool) -> Option<Range<usize>> {
+    let lead = text.iter().take_while(|b| b" \t\"'>|*#;".contains(b)).count();
+    let len = BASE64.run(&text[lead..]);
+    let body = &text[lead..lead + len];
+    let ends = match text.get(lead + len) {
+        None => true,
+        Some(b'"' | b'\'' | b'\\' | b'<') => true,
+        Some(b' ' | b'\t') => text[lead + len..].trim_ascii().iter().all(|b| b"+\\\"',;".contains(b)),
+        _ => false,
+    };
+    let short = full && len > 0 && armour::looks_like_tail(body);
+    (ends && (len >= MIN_BODY || short)).then_some(lead..lead + len)
+}
+
+/// `Proc-Type: 4,ENCRYPTED` and its kin.
+fn is_armour_header(text: &[u8]) -> bool {
+    const NAMES: [&[u8]; 7] =
+        [b"Proc-Type:", b"DEK-Info:", b"Version:", b"Comment:", b"Hash:", b"Charset:", b"Subject:"];
+    NAMES.iter().any(|name| text.trim_ascii_start().starts_with(name))
+}
+
+/// The first word of the line behind BEGIN goes whatever it is, without the dots of a visible cut.
+fn first_line_end(haystack: &[u8], start: usize, end: usize) -> usize {
+    let ends = haystack[start..end].iter().position(|b| b" \t\"\\".contains(b));
+    let mut end = ends.map_or(end, |len| start + len);
+    while end > start && haystack[end - 1] == b'.' {
+        end -= 1;
+    }
+    end
+}
+
+/// `text` with each run of digits as one `0` and each run of blanks as one blank.
+fn shape_of(text: &[u8]) -> Vec<u8> {
+    let mut shape = Vec::with_capacity(text.len());
+    for &byte in text {
+        let folded = fold(byte);
+        if !(matches!(folded, b'0' | b' ') && shape.last() == Some(&folded)) {
+            shape.push(folded);
+        }
+    }
+    shape
+}
+
+fn fold(byte: u8) -> u8 {
+    match byte {
+        b'0'..=b'9' => b'0',
+        b' ' | b'\t' => b' ',
+        other => other,
+    }
+}
+
+/// How much of `line` is a prefix of the shape `prefix`.
+fn prefix_len(prefix: &[u8], line: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    for &expected in prefix {
+        if line.get(at).map(|byte| fold(*byte)) != Some(expected) {
+            return None;
+        }
+        at += 1;
+        if matches!(expected, b'0' | b' ') {
+            at += line[at..].iter().take_while(|byte| fold(**byte) == expected).count();
+        }
+    }
+    Some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lines of `text` that a key begun behind `prefix` masks.
+    fn masked(prefix: &str, text: &str) -> Vec<String> {
+        let pending = Pending::Armour { first: true, full: false, strangers: 0 };
+        let mut state = LineState::new(pending, RuleId(0), prefix.as_bytes());
+        let mut spans = Vec::new();
+        let mut start = 0;
+        for line in text.split_inclusive('\n') {
+            let end = start + line.trim_end_matches('\n').len();
+            if !state.step(text.as_bytes(), start..end, &Forms::default(), &mut spans) {
+                break;
+            }
+            start += line.len();
+        }
+        spans.iter().map(|span| text[span.start..span.end].to_owned()).collect()
+    }
+
+    #[test]
+    fn the_body_of_a_key_ends_at_what_is_none() {
+        let full = "A1b2".repeat(16);
+        assert_eq!(masked("", &format!("{full}\n{full}\nQ9==\n-----END x\nnext\n")), [&full[..], &full, "Q9=="]);
+        assert_eq!(masked("", &format!("{full}\ndone\n{full}\n")), [&full[..], &full]);
+        assert_eq!(masked("", "short0... [12 more lines]\nnext line\n"), ["short0"]);
+        assert_eq!(masked("a 10: ", &format!("a 11: {full}\nb 11: {full}x y\na 12: {full}\n")), [&full[..], &full]);
+        let record = format!("{{\"log\":\"{full}\\n\",\"stream\":\"stdout\"}}\n");
+        assert_eq!(masked("{\"log\":\"", &record.repeat(2)), [&full[..], &full]);
+    }
+}

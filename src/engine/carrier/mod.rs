@@ -1,0 +1,305 @@
+//! From a key to its secret: the grammar of everything a value can stand in. Each part knows one thing; none of them knows
+//! rules, actions or how the haystack was cut.
+
+pub(crate) mod armour;
+mod authorization;
+mod bridge;
+mod cookie;
+mod lines;
+mod object;
+mod quote;
+mod userinfo;
+mod value;
+
+pub(crate) use bridge::may_bridge;
+pub(crate) use lines::{LineState, Pending};
+pub(crate) use userinfo::password;
+pub(crate) use value::needs_bare;
+
+use std::ops::Range;
+
+use bridge::{Bridge, Joint};
+use quote::{Quote, Spelling};
+use value::Kind;
+
+use super::action::Forms;
+use super::keys::{Key, Keys};
+use super::rule::KeyValue;
+use super::span::{Form, Span, Why};
+
+/// A key in its record, and where to put what is found beside it.
+pub(crate) struct Site<'s> {
+    pub(crate) haystack: &'s [u8],
+    /// The end of the record, its line end not included.
+    pub(crate) end: usize,
+    pub(crate) key: Key,
+    pub(crate) keys: &'s Keys,
+    /// What we write ourselves and therefore leave.
+    pub(crate) forms: &'s Forms,
+    pub(crate) spans: &'s mut Vec<Span>,
+    /// The last bare header value seen, so that a line of nothing but header names is not walked again from each.
+    pub(crate) header: &'s mut Range<usize>,
+}
+
+/// What was beside a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beside {
+    /// Nothing that could be a value.
+    Nothing,
+    /// A value, masked or left, that ends here: no key within it needs another look.
+    Value(usize),
+    /// The value stands on the lines that follow.
+    NextLines(Pending),
+}
+
+impl Site<'_> {
+    /// Finds the value of the key and adds its spans.
+    pub(crate) fn search(&mut self) -> Beside {
+        let Key { start, end, .. } = self.key;
+        let Some(bridge) = bridge::cross(self.haystack, start, end, self.end) else { return self.form_field() };
+        let at = self.skip_wrapper(bridge.at);
+        if let Some(open) = quote::at(self.haystack, at, self.end) {
+            return self.quoted(&bridge, &open);
+        }
+        match self.haystack[..self.end].get(at) {
+            None => Beside::Nothing,
+            Some(b'[' | b'{') => self.structured(&bridge, at),
+            Some(b'<') => self.element(&bridge, at),
+            Some(b'|' | b'>') if bridge.joint == Joint::Colon && self.is_block_mark(at) => {
+                Beside::NextLines(Pending::YamlBlock { indent: self.indent() })
+            }
+            Some(_) => self.bare(&bridge, at),
+        }
+    }
+
+    /// `name="key"` of a multipart part: the value comes behind an empty line.
+    fn form_field(&self) -> Beside {
+        let rest = self.haystack[self.key.end..self.end].trim_ascii_end();
+        let head = &self.haystack[self.key.start.saturating_sub(64)..self.key.start];
+        let named = head.ends_with(b"name=\"") && memchr::memmem::find(head, b"form-data").is_some();
+        if rest == b"\"" && named { Beside::NextLines(Pending::Multipart { in_body: false }) } else { Beside::Nothing }
+    }
+
+    /// Steps over what may stand before an opening quote: `b'…'`, `$'…'`, `Some("…")`, `SecretStr('…')`.
+    fn skip_wrapper(&self, at: usize) -> usize {
+        let rest = &self.haystack[at..self.end];
+        let ident = rest.iter().take(40).take_while(|b| b.is_ascii_alphanumeric() || b"_.$@&: ".contains(b)).count();
+        let quote_at = |offset: usize| quote::at(self.haystack, at + offset, self.end).is_some();
+        if ident > 0 && rest.get(ident) == Some(&b'(') && quote_at(ident + 1) {
+            return at + ident + 1;
+        }
+        let short = rest.iter().take(2).take_while(|b| b"bBrRuUfF$@L".contains(b)).count();
+        if short > 0 && quote_at(short) { at + short } else { at }
+    }
+
+    fn quoted(&mut self, bridge: &Bridge, open: &Quote) -> Beside {
+        let close = quote::close(self.haystack, open, self.end).unwrap_or(self.end);
+        let form = if open.spelling == Spelling::Encoded && self.haystack[open.start] == b'%' { Form::Bare } else { Form::Bracket };
+        self.text(open.end, close, bridge.joint, Some(form));
+        self.done()
+    }
+
+    /// Everything up to the last span is done with.
+    fn done(&self) -> Beside {
+        Beside::Value(self.spans.last().map_or(0, |span| span.end))
+    }
+
+    /// A value whose bounds are known: left, masked whole, or handed to the grammar of its key.
+    fn text(&mut self, start: usize, end: usize, joint: Joint, quoted: Option<Form>) {
+        if start >= end || self.forms.stands_at(self.haystack, start, end) {
+            return;
+        }
+        if self.key.value == KeyValue::Authorization {
+            return authorization::mask(self, start, end, joint, quoted);
+        }
+        let is_cookies = self.key.value == KeyValue::Cookie && cookie::mask(self, start, end);
+        if !is_cookies {
+            self.plain(start, end, joint, quoted);
+        }
+    }
+
+    /// One secret, perhaps behind a scheme.
+    fn plain(&mut self, start: usize, end: usize, joint: Joint, quoted: Option<Form>) {
+        if let Some(behind) = authorization::known_scheme(self.haystack, start, end) {
+            return authorization::mask_credential(self, behind, end, joint, quoted);
+        }
+        if quoted.is_some() && userinfo::is_credential_url(&self.haystack[start..end]) {
+            return;
+        }
+        let masked = match value::kind_of(&self.haystack[start..end]) {
+            Kind::Blank => false,
+            Kind::Number => self.key.numbers && joint.is_sure(quoted.is_some()),
+            Kind::Word => joint.is_sure(quoted.is_some()) && (joint != Joint::Flag || end - start >= 8),
+            Kind::Opaque => true,
+        };
+        if masked {
+            let form = quoted.unwrap_or_else(|| self.bare_form(start));
+            self.add(start, end, form);
+        }
+    }
+
+    fn bare_form(&self, start: usize) -> Form {
+        if needs_bare(self.haystack, start) { Form::Bare } else { Form::Bracket }
+    }
+
+    /// Adds a span of the key's rule.
+    fn add(&mut self, start: usize, end: usize, form: Form) {
+        if start < end && !self.forms.stands_at(self.haystack, start, end) {
+            let Key { start: key_start, end: key_end, rule, .. } = self.key;
+            self.spans.push(Span { start, end, rule, form, why: Why::Key { start: key_start, end: key_end } });
+        }
+    }
+
+    fn bare(&mut self, bridge: &Bridge, at: usize) -> Beside {
+        if matches!(self.key.value, KeyValue::Authorization | KeyValue::Cookie) {
+            let end = self.header_end(at);
+            self.text(at, end, bridge.joint, None);
+            return self.done();
+        }
+        if bridge.joint == Joint::Tag {
+            let end = memchr::memchr3(b'<', b'\\', b'&', &self.haystack[at..self.end]).map_or(self.end, |len| self.element_end(at, len));
+            self.text(at, end, bridge.joint, Some(Form::Bracket));
+            return Beside::Value(end);
+        }
+        let query = self.is_query();
+        let end = value::bare_end(self.haystack, at, self.end, bridge.joint, query);
+        if self.is_json_number(bridge, at, end) {
+            self.number(bridge, at, end);
+        } else if let Some(behind) = authorization::known_scheme(self.haystack, at, self.end) {
+            authorization::mask_credential(self, behind, self.end, bridge.joint, None);
+        } else {
+            self.text(at, end, bridge.joint, None);
+        }
+        Beside::Value(end)
+    }
+
+    fn header_end(&mut self, at: usize) -> usize {
+        if !self.header.contains(&at) {
+            *self.header = at..header_end(self.haystack, at, self.end);
+        }
+        self.header.end
+    }
+
+    /// The end of an element's text: the first tag, however its `<` is spelt.
+    fn element_end(&self, at: usize, first: usize) -> usize {
+        let marks: [&[u8]; 4] = [b"<", b"\\u003c", b"\\u003C", b"&lt;"];
+        let from = at + first;
+        let candidates = memchr::memchr3_iter(b'<', b'\\', b'&', &self.haystack[from..self.end]).map(|len| from + len);
+        let mut tags = candidates.filter(|&at| marks.iter().any(|mark| self.haystack[at..self.end].starts_with(mark)));
+        tags.next().unwrap_or(self.end)
+    }
+
+    /// Whether the key stands in a query string or a form.
+    fn is_query(&self) -> bool {
+        let head = &self.haystack[..self.key.start];
+        head.ends_with(b"?") || head.ends_with(b"&") || head.ends_with(b"&amp;") || head.ends_with(b"\\u0026")
+    }
+
+    fn is_json_number(&self, bridge: &Bridge, at: usize, end: usize) -> bool {
+        let quoted = bridge.key_quote.is_some_and(|quote| quote.spelling == Spelling::Double);
+        quoted && bridge.joint == Joint::Colon && value::kind_of(&self.haystack[at..end]) == Kind::Number
+    }
+
+    fn number(&mut self, bridge: &Bridge, at: usize, end: usize) {
+        if self.key.numbers {
+            let level = bridge.key_quote.map_or(0, |quote| quote.level);
+            self.add(at, end, Form::Number { level });
+        }
+    }
+
+    /// `[…]` or `{…}`: the leaves of JSON and its kin, or a bare value in brackets.
+    fn structured(&mut self, bridge: &Bridge, at: usize) -> Beside {
+        if object::is_structure(self.haystack, at, self.end) {
+            object::mask_leaves(self, at, bridge.joint);
+            return Beside::Nothing;
+        }
+        if self.haystack[at] == b'[' && at + 1 < self.end {
+            let inner = Bridge { at: at + 1, ..*bridge };
+            return self.bare(&inner, at + 1);
+        }
+        Beside::Nothing
+    }
+
+    /// `<`: a CDATA section, an element without text, a placeholder.
+    fn element(&mut self, bridge: &Bridge, at: usize) -> Beside {
+        const CDATA: &[u8] = b"<![CDATA[";
+        if bridge.joint == Joint::Tag && self.haystack[at..self.end].starts_with(CDATA) {
+            let start = at + CDATA.len();
+            let end = memchr::memmem::find(&self.haystack[start..self.end], b"]]>").map_or(self.end, |len| start + len);
+            self.text(start, end, bridge.joint, Some(Form::Bracket));
+            return Beside::Value(end);
+        }
+        Beside::Nothing
+    }
+
+    /// `|`, `>`, with an indentation or chomping mark, and nothing behind.
+    fn is_block_mark(&self, at: usize) -> bool {
+        let rest = self.haystack[at + 1..self.end].trim_ascii_end();
+        rest.len() <= 2 && rest.iter().all(|b| b"-+0123456789".contains(b))
+    }
+
+    /// How far the key's line is indented.
+    fn indent(&self) -> usize {
+        let line = memchr::memrchr(b'\n', &self.haystack[..self.key.start]).map_or(0, |newline| newline + 1);
+        self.haystack[line..self.key.start].iter().take_while(|&&byte| byte == b' ').count()
+    }
+}
+
+/// Where a bare header's value ends: the record, a quote around it, an escaped line end. A quote that opens behind `=` is a
+/// parameter's and closes again.
+fn header_end(haystack: &[u8], start: usize, end: usize) -> usize {
+    let mut at = start;
+    let mut in_parameter = false;
+    while at < end {
+        let slashes = haystack[at..end].iter().take_while(|&&byte| byte == b'\\').count();
+        let next = haystack[..end].get(at + slashes).copied();
+        match next {
+            Some(b'"') if in_parameter => in_parameter = false,
+            Some(b'"') if at > start && haystack[at - 1] == b'=' => in_parameter = true,
+            Some(b'"') | None => return at,
+            Some(b'n' | b'r') if slashes > 0 => return at,
+            Some(b'\'') if haystack[..end].get(at + slashes + 1).is_none_or(|b| !b.is_ascii_alphanumeric()) => return at,
+            Some(b'\r' | b'\n' | 0 | 0x1b) => return at,
+            Some(_) => {}
+        }
+        at += slashes + 1;
+    }
+    end
+}
+
+/// The value behind its carrier: escapes decoded, scheme stripped. One leaked key has one canonical form everywhere.
+pub(crate) fn canonical(secret: &[u8]) -> Vec<u8> {
+    let behind = authorization::known_scheme(secret, 0, secret.len()).unwrap_or(0);
+    let mut value = secret[behind..].to_vec();
+    for _ in 0..quote::MAX_LEVEL {
+        let decoded = unescape(&value);
+        if decoded.len() == value.len() {
+            break;
+        }
+        value = decoded;
+    }
+    value
+}
+
+/// One layer of backslash and percent escapes undone.
+fn unescape(value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.len());
+    let mut at = 0;
+    while at < value.len() {
+        let (byte, len) = unescape_one(&value[at..]);
+        out.push(byte);
+        at += len;
+    }
+    out
+}
+
+fn unescape_one(rest: &[u8]) -> (u8, usize) {
+    let hex = |digits: &[u8]| std::str::from_utf8(digits).ok().and_then(|text| u8::from_str_radix(text, 16).ok());
+    match rest {
+        [b'%', a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => (hex(&[*a, *b]).unwrap_or(b'%'), 3),
+        [b'\\', b'u', b'0', b'0', a, b, ..] => hex(&[*a, *b]).map_or((b'\\', 1), |byte| (byte, 6)),
+        [b'\\', b'x', a, b, ..] => hex(&[*a, *b]).map_or((b'\\', 1), |byte| (byte, 4)),
+        [b'\\', escaped @ (b'"' | b'\'' | b'\\' | b'/'), ..] => (*escaped, 2),
+        _ => (rest[0], 1),
+    }
+}

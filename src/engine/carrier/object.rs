@@ -1,0 +1,124 @@
+//! Arrays and objects under a secret key: their leaves are masked, each leaf with its own neutral key left. A walk over
+//! quotes and brackets, not a parser: broken and truncated JSON is walked as far as it goes.
+
+use super::bridge::Joint;
+use super::quote::{self, Quote};
+use super::value::{self, Kind};
+use super::{Form, Site};
+
+/// How far a structure is walked; what lies behind is the other rules' work.
+const MAX_STRUCTURE: usize = 64 << 10;
+/// Brackets within brackets.
+const MAX_DEPTH: usize = 24;
+
+/// Whether a bracket at `at` opens something with quoted parts or nested brackets.
+pub(super) fn is_structure(haystack: &[u8], at: usize, end: usize) -> bool {
+    let inner = skip(haystack, at + 1, end);
+    let nested = matches!(haystack[..end].get(inner), Some(b'{' | b'['));
+    let quoted = quote::at(haystack, inner, end).is_some() || literal_quote(haystack, inner, end).is_some();
+    quoted || nested || matches!(haystack[..end].get(inner), Some(b']' | b'}')) || is_number_list(haystack, at, inner, end)
+}
+
+/// `[104, 117, …]`: a secret printed as the list of its bytes.
+fn is_number_list(haystack: &[u8], at: usize, inner: usize, end: usize) -> bool {
+    let list = haystack[inner..end].iter().take(64).take_while(|b| b.is_ascii_digit() || b", ".contains(b));
+    haystack[at] == b'[' && list.filter(|&&b| b == b',').count() >= 5
+}
+
+/// Masks the leaves of the structure that opens at `at`.
+pub(super) fn mask_leaves(site: &mut Site<'_>, at: usize, joint: Joint) {
+    let end = site.end.min(at + MAX_STRUCTURE);
+    let inner = skip(site.haystack, at + 1, end);
+    if is_number_list(site.haystack, at, inner, end) {
+        let len = site.haystack[inner..end].iter().take_while(|b| b.is_ascii_digit() || b", ".contains(b)).count();
+        return site.add(inner, inner + len, Form::Number { level: 0 });
+    }
+    Walk { site, joint, end, depth: 0, neutral: false, level: None }.run(at);
+}
+
+struct Walk<'w, 's> {
+    site: &'w mut Site<'s>,
+    joint: Joint,
+    end: usize,
+    depth: usize,
+    /// Whether the last key of this place was a neutral one.
+    neutral: bool,
+    /// The level of the quotes of this structure; a lower one closes the string around it.
+    level: Option<u8>,
+}
+
+impl Walk<'_, '_> {
+    fn run(mut self, start: usize) {
+        let mut at = start;
+        while at < self.end {
+            at = skip(self.site.haystack, at, self.end);
+            let Some(&byte) = self.site.haystack[..self.end].get(at) else { return };
+            if let Some(open) = literal_quote(self.site.haystack, at, self.end) {
+                if self.level.is_some_and(|level| open.level < level) {
+                    return;
+                }
+                at = self.string(&open);
+                continue;
+            }
+            match byte {
+                b'[' | b'{' => self.depth += 1,
+                b']' | b'}' => {
+                    self.neutral = false;
+                    self.depth = self.depth.saturating_sub(1);
+                }
+                b',' => self.neutral = false,
+                _ => {}
+            }
+            if self.depth == 0 || self.depth > MAX_DEPTH {
+                return;
+            }
+            at += 1;
+        }
+    }
+
+    /// A quoted part: a key when an operator follows, a leaf otherwise. Returns where to go on.
+    fn string(&mut self, open: &Quote) -> usize {
+        self.level.get_or_insert(open.level);
+        let close = quote::close(self.site.haystack, open, self.site.end).unwrap_or(self.site.end);
+        let behind = quote::at(self.site.haystack, close, self.site.end).map_or(close.max(open.end), |quote| quote.end);
+        let next = skip(self.site.haystack, behind, self.end);
+        let rest = &self.site.haystack[next.min(self.end)..self.end];
+        if rest.starts_with(b":") || rest.starts_with(b"=") {
+            self.neutral = self.site.keys.is_neutral_leaf(&self.site.haystack[open.end..close]);
+            return next + 1;
+        }
+        if !self.neutral {
+            let joint = if self.joint == Joint::List { Joint::List } else { Joint::Pair };
+            let masked = value::kind_of(&self.site.haystack[open.end..close]) != Kind::Number || self.site.key.numbers;
+            if masked {
+                self.site.text(open.end, close, joint, Some(Form::Bracket));
+            }
+        }
+        behind
+    }
+}
+
+/// A quote, or one behind the prefix of a byte or raw string.
+fn literal_quote(haystack: &[u8], at: usize, end: usize) -> Option<Quote> {
+    let prefix = haystack[at.min(end)..end].iter().take(2).take_while(|b| b"bru".contains(b)).count();
+    quote::at(haystack, at, end).or_else(|| quote::at(haystack, at + prefix, end))
+}
+
+/// Blanks and escaped line ends between the parts of a structure.
+fn skip(haystack: &[u8], at: usize, end: usize) -> usize {
+    let mut at = at;
+    while at < end {
+        match haystack[at] {
+            b' ' | b'\t' | b'\r' => at += 1,
+            b'\\' => {
+                let slashes = haystack[at..end].iter().take_while(|&&byte| byte == b'\\').count();
+                match haystack[..end].get(at + slashes) {
+                    Some(b'n' | b'r' | b't') => at += slashes + 1,
+                    _ => return at,
+                }
+            }
+            _ => return at,
+        }
+    }
+    at
+}

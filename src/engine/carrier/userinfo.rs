@@ -1,0 +1,84 @@
+//! The password of a URL: `scheme://user:password@host` (RFC 3986, section 3.2.1), also where somebody forgot to encode it.
+
+use std::ops::Range;
+
+use crate::engine::byteset::ByteSet;
+
+/// How far an authority may reach.
+const MAX_AUTHORITY: usize = 512;
+/// Bytes that end a URL in a log.
+const ENDS: ByteSet = ByteSet::from_bytes(b" \"<>`{}|\x7f").with_range(0, 0x1f);
+const SCHEME: ByteSet = ByteSet::from_bytes(b"+.-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+
+/// The password in the userinfo behind the `://` at `mark`, if there is one.
+pub(crate) fn password(haystack: &[u8], mark: usize, end: usize) -> Option<Range<usize>> {
+    if mark == 0 || !SCHEME.contains(haystack[mark - 1]) {
+        return None;
+    }
+    let start = mark + 3;
+    let authority = authority_end(haystack, start, end);
+    let colon = start + memchr::memchr(b':', &haystack[start..authority])?;
+    let user = &haystack[start..colon];
+    if user.iter().any(|b| b"/?#@[]".contains(b)) {
+        return None;
+    }
+    let at = colon + 1 + password_len(&haystack[colon + 1..authority])?;
+    (at > colon + 1).then_some(colon + 1..at)
+}
+
+/// Up to the `@` that ends the userinfo: the last one before the path, or, where the password holds a raw `/`, the last
+/// one before the URL ends, unless the part before the `/` is a port.
+fn password_len(rest: &[u8]) -> Option<usize> {
+    let path = rest.iter().position(|b| b"/?#".contains(b)).unwrap_or(rest.len());
+    if let Some(at) = memchr::memrchr(b'@', &rest[..path]) {
+        return Some(at);
+    }
+    let port = rest[..path].iter().all(u8::is_ascii_digit);
+    // `@` after a comma or a second URL is somebody else's.
+    let reach = rest.iter().position(|b| b",;&".contains(b)).unwrap_or(rest.len());
+    (!port).then(|| memchr::memchr(b'@', &rest[..reach])).flatten()
+}
+
+fn authority_end(haystack: &[u8], start: usize, end: usize) -> usize {
+    let window = &haystack[start..end.min(start + MAX_AUTHORITY)];
+    let mut len = 0;
+    while len < window.len() && !ENDS.contains(window[len]) {
+        let quote = window[len] == b'\'' && window.get(len + 1).is_none_or(|b| !b.is_ascii_alphanumeric());
+        let escape = window[len] == b'\\' && window.get(len + 1).is_some_and(|b| b"\\\"'nrtu".contains(b));
+        if quote || escape {
+            break;
+        }
+        len += 1;
+    }
+    start + len
+}
+
+/// Whether a value is a URL with a password in it: then only the password is masked.
+pub(super) fn is_credential_url(value: &[u8]) -> bool {
+    memchr::memmem::find(&value[..value.len().min(64)], b"://")
+        .is_some_and(|mark| SCHEME.run(value) == mark && password(value, mark, value.len()).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Option<&str>) {
+        let mark = text.find("://").expect("a URL");
+        assert_eq!(password(text.as_bytes(), mark, text.len()).map(|range| &text[range]), expected, "{text}");
+    }
+
+    #[test]
+    fn the_password_of_a_url_stands_between_user_and_host() {
+        check("https://bob:pw%2F1@git.example.test/a", Some("pw%2F1"));
+        check("redis://:pw@cache:6379/0", Some("pw"));
+        check(r#"parse "postgres://bob:pa:pw@h:5432/db": bad"#, Some("pa:pw"));
+        check("postgres://u:p/w#1@h/db", Some("p/w#1"));
+        check("amqp://u:p@ss@h/v", Some("p@ss"));
+        check("https://host:8080/x@2x.png", None);
+        check("https://host/path:a@b", None);
+        check("https://user@host/", None);
+        check("https://host:8080,https://u@h", None);
+        check("http://[::1]:80/", None);
+    }
+}

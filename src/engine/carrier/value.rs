@@ -1,0 +1,278 @@
+//! Where a bare value ends, and whether a value is worth masking. Quoted values end at their quote: see `quote`.
+
+use super::bridge::Joint;
+use super::quote;
+use crate::engine::byteset::ByteSet;
+use crate::engine::pattern::ends_escape;
+
+/// Bytes that always end a bare value: blanks, controls, `"`, `` ` ``, `<`, `>`.
+const ENDS: ByteSet = ByteSet::from_bytes(b"\"`<> \x7f").with_range(0, 0x1f);
+/// Bytes that end it or not, depending on what follows. Everything else is the value's.
+const ASKS: ByteSet = ByteSet::from_bytes(b"'&,;|)]}([{\\%#^\xc2\xe2\xef");
+
+/// The end of the bare value that begins at `start`.
+pub(crate) fn bare_end(haystack: &[u8], start: usize, end: usize, joint: Joint, query: bool) -> usize {
+    let mut depth = 0usize;
+    let mut at = start;
+    while at < end {
+        let byte = haystack[at];
+        if ENDS.contains(byte) {
+            break;
+        }
+        if ASKS.contains(byte) {
+            match byte {
+                b'(' | b'[' | b'{' => depth += 1,
+                b')' | b']' | b'}' if depth > 0 => depth -= 1,
+                b'\\' => match escape(haystack, at, end) {
+                    Some(len) => {
+                        at += len;
+                        continue;
+                    }
+                    None => break,
+                },
+                _ if stops(haystack, at, end, joint, query) => break,
+                _ => {}
+            }
+        }
+        at += 1;
+    }
+    trim_sentence(haystack, start, at)
+}
+
+/// A backslash inside a bare value: the length of what it escapes, or `None` where it ends the value.
+fn escape(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
+    let slashes = haystack[at..end].iter().take_while(|&&byte| byte == b'\\').count();
+    match haystack[..end].get(at + slashes) {
+        Some(b'"' | b'\'' | b'n' | b'r' | b't') | None => None,
+        Some(b'u' | b'x' | b'0') if slashes % 2 == 1 && decodes_to_end(&haystack[at + slashes..end]) => None,
+        Some(_) => Some(slashes),
+    }
+}
+
+/// `\u0022`, `\u0026`, `\u003c`, `\u001b` and their kin stand for bytes that end a value.
+fn decodes_to_end(tail: &[u8]) -> bool {
+    const CODES: [&[u8]; 14] = [
+        b"u0022", b"u0027", b"u0026", b"u003c", b"u003C", b"u003e", b"u003E", b"u001b", b"u001B", b"x1b", b"x1B", b"033", b"u000a",
+        b"u000A",
+    ];
+    CODES.iter().any(|code| tail.starts_with(code))
+}
+
+/// Whether the value ends at `at`, whose byte is in [`ASKS`].
+fn stops(haystack: &[u8], at: usize, end: usize, joint: Joint, query: bool) -> bool {
+    let rest = &haystack[at + 1..end];
+    let next = rest.first().copied();
+    let text = &haystack[at..end];
+    match haystack[at] {
+        b'\'' => next.is_none_or(|b| !b.is_ascii_alphanumeric()),
+        b'&' => query || is_param(rest) || [&b"&quot;"[..], b"&lt;", b"&gt;", b"&amp;", b"&#"].iter().any(|e| text.starts_with(e)),
+        b',' | b';' | b'|' => next.is_none_or(|b| b" \t\r\n\"'{[(\\".contains(&b)) || is_param(rest),
+        b')' | b']' | b'}' => next.is_none_or(|b| !b.is_ascii_alphanumeric() && !b"_-+=/~@#$%^!*".contains(&b)),
+        b'%' => joint == Joint::EncodedAssign && encoded_end(text),
+        b'#' => query || text.starts_with(b"#033["),
+        b'^' => text.starts_with(b"^[["),
+        _ => quote::at(haystack, at, end).is_some() || ["\u{ff0c}", "\u{ff1b}"].iter().any(|mark| text.starts_with(mark.as_bytes())),
+    }
+}
+
+/// An encoded delimiter, once or twice: `&`, blank, quotes, `;`, line ends, `}`, `,`.
+fn encoded_end(text: &[u8]) -> bool {
+    let code = text.strip_prefix(b"%25").or_else(|| text.strip_prefix(b"%")).and_then(|tail| tail.get(..2));
+    code.is_some_and(|code| {
+        [b"26", b"20", b"22", b"27", b"3B", b"3b", b"0A", b"0a", b"0D", b"0d", b"7D", b"7d", b"2C", b"2c"].iter().any(|c| *c == code)
+    })
+}
+
+/// Whether another `name=` or `name:` begins here: then the delimiter before it was one.
+fn is_param(rest: &[u8]) -> bool {
+    const NAME: ByteSet =
+        ByteSet::from_bytes(b"_.-[]").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+    let len = NAME.run(&rest[..rest.len().min(48)]);
+    let named = len > 0 && rest[0].is_ascii_alphabetic() | (rest[0] == b'_');
+    named && matches!(rest.get(len), Some(b'=' | b':')) && !rest[len..].starts_with(b"==")
+}
+
+/// Takes a sentence's own punctuation off the end.
+fn trim_sentence(haystack: &[u8], start: usize, mut end: usize) -> usize {
+    while end > start && matches!(haystack[end - 1], b'.' | b',' | b';' | b':') {
+        end -= 1;
+    }
+    end
+}
+
+/// What a value is, apart from where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Nothing, `null`, a template, a placeholder, stars: left.
+    Blank,
+    /// A number: secret only under a key that says so.
+    Number,
+    /// A word or words without digits or symbols.
+    Word,
+    /// Something that looks like a secret.
+    Opaque,
+}
+
+/// What `value` is.
+pub(crate) fn kind_of(value: &[u8]) -> Kind {
+    let value = value.trim_ascii();
+    if is_blank(value) {
+        return Kind::Blank;
+    }
+    if is_number(value) {
+        return Kind::Number;
+    }
+    if value.len() >= 6 && looks_opaque(value) { Kind::Opaque } else { Kind::Word }
+}
+
+fn is_number(value: &[u8]) -> bool {
+    let digits = value.strip_prefix(b"-").unwrap_or(value);
+    digits.first().is_some_and(u8::is_ascii_digit) && digits.iter().all(|b| b.is_ascii_digit() || *b == b'.')
+}
+
+/// Text that is no secret whatever key it stands under.
+fn is_blank(value: &[u8]) -> bool {
+    const WORDS: [&str; 26] = [
+        "true", "false", "null", "none", "nil", "undefined", "yes", "no", "on", "off", "(null)", "<nil>", "<null>", "n/a", "na", "-", "...",
+        "empty", "unset", "missing", "<none>", "(none)", "[filtered]", "[redacted]", "redacted", "\u{2026}",
+    ];
+    if value.is_empty() || WORDS.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes())) {
+        return true;
+    }
+    let first = value[0];
+    let same = value.iter().all(|&byte| byte == first);
+    (same && b"*xX.-_#\xe2".contains(&first)) || is_template(value) || is_cut_prefix(value)
+}
+
+/// A visibly cut prefix, as providers print it: `sk-proj-ab...`.
+fn is_cut_prefix(value: &[u8]) -> bool {
+    value.strip_suffix(b"...").is_some_and(|shown| shown.len() <= 12)
+}
+
+/// `${…}`, `{{…}}`, `$(…)`, `$NAME`, `$1`, `%s`, `%NAME%`, `<placeholder>`, `Ident{…`, `pkg.Class@1f`.
+fn is_template(value: &[u8]) -> bool {
+    let within = |open: &[u8], close: &[u8]| {
+        value.len() > open.len() + close.len() && value.starts_with(open) && value.ends_with(close)
+    };
+    let inner = &value[1.min(value.len())..];
+    let constant = |name: &[u8]| !name.is_empty() && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
+    within(b"${", b"}")
+        || within(b"{{", b"}}")
+        || within(b"$(", b")")
+        || within(b"<", b">") && inner.iter().all(|b| b.is_ascii_alphanumeric() || b" _-<>".contains(b))
+        || within(b"%", b"%") && constant(&value[1..value.len() - 1])
+        || value[0] == b'$' && constant(inner)
+        || matches!(value, b"%s" | b"%d" | b"%v" | b"%q" | b"{}" | b"{0}" | b"?" | b"%w" | b"%x")
+        || is_object(value)
+}
+
+/// `Token{a64f992 …` and `org.app.Token@4f3a2b`: an object's name, not a value.
+fn is_object(value: &[u8]) -> bool {
+    const IDENT: ByteSet =
+        ByteSet::from_bytes(b"_.$").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+    let name = IDENT.run(value);
+    let capital = value[..name].iter().any(u8::is_ascii_uppercase) && value[0].is_ascii_alphabetic();
+    let identity = |hex: &[u8]| !hex.is_empty() && hex.len() <= 8 && hex.iter().all(u8::is_ascii_hexdigit);
+    let dotted = value[..name].contains(&b'.');
+    match value.get(name) {
+        Some(b'{') => capital,
+        Some(b'@') => capital && dotted && identity(&value[name + 1..]),
+        Some(b'(') => value[..name].iter().all(|b| b.is_ascii_alphabetic() || b"_.".contains(b)) && value.ends_with(b")"),
+        _ => false,
+    }
+}
+
+/// A digit, a symbol that words do not have, mixed case inside a word, or sheer length.
+pub(crate) fn looks_opaque(value: &[u8]) -> bool {
+    let digit = value.iter().any(u8::is_ascii_digit);
+    let symbol = value.iter().any(|b| b"!@#$%^&*+=~?".contains(b));
+    let humps = value.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
+    let long = value.len() >= 24 && !value.iter().any(|b| b" ./:\\".contains(b)) && humps != 0;
+    digit || symbol || long || humps >= 3
+}
+
+/// Whether a placeholder in brackets would not be legal at `at`, or would change the meaning: URLs, forms, bare scalars, maps.
+pub(crate) fn needs_bare(haystack: &[u8], at: usize) -> bool {
+    match at.checked_sub(1).map(|before| haystack[before]) {
+        None => false,
+        Some(b'=' | b'/' | b'&' | b'?' | b':' | b'@' | b'%' | b'.' | b'-' | b'_' | b';' | b'[' | b'+') => true,
+        Some(b' ') => is_yaml_scalar(haystack, at),
+        Some(byte) if byte.is_ascii_alphanumeric() => !ends_escape(haystack, at) || ends_percent(haystack, at),
+        Some(_) => false,
+    }
+}
+
+fn ends_percent(haystack: &[u8], at: usize) -> bool {
+    at >= 3 && haystack[at - 3] == b'%'
+}
+
+/// A key longer than this is none of YAML's.
+const MAX_SCALAR_KEY: usize = 80;
+
+/// `key: value` or `- value` at the start of a line.
+fn is_yaml_scalar(haystack: &[u8], at: usize) -> bool {
+    let head = &haystack[at.saturating_sub(MAX_SCALAR_KEY)..at];
+    let line = match memchr::memrchr(b'\n', head) {
+        Some(newline) => &head[newline + 1..],
+        None if at <= MAX_SCALAR_KEY => head,
+        None => return false,
+    };
+    let head = line.trim_ascii();
+    let name = head.strip_suffix(b":").unwrap_or(b" ");
+    head == b"-" || !name.is_empty() && name.iter().all(|b| b.is_ascii_alphanumeric() || b"_-.\"'".contains(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, query: bool, expected: &str) {
+        let end = bare_end(text.as_bytes(), 0, text.len(), Joint::Assign, query);
+        assert_eq!(&text[..end], expected, "{text}");
+    }
+
+    #[test]
+    fn a_bare_value_ends_where_its_carrier_goes_on() {
+        check("p/W+9Q!z%7=kX#2r$v rest", false, "p/W+9Q!z%7=kX#2r$v");
+        check("ab, port=1)", false, "ab");
+        check("ab,port=1", false, "ab");
+        check("a,b,c", false, "a,b,c");
+        check("ab&x=2 HTTP/1.1", false, "ab");
+        check("ab&cd", false, "ab&cd");
+        check("ab&cd", true, "ab");
+        check("ab;EndpointSuffix=core", false, "ab");
+        check("a(b)c) x", false, "a(b)c");
+        check("ab}", false, "ab");
+        check("ab)cd", false, "ab)cd");
+        check("ab.", false, "ab");
+        check(r#"ab\",\"n"#, false, "ab");
+        check(r"ab\nnext", false, "ab");
+        check(r"ab\$cd e", false, r"ab\$cd");
+        check("ab'", false, "ab");
+        check("ab”", false, "ab");
+        check("ab\x1b[0m", false, "ab");
+        check("ab\0\0", false, "ab");
+    }
+
+    #[test]
+    fn a_value_is_judged_by_what_it_is() {
+        let cases: &[(&str, Kind)] = &[
+            ("", Kind::Blank),
+            ("null", Kind::Blank),
+            ("****", Kind::Blank),
+            ("${TOKEN}", Kind::Blank),
+            ("{{ token }}", Kind::Blank),
+            ("<your-token>", Kind::Blank),
+            ("$1", Kind::Blank),
+            ("Token{a64f992", Kind::Blank),
+            ("4096", Kind::Number),
+            ("expired", Kind::Word),
+            ("a1", Kind::Word),
+            ("hunter2x", Kind::Opaque),
+            ("p@ssword", Kind::Opaque),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(kind_of(value.as_bytes()), *expected, "{value}");
+        }
+    }
+}

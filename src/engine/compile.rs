@@ -1,0 +1,189 @@
+//! Rules and policy become an engine here. Everything that may be wrong with them is said here, and nothing later.
+
+use std::collections::HashMap;
+
+use super::action::Forms;
+use super::byteset::ByteSet;
+use super::error::CompileError;
+use super::keys::Keys;
+use super::pattern::Pattern;
+use super::policy::{Action, Mode, Policy};
+use super::prefilter::{Backend, Literal, Prefilter};
+use super::rule::{Grammar, Matcher, Rule, RuleId, RuleSet};
+use super::{Engine, view};
+
+/// Rules at most; a literal's index has 16 bits and a rule has a handful of them.
+const MAX_RULES: usize = 4096;
+/// The words of an armoured private key, as text and in URLs.
+const ARMOUR_WORDS: [&[u8]; 3] = [b"PRIVATE KEY", b"PRIVATE+KEY", b"PRIVATE%20KEY"];
+
+/// Bounds and switches of an engine that are not policy.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Which instructions the prefilter uses; the best the processor has unless a test says otherwise.
+    pub backend: Backend,
+    /// Whether line ends are counted; they cost a pass of their own.
+    pub count_lines: bool,
+    /// A record longer than this is looked at in windows of this size.
+    pub max_record_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { backend: Backend::detect(), count_lines: false, max_record_bytes: 1 << 20 }
+    }
+}
+
+/// What is done where a literal of the prefilter stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Target {
+    /// Try the rule's regex from `far` to `near` bytes before the literal.
+    Pattern { rule: RuleId, near: u32, far: u32 },
+    /// A key word of this length.
+    Key { group: u16, len: u8 },
+    /// `://`.
+    Userinfo { rule: RuleId },
+    /// `PRIVATE KEY`, of this length.
+    Armour { rule: RuleId, len: u8 },
+    /// Something that hides letters: look at the record's view too.
+    View,
+}
+
+/// Literals with what to do at each; equal ones are one.
+#[derive(Default)]
+struct Targets {
+    by_sets: HashMap<Vec<ByteSet>, usize>,
+    literals: Vec<(Vec<ByteSet>, Vec<Target>)>,
+}
+
+impl Targets {
+    fn add(&mut self, sets: Vec<ByteSet>, target: Target) {
+        let next = self.literals.len();
+        let at = *self.by_sets.entry(sets).or_insert_with_key(|sets| {
+            self.literals.push((sets.clone(), Vec::new()));
+            next
+        });
+        self.literals[at].1.push(target);
+    }
+}
+
+impl Engine {
+    /// Compiles rules and policy.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with a rule, a policy or a template, with file and line where there is one.
+    pub fn compile(set: RuleSet, policy: Policy, limits: &Limits) -> Result<Engine, CompileError> {
+        check_ids(&set, &policy)?;
+        let forms = Forms::new(&set, &policy)?;
+        let (keys, key_literals) = Keys::new(&set);
+        let mut targets = Targets::default();
+        let patterns = patterns(&set, &mut targets)?;
+        for literal in key_literals {
+            targets.add(literal.sets, Target::Key { group: literal.group, len: literal.len as u8 });
+        }
+        grammars(&set, &mut targets);
+        view::triggers().into_iter().for_each(|sets| targets.add(sets, Target::View));
+        let (sets, targets): (Vec<_>, Vec<_>) = targets.literals.into_iter().unzip();
+        let literals: Vec<Literal> = sets.into_iter().map(|sets| Literal { sets: sets.into() }).collect();
+        let prefilter = Prefilter::new(&literals, Some(&super::prefilter::Tables::built_in()), limits.backend);
+        let actions: Vec<Action> = set.rules.iter().map(|rule| policy.action_of(rule)).collect();
+        let engine = Engine { set, policy, limits: limits.clone(), forms, keys, patterns, targets, prefilter, actions };
+        engine.check_placeholder()?;
+        Ok(engine)
+    }
+
+    /// The literals the prefilter looks for, for those who tune it.
+    pub fn literals(set: &RuleSet) -> Result<Vec<Literal>, CompileError> {
+        let mut targets = Targets::default();
+        patterns(set, &mut targets)?;
+        let (_, key_literals) = Keys::new(set);
+        key_literals.into_iter().for_each(|literal| targets.add(literal.sets, Target::View));
+        grammars(set, &mut targets);
+        view::triggers().into_iter().for_each(|sets| targets.add(sets, Target::View));
+        Ok(targets.literals.into_iter().map(|(sets, _)| Literal { sets: sets.into() }).collect())
+    }
+
+    /// A custom placeholder must not be found by the rules it stands in for.
+    fn check_placeholder(&self) -> Result<(), CompileError> {
+        let Some(template) = &self.policy.placeholder else { return Ok(()) };
+        let text = template.replace("{rule}", "api-key");
+        let mut scratch = self.scratch();
+        for carrier in [text.clone(), format!("x {text} y"), format!("\"{text}\"")] {
+            if !self.find(&mut scratch, carrier.as_bytes()).is_empty() {
+                let reason = "a rule finds it, so that redacting twice would change it".to_owned();
+                return Err(CompileError::Placeholder { template: template.clone(), reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds every regex now instead of at its first candidate.
+    ///
+    /// # Errors
+    /// The first pattern whose program is too large.
+    pub fn warm(&self) -> Result<(), CompileError> {
+        for (rule, pattern) in self.set.rules.iter().zip(&self.patterns) {
+            let built = pattern.as_ref().map_or(Ok(()), Pattern::warm);
+            built.map_err(|reason| bad_pattern(rule, reason))?;
+        }
+        Ok(())
+    }
+}
+
+fn bad_pattern(rule: &Rule, reason: String) -> CompileError {
+    CompileError::Pattern { origin: rule.origin.clone(), rule: rule.id.clone(), reason }
+}
+
+/// Ids are unique, not too many, and every id of the policy is one of them.
+fn check_ids(set: &RuleSet, policy: &Policy) -> Result<(), CompileError> {
+    if set.rules.len() > MAX_RULES {
+        return Err(CompileError::TooManyRules { count: set.rules.len(), max: MAX_RULES });
+    }
+    let mut seen: HashMap<&str, &Rule> = HashMap::new();
+    for rule in &set.rules {
+        if let Some(first) = seen.insert(&rule.id, rule) {
+            let (origin, first) = (rule.origin.clone(), first.origin.clone());
+            return Err(CompileError::Duplicate { origin, rule: rule.id.clone(), first });
+        }
+    }
+    match policy.by_rule.keys().find(|id| !seen.contains_key(id.as_str())) {
+        Some(unknown) => Err(CompileError::UnknownRule { rule: unknown.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// The patterns of the rules that have one, by rule; their anchors become targets.
+fn patterns(set: &RuleSet, targets: &mut Targets) -> Result<Vec<Option<Pattern>>, CompileError> {
+    set.rules
+        .iter()
+        .enumerate()
+        .map(|(index, rule)| {
+            let Matcher::Pattern(text) = &rule.matcher else { return Ok(None) };
+            let (pattern, anchors) = Pattern::new(text, rule.always_scan).map_err(|reason| bad_pattern(rule, reason))?;
+            for anchor in anchors {
+                let target = Target::Pattern { rule: RuleId(index as u16), near: anchor.near, far: anchor.far };
+                targets.add(anchor.sets, target);
+            }
+            Ok(Some(pattern))
+        })
+        .collect()
+}
+
+fn grammars(set: &RuleSet, targets: &mut Targets) {
+    let exact = |text: &[u8]| text.iter().map(|&byte| ByteSet::of(byte)).collect::<Vec<_>>();
+    for (index, rule) in set.rules.iter().enumerate() {
+        let id = RuleId(index as u16);
+        match rule.matcher {
+            Matcher::Grammar(Grammar::Userinfo) => targets.add(exact(b"://"), Target::Userinfo { rule: id }),
+            Matcher::Grammar(Grammar::PrivateKey) => ARMOUR_WORDS.iter().for_each(|words| {
+                targets.add(exact(words), Target::Armour { rule: id, len: words.len() as u8 });
+            }),
+            _ => {}
+        }
+    }
+}
+
+/// Whether the policy only counts.
+pub(super) fn is_audit(policy: &Policy) -> bool {
+    policy.mode == Mode::Audit
+}

@@ -1,0 +1,341 @@
+//! Whether a key is a secret's key: by word segments, never by substring. What stands beside the key is `carrier`'s work.
+
+use super::byteset::ByteSet;
+use super::rule::{KeyValue, KeyWords, Matcher, RuleId, RuleSet};
+
+/// How far a key may reach to each side of the word that gave it away.
+const MAX_KEY_SIDE: usize = 64;
+/// Segments of one key looked at.
+const MAX_SEGMENTS: usize = 24;
+/// Words shorter than this are found only as whole segments: `compass` holds no `pass`.
+const MIN_GLUED: usize = 5;
+
+/// A listed key: its words, and what follows from it.
+struct Sequence {
+    words: Vec<Box<[u8]>>,
+    rule: RuleId,
+    value: KeyValue,
+    numbers: bool,
+    /// Index into the table's neutral words of single rules.
+    neutral: usize,
+}
+
+/// Words that make a key harmless, sorted.
+#[derive(Default)]
+struct Neutral {
+    after: Vec<Box<[u8]>>,
+    before: Vec<Box<[u8]>>,
+}
+
+/// The compiled key table.
+pub(crate) struct Keys {
+    /// Longest first, so that the most precise label wins.
+    sequences: Vec<Sequence>,
+    /// For each literal of [`Keys::literals`], which sequences can hold it.
+    groups: Vec<Vec<u16>>,
+    /// For every key.
+    neutral: Neutral,
+    /// For the keys of single rules.
+    neutral_of: Vec<Neutral>,
+    neutral_leaf: Vec<Box<[u8]>>,
+}
+
+/// A key of a secret, found in a haystack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Key {
+    /// Where the key's token begins.
+    pub(crate) start: usize,
+    /// One past its end.
+    pub(crate) end: usize,
+    pub(crate) rule: RuleId,
+    pub(crate) value: KeyValue,
+    /// Whether a bare number is secret here too.
+    pub(crate) numbers: bool,
+}
+
+/// A literal that gives a key away, and the bytes that must follow it where it is too short to stand alone.
+pub(crate) struct KeyLiteral {
+    pub(crate) sets: Vec<ByteSet>,
+    /// Index into the table's groups.
+    pub(crate) group: u16,
+    /// Length of the word itself.
+    pub(crate) len: usize,
+}
+
+/// Bytes of a key token.
+pub(crate) const KEY_BYTES: ByteSet =
+    ByteSet::from_bytes(b"_.$-@").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+/// What may stand right behind a short key word: an operator, a closing mark, or more key.
+const BEHIND_SHORT: ByteSet = ByteSet::from_bytes(b"=:\"'\\])>_-%&");
+
+impl Keys {
+    /// The table of the rules of `set`, and the literals to look for.
+    pub(crate) fn new(set: &RuleSet) -> (Keys, Vec<KeyLiteral>) {
+        let mut sequences: Vec<Sequence> = Vec::new();
+        let mut neutral_of = Vec::new();
+        for (index, rule) in set.rules.iter().enumerate() {
+            let Matcher::Keys(keys) = &rule.matcher else { continue };
+            sequences.extend(keys.keys.iter().map(|key| Sequence {
+                words: words_of(key),
+                rule: RuleId(index as u16),
+                value: keys.value,
+                numbers: keys.numbers,
+                neutral: neutral_of.len(),
+            }));
+            neutral_of.push(Neutral { after: sorted(&keys.neutral_after), before: sorted(&keys.neutral_before) });
+        }
+        sequences.sort_by_key(|sequence| std::cmp::Reverse(sequence.words.iter().map(|word| word.len()).sum::<usize>()));
+        let (groups, literals) = literals(&sequences);
+        let KeyWords { neutral_after, neutral_before, neutral_leaf } = &set.key_words;
+        let keys = Keys {
+            sequences,
+            groups,
+            neutral: Neutral { after: sorted(neutral_after), before: sorted(neutral_before) },
+            neutral_of,
+            neutral_leaf: sorted(neutral_leaf),
+        };
+        (keys, literals)
+    }
+
+    /// The key whose word stands at `word` in the record `line` of `haystack`, if it is a secret's key.
+    pub(crate) fn examine(&self, group: u16, haystack: &[u8], word: std::ops::Range<usize>, line: std::ops::Range<usize>) -> Option<Key> {
+        let token = token_around(haystack, word.clone(), line);
+        let segments = Segments::of(&haystack[token.clone()]);
+        let word = word.start - token.start..word.end - token.start;
+        for &index in &self.groups[group as usize] {
+            let sequence = &self.sequences[index as usize];
+            let neutral = [&self.neutral, &self.neutral_of[sequence.neutral]];
+            if let Some(held) = segments.holds(&sequence.words, &word, neutral) {
+                if segments.are_neutral(held, neutral) {
+                    return None;
+                }
+                let Sequence { rule, value, numbers, .. } = *sequence;
+                return Some(Key { start: token.start, end: token.end, rule, value, numbers });
+            }
+        }
+        None
+    }
+
+    /// Whether a field of this name inside a secret object is left: names, ids, types.
+    pub(crate) fn is_neutral_leaf(&self, name: &[u8]) -> bool {
+        let segments = Segments::of(name);
+        let Some(last) = segments.len().checked_sub(1) else { return false };
+        let last = segments.get(last);
+        listed(&self.neutral.after, last) || listed(&self.neutral_leaf, last)
+    }
+}
+
+fn sorted(words: &[String]) -> Vec<Box<[u8]>> {
+    let mut words: Vec<Box<[u8]>> = words.iter().map(|word| word.as_bytes().into()).collect();
+    words.sort();
+    words
+}
+
+/// Whether `segment`, in any case and as a plural too, is in the sorted `words`.
+fn listed(words: &[Box<[u8]>], segment: &[u8]) -> bool {
+    let mut folded = [0u8; 24];
+    let Some(folded) = folded.get_mut(..segment.len()) else { return false };
+    folded.copy_from_slice(segment);
+    folded.make_ascii_lowercase();
+    let has = |word: &[u8]| words.binary_search_by(|listed| (**listed).cmp(word)).is_ok();
+    has(folded) || has(singular(folded))
+}
+
+/// Splits a key as it is listed into its words, lower-cased.
+fn words_of(key: &str) -> Vec<Box<[u8]>> {
+    let segments = Segments::of(key.as_bytes());
+    (0..segments.len()).map(|at| singular(&segments.get(at).to_ascii_lowercase()).into()).collect()
+}
+
+/// The literals that give the sequences away. A sequence that holds a shorter one needs none of its own.
+fn literals(sequences: &[Sequence]) -> (Vec<Vec<u16>>, Vec<KeyLiteral>) {
+    let mut groups: Vec<Vec<u16>> = Vec::new();
+    let mut found = Vec::new();
+    for shortest in sequences.iter().rev() {
+        let covered = sequences.iter().any(|other| other.words.len() < shortest.words.len() && contains(&shortest.words, &other.words));
+        let known = found.iter().any(|words: &Vec<Box<[u8]>>| *words == shortest.words);
+        if !covered && !known {
+            found.push(shortest.words.clone());
+        }
+    }
+    let mut literals = Vec::new();
+    for words in found {
+        let holders = (0..sequences.len()).filter(|&at| contains(&sequences[at].words, &words));
+        let group = groups.len() as u16;
+        groups.push(holders.map(|at| at as u16).collect());
+        literals.extend(spellings(&words).into_iter().map(|text| key_literal(&text, group)));
+    }
+    (groups, literals)
+}
+
+fn contains(words: &[Box<[u8]>], part: &[Box<[u8]>]) -> bool {
+    words.windows(part.len()).any(|window| window == part)
+}
+
+/// `api key` is written `api_key`, `api-key`, `api.key`, `api key` and `apiKey`.
+fn spellings(words: &[Box<[u8]>]) -> Vec<Vec<u8>> {
+    if words.len() == 1 {
+        return vec![words[0].to_vec()];
+    }
+    ["", "_", "-", ".", " "].iter().map(|joint| words.join(joint.as_bytes())).collect()
+}
+
+fn key_literal(text: &[u8], group: u16) -> KeyLiteral {
+    let mut sets: Vec<ByteSet> = text.iter().map(|&byte| ByteSet::fold(byte)).collect();
+    if text.len() < MIN_GLUED {
+        sets.push(BEHIND_SHORT);
+    }
+    KeyLiteral { sets, group, len: text.len() }
+}
+
+/// The whole token around a word: key bytes to both sides, without the marks it merely ends with.
+fn token_around(haystack: &[u8], word: std::ops::Range<usize>, line: std::ops::Range<usize>) -> std::ops::Range<usize> {
+    let floor = line.start.max(word.start.saturating_sub(MAX_KEY_SIDE));
+    let head = haystack[floor..word.start].iter().rev().take_while(|&&byte| KEY_BYTES.contains(byte)).count();
+    let ceiling = line.end.min(word.end + MAX_KEY_SIDE);
+    let tail = KEY_BYTES.run(&haystack[word.end..ceiling]);
+    let mut end = word.end + tail;
+    while end > word.end && matches!(haystack[end - 1], b'.' | b'-' | b'$' | b'@') {
+        end -= 1;
+    }
+    word.start - head..end
+}
+
+/// A key cut into words at separators, case changes and letter/digit borders.
+struct Segments<'k> {
+    key: &'k [u8],
+    bounds: [(u8, u8); MAX_SEGMENTS],
+    count: usize,
+}
+
+impl<'k> Segments<'k> {
+    fn of(key: &'k [u8]) -> Segments<'k> {
+        let key = &key[..key.len().min(u8::MAX as usize)];
+        let mut segments = Segments { key, bounds: [(0, 0); MAX_SEGMENTS], count: 0 };
+        let mut start = 0;
+        for at in 0..=key.len() {
+            if at == key.len() || !key[at].is_ascii_alphanumeric() {
+                segments.push(start, at);
+                start = at + 1;
+            } else if at > start && is_border(key, at) {
+                segments.push(start, at);
+                start = at;
+            }
+        }
+        segments
+    }
+
+    fn push(&mut self, start: usize, end: usize) {
+        if start < end && self.count < MAX_SEGMENTS {
+            self.bounds[self.count] = (start as u8, end as u8);
+            self.count += 1;
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.count
+    }
+
+    fn get(&self, at: usize) -> &'k [u8] {
+        let (start, end) = self.bounds[at];
+        &self.key[start as usize..end as usize]
+    }
+
+    /// Where `words` stand contiguously and touch `word`: each in a segment of its own, or all glued into one.
+    fn holds(&self, words: &[Box<[u8]>], word: &std::ops::Range<usize>, neutral: [&Neutral; 2]) -> Option<std::ops::Range<usize>> {
+        (0..self.count).find_map(|at| {
+            let apart = (at + words.len() <= self.count)
+                && words.iter().enumerate().all(|(i, word)| same_word(self.get(at + i), word));
+            let width = if apart {
+                words.len()
+            } else if self.glued(at, words, neutral) {
+                1
+            } else {
+                return None;
+            };
+            let (start, end) = (self.bounds[at].0 as usize, self.bounds[at + width - 1].1 as usize);
+            (start < word.end && word.start < end).then_some(at..at + width)
+        })
+    }
+
+    /// Whether a word right before or anywhere behind the listed ones makes the key harmless.
+    fn are_neutral(&self, held: std::ops::Range<usize>, neutral: [&Neutral; 2]) -> bool {
+        let before = held.start.checked_sub(1).map(|at| self.get(at));
+        let mut after = (held.end..self.count).map(|at| self.get(at));
+        let has_before = |words: &&Neutral| before.is_some_and(|word| listed(&words.before, word));
+        neutral.iter().any(has_before) || after.any(|word| neutral.iter().any(|words| listed(&words.after, word)))
+    }
+
+    /// Whether the segment at `at` is the words written together, perhaps behind another word: `dbpassword`.
+    fn glued(&self, at: usize, words: &[Box<[u8]>], neutral: [&Neutral; 2]) -> bool {
+        let mut segment = self.get(at);
+        let total: usize = words.iter().map(|word| word.len()).sum();
+        if total < MIN_GLUED || segment.len() < total {
+            return false;
+        }
+        if segment.len() > total && segment.ends_with(b"s") | segment.ends_with(b"S") && !words.last().is_some_and(|w| w.ends_with(b"s")) {
+            segment = &segment[..segment.len() - 1];
+        }
+        let Some(head) = segment.len().checked_sub(total) else { return false };
+        let mut rest = &segment[head..];
+        let same = words.iter().all(|word| {
+            let (part, behind) = rest.split_at(word.len());
+            rest = behind;
+            part.eq_ignore_ascii_case(word)
+        });
+        same && (head == 0 || !neutral.iter().any(|words| listed(&words.before, &segment[..head])))
+    }
+}
+
+fn same_word(segment: &[u8], word: &[u8]) -> bool {
+    segment.eq_ignore_ascii_case(word) || singular_of(segment).eq_ignore_ascii_case(word)
+}
+
+fn singular_of(segment: &[u8]) -> &[u8] {
+    match segment {
+        [head @ .., b's' | b'S'] if segment.len() > 3 && !head.ends_with(b"s") && !head.ends_with(b"S") => head,
+        _ => segment,
+    }
+}
+
+fn singular(word: &[u8]) -> &[u8] {
+    singular_of(word)
+}
+
+/// Whether a word ends between `at - 1` and `at`: `aB`, `a1`, `1a`, and before the last capital of `APIKey`.
+fn is_border(key: &[u8], at: usize) -> bool {
+    let (before, here) = (key[at - 1], key[at]);
+    if before.is_ascii_digit() != here.is_ascii_digit() {
+        return true;
+    }
+    if before.is_ascii_lowercase() && here.is_ascii_uppercase() {
+        return true;
+    }
+    let next_lower = key.get(at + 1).is_some_and(u8::is_ascii_lowercase);
+    // `APIKeys` ends in one word, and so does a plural `TOKENs`.
+    let plural = key.get(at + 1) == Some(&b's') && key.get(at + 2).is_none_or(|next| !next.is_ascii_lowercase());
+    before.is_ascii_uppercase() && here.is_ascii_uppercase() && next_lower && !plural
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_cut_at_separators_case_changes_and_digits() {
+        let cases: &[(&str, &[&str])] = &[
+            ("api_key", &["api", "key"]),
+            ("dbApiKey", &["db", "Api", "Key"]),
+            ("APIKey2", &["API", "Key", "2"]),
+            ("X-Api-Key", &["X", "Api", "Key"]),
+            ("PROD_API_KEY_V2", &["PROD", "API", "KEY", "V", "2"]),
+            ("TOKENs", &["TOKENs"]),
+            ("http.request.header.authorization", &["http", "request", "header", "authorization"]),
+        ];
+        for (key, expected) in cases {
+            let segments = Segments::of(key.as_bytes());
+            let got: Vec<_> = (0..segments.len()).map(|i| String::from_utf8_lossy(segments.get(i)).into_owned()).collect();
+            assert_eq!(got, *expected, "{key}");
+        }
+    }
+}

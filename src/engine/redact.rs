@@ -1,0 +1,133 @@
+//! From spans to bytes: union, action, one write. Finding the spans is `scan`'s work.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+
+use super::compile::is_audit;
+use super::policy::Action;
+use super::scan::{Carry, Scratch};
+use super::span::{self, Span};
+use super::tally::Tally;
+use super::{Engine, Masked};
+
+/// Stands in place of a record that could not be looked at.
+const UNINSPECTED: &[u8] = b"[REDACTED:uninspected]";
+
+impl Engine {
+    /// Redacts a block of whole records. Total: any bytes are taken, and a record on which a rule panics is masked whole.
+    ///
+    /// A block without findings is passed on without a copy.
+    pub fn redact(&self, scratch: &mut Scratch, carry: &Carry, block: Bytes) -> (Masked, Carry, Tally) {
+        match catch_unwind(AssertUnwindSafe(|| self.scan(scratch, carry, &block))) {
+            Ok(next) => {
+                let mut tally = self.tally(scratch, &block);
+                let masked = self.write(scratch, block, &mut tally);
+                tally.bytes_out = masked.0.len() as u64;
+                (masked, next, tally)
+            }
+            Err(_) => self.redact_by_record(scratch, carry, &block),
+        }
+    }
+
+    /// Every finding of `haystack`, united, as [`Engine::redact`] would mask them.
+    pub fn find(&self, scratch: &mut Scratch, haystack: &[u8]) -> Vec<Span> {
+        self.scan(scratch, &Carry::default(), haystack);
+        let mut tally = Tally::default();
+        self.settle(scratch, &mut tally);
+        std::mem::take(&mut scratch.spans)
+    }
+
+    /// Every finding before union, those of rules that are off or in shadow included: what tests and `explain` look at.
+    pub fn find_all(&self, scratch: &mut Scratch, haystack: &[u8]) -> Vec<Span> {
+        self.scan(scratch, &Carry::default(), haystack);
+        std::mem::take(&mut scratch.spans)
+    }
+
+    fn tally(&self, scratch: &Scratch, block: &[u8]) -> Tally {
+        Tally {
+            bytes_in: block.len() as u64,
+            lines: if self.limits.count_lines { memchr::memchr_iter(b'\n', block).count() as u64 } else { 0 },
+            candidates: scratch.counts.candidates,
+            literals: scratch.counts.literals,
+            survivors: scratch.counts.survivors,
+            regex_calls: scratch.counts.regex_calls,
+            ..Tally::default()
+        }
+    }
+
+    /// Leaves in `scratch.spans` what is to be masked: no rule that is off or in shadow, overlaps united, all counted.
+    pub(super) fn settle(&self, scratch: &mut Scratch, tally: &mut Tally) {
+        let rules = &self.set.rules;
+        scratch.spans.retain(|span| {
+            let shadow = rules[span.rule.index()].shadow;
+            let off = self.actions[span.rule.index()] == Action::Keep;
+            if shadow && !off {
+                tally.count_shadow(span.rule);
+            }
+            !shadow && !off
+        });
+        span::unite(&mut scratch.spans);
+        scratch.spans.iter().for_each(|span| tally.count(span.rule));
+    }
+
+    fn write(&self, scratch: &mut Scratch, block: Bytes, tally: &mut Tally) -> Masked {
+        self.settle(scratch, tally);
+        if scratch.spans.is_empty() || is_audit(&self.policy) {
+            return Masked(block);
+        }
+        let mut out = Vec::with_capacity(block.len() + 64);
+        let mut from = 0;
+        for span in &scratch.spans {
+            out.extend_from_slice(&block[from..span.start]);
+            self.write_span(span, &block[span.start..span.end], &mut out);
+            from = span.end;
+        }
+        out.extend_from_slice(&block[from..]);
+        Masked(out.into())
+    }
+
+    pub(super) fn write_span(&self, span: &Span, secret: &[u8], out: &mut Vec<u8>) {
+        let rule = span.rule.index();
+        self.forms.write(self.actions[rule], &self.set.rules[rule].id, span, secret, &self.policy, out);
+    }
+
+    /// The way back from a panic: each record by itself, in new memory, and the one that panics again masked whole.
+    fn redact_by_record(&self, scratch: &mut Scratch, carry: &Carry, block: &Bytes) -> (Masked, Carry, Tally) {
+        let mut out = Vec::with_capacity(block.len());
+        let mut tally = Tally::default();
+        let mut carry = carry.clone();
+        let mut start = 0;
+        while start < block.len() {
+            let end = memchr::memchr(b'\n', &block[start..]).map_or(block.len(), |len| start + len + 1);
+            *scratch = self.scratch();
+            let record = block.slice(start..end);
+            match catch_unwind(AssertUnwindSafe(|| self.scan(scratch, &carry, &record))) {
+                Ok(next) => {
+                    let mut counted = self.tally(scratch, &record);
+                    let masked = self.write(scratch, record, &mut counted);
+                    out.extend_from_slice(&masked.0);
+                    tally.add(&counted);
+                    carry = next;
+                }
+                Err(_) => {
+                    *scratch = self.scratch();
+                    self.withhold(&record, &mut out, &mut tally);
+                }
+            }
+            start = end;
+        }
+        tally.bytes_out = out.len() as u64;
+        (Masked(out.into()), carry, tally)
+    }
+
+    /// Writes a record that could not be looked at: its line end, and nothing else of it. In audit too: it was not inspected.
+    fn withhold(&self, record: &[u8], out: &mut Vec<u8>, tally: &mut Tally) {
+        out.extend_from_slice(UNINSPECTED);
+        let ends: &[u8] = if record.ends_with(b"\r\n") { b"\r\n" } else if record.ends_with(b"\n") { b"\n" } else { b"" };
+        out.extend_from_slice(ends);
+        tally.bytes_in += record.len() as u64;
+        tally.lines += u64::from(self.limits.count_lines && !ends.is_empty());
+        tally.records_masked_whole += 1;
+    }
+}

@@ -1,0 +1,381 @@
+//! Finds every span of a haystack: prefilter hits in order, each handed to the rule, key or grammar it belongs to. It writes
+//! nothing: see `redact`.
+
+use std::ops::Range;
+
+use memchr::{memchr, memrchr};
+
+use super::Engine;
+use super::carrier::{self, Beside, LineState, Pending, Site, armour};
+use super::byteset::ByteSet;
+use super::compile::Target;
+use super::pattern::{self, Cache, MAX_WINDOW};
+use super::prefilter::{self, Hit};
+use super::rule::{Matcher, RuleId, ValidatorRole};
+use super::span::{Form, Span, Why};
+use super::view::{MAX_VIEW, View};
+
+/// Secrets that go on line by line at most, of as many writers.
+const MAX_STATES: usize = 8;
+/// The alphabet by which a secret that fills its whole window is followed to its end.
+const TOKEN: ByteSet =
+    ByteSet::from_bytes(b"+/=_.-~").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+
+/// What one block must tell the next: small, comparable, empty for almost every block.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Carry {
+    states: Vec<LineState>,
+}
+
+impl Carry {
+    /// Whether nothing is open: a worker that assumed so was right.
+    pub fn is_empty(&self) -> bool {
+        self.states.is_empty()
+    }
+}
+
+/// How often a rule was tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Times a literal of the rule stood in the haystack.
+    pub candidates: u64,
+    /// Times its regex ran.
+    pub regex_calls: u64,
+}
+
+/// The mutable memory of one worker.
+#[derive(Default)]
+pub struct Scratch {
+    prefilter: prefilter::Scratch,
+    hits: Vec<Hit>,
+    view_hits: Vec<Hit>,
+    view: View,
+    /// Lines that hold a trigger.
+    view_lines: Vec<Range<usize>>,
+    caches: Vec<Option<Box<Cache>>>,
+    /// By rule: where its last match ended. Its next one begins there or later.
+    matched_to: Vec<usize>,
+    /// By rule: how often it was tried since the scratch was made.
+    pub(super) costs: Vec<Cost>,
+    pub(super) spans: Vec<Span>,
+    view_spans: Vec<Span>,
+    pub(super) counts: Counts,
+}
+
+/// The work of one scan.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Counts {
+    pub(super) candidates: u64,
+    pub(super) literals: u64,
+    pub(super) survivors: u64,
+    pub(super) regex_calls: u64,
+}
+
+impl Engine {
+    /// New memory for one worker.
+    pub fn scratch(&self) -> Scratch {
+        let rules = self.set.rules.len();
+        Scratch {
+            caches: std::iter::repeat_with(|| None).take(rules).collect(),
+            matched_to: vec![0; rules],
+            costs: vec![Cost::default(); rules],
+            ..Scratch::default()
+        }
+    }
+
+    /// Fills `scratch.spans` with everything found in `haystack`, before union, and returns what the next block must know.
+    pub(super) fn scan(&self, scratch: &mut Scratch, carry: &Carry, haystack: &[u8]) -> Carry {
+        scratch.spans.clear();
+        scratch.view_lines.clear();
+        scratch.counts = Counts::default();
+        let mut hits = std::mem::take(&mut scratch.hits);
+        let found = self.prefilter.find(&mut scratch.prefilter, haystack, &mut hits);
+        scratch.counts.candidates = found.candidates;
+        scratch.counts.literals = found.literal_hits;
+        let mut states = States { open: carry.states.clone(), at: 0 };
+        if !hits.is_empty() || !states.open.is_empty() {
+            self.walk(scratch, haystack, &hits, &mut states, Depth::Original);
+            states.advance(haystack, haystack.len(), self, &mut scratch.spans);
+        }
+        scratch.hits = hits;
+        self.scan_always(scratch, haystack);
+        self.scan_views(scratch, haystack);
+        Carry { states: states.open }
+    }
+
+    /// Takes the hits in order, record by record.
+    fn walk(&self, scratch: &mut Scratch, haystack: &[u8], hits: &[Hit], states: &mut States, depth: Depth) {
+        scratch.matched_to.fill(0);
+        let mut place = Place { line: 0..0, done_to: 0, header: 0..0 };
+        for hit in hits {
+            let at = hit.start as usize;
+            if at >= place.line.end || place.line.is_empty() {
+                place.line = line_around(haystack, at, place.line.end);
+                place.header = 0..0;
+            }
+            for target in &self.targets[hit.literal as usize] {
+                self.take(scratch, haystack, at, *target, &mut place, states, depth);
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the one place where everything about a hit meets")]
+    fn take(
+        &self,
+        scratch: &mut Scratch,
+        haystack: &[u8],
+        at: usize,
+        target: Target,
+        place: &mut Place,
+        states: &mut States,
+        depth: Depth,
+    ) {
+        match target {
+            Target::Pattern { rule, near, far } => {
+                let from = at.saturating_sub(far as usize).max(place.line.start);
+                if let Some(last) = at.checked_sub(near as usize).filter(|last| *last >= from) {
+                    self.confirm(scratch, haystack, rule, from..last + 1, place.line.end);
+                }
+            }
+            Target::Key { group, len } if at >= place.done_to => {
+                let word = at..at + usize::from(len);
+                self.beside(scratch, haystack, group, word, place, states, depth);
+            }
+            Target::Key { .. } => {}
+            Target::Userinfo { rule } => {
+                if let Some(span) = carrier::password(haystack, at, place.line.end) {
+                    scratch.counts.survivors += 1;
+                    self.add(scratch, haystack, span, rule, Form::Bare, Why::Grammar);
+                }
+            }
+            Target::Armour { rule, len } => {
+                self.armour(scratch, haystack, rule, at..at + usize::from(len), place, states, depth);
+            }
+            Target::View if depth == Depth::Original => {
+                if scratch.view_lines.last() != Some(&place.line) {
+                    scratch.view_lines.push(place.line.clone());
+                }
+            }
+            Target::View => {}
+        }
+    }
+
+    fn add(&self, scratch: &mut Scratch, haystack: &[u8], span: Range<usize>, rule: RuleId, form: Form, why: Why) {
+        if !span.is_empty() && !self.forms.stands_at(haystack, span.start, span.end) {
+            scratch.spans.push(Span { start: span.start, end: span.end, rule, form, why });
+        }
+    }
+
+    /// Tries the rule's regex at each of `starts`; the first match ends the search.
+    fn confirm(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, starts: Range<usize>, line_end: usize) {
+        let pattern = self.patterns[rule.index()].as_ref().expect("a pattern target belongs to a rule with a pattern");
+        scratch.costs[rule.index()].candidates += 1;
+        let first = starts.start.max(scratch.matched_to[rule.index()]);
+        for start in first..starts.end {
+            if pattern.word_start && !pattern::starts_word(haystack, start) {
+                continue;
+            }
+            scratch.counts.survivors += 1;
+            scratch.counts.regex_calls += 1;
+            scratch.costs[rule.index()].regex_calls += 1;
+            let cache = scratch.caches[rule.index()].get_or_insert_with(|| Box::new(pattern.cache()));
+            let window = line_end.min(start + MAX_WINDOW);
+            if let Some((whole, secret)) = pattern.match_at(cache, haystack, start, window) {
+                scratch.matched_to[rule.index()] = whole.end.max(start + 1);
+                let end = if secret.end == window { window + TOKEN.run(&haystack[window..line_end]) } else { secret.end };
+                self.accept(scratch, haystack, rule, secret.start..end);
+                return;
+            }
+        }
+    }
+
+    /// A match becomes a finding unless a required validator says no.
+    fn accept(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, secret: Range<usize>) {
+        let rules = &self.set.rules[rule.index()];
+        let valid = rules.validator.map(|validator| validator.passes(&haystack[secret.clone()]));
+        if valid == Some(false) && rules.validator_role == ValidatorRole::Required {
+            return;
+        }
+        let form = if carrier::needs_bare(haystack, secret.start) { Form::Bare } else { Form::Bracket };
+        self.add(scratch, haystack, secret, rule, form, Why::Pattern { valid });
+    }
+
+    /// Looks at what stands beside a key word.
+    #[expect(clippy::too_many_arguments, reason = "a key may end a record, open a state, or both")]
+    fn beside(
+        &self,
+        scratch: &mut Scratch,
+        haystack: &[u8],
+        group: u16,
+        word: Range<usize>,
+        place: &mut Place,
+        states: &mut States,
+        depth: Depth,
+    ) {
+        if !carrier::may_bridge(haystack, word.end, place.line.end) {
+            return;
+        }
+        let Some(key) = self.keys.examine(group, haystack, word, place.line.clone()) else { return };
+        scratch.counts.survivors += 1;
+        let end = place.line.end;
+        let (keys, forms, spans) = (&self.keys, &self.forms, &mut scratch.spans);
+        let mut site = Site { haystack, end, key, keys, forms, spans, header: &mut place.header };
+        match site.search() {
+            Beside::Nothing => {}
+            Beside::Value(to) => place.done_to = place.done_to.max(to),
+            Beside::NextLines(pending) if depth == Depth::Original => {
+                let state = LineState::new(pending, key.rule, b"");
+                states.open_behind(haystack, place.line.clone(), state, self, &mut scratch.spans);
+            }
+            Beside::NextLines(_) => {}
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a key may end on its line or go on behind it")]
+    fn armour(
+        &self,
+        scratch: &mut Scratch,
+        haystack: &[u8],
+        rule: RuleId,
+        words: Range<usize>,
+        place: &mut Place,
+        states: &mut States,
+        depth: Depth,
+    ) {
+        let Some(begin) = armour::begin(haystack, words, place.line.clone()) else { return };
+        scratch.counts.survivors += 1;
+        match armour::inline(haystack, begin.end, place.line.end) {
+            armour::Inline::Parts(parts) => {
+                for part in parts {
+                    self.add(scratch, haystack, part, rule, Form::Bracket, Why::Grammar);
+                }
+            }
+            armour::Inline::Nothing if depth == Depth::Original => {
+                let pending = Pending::Armour { first: true, full: false, strangers: 0 };
+                let state = LineState::new(pending, rule, &haystack[place.line.start..begin.start]);
+                states.open_behind(haystack, place.line.clone(), state, self, &mut scratch.spans);
+            }
+            armour::Inline::Nothing => {}
+        }
+    }
+
+    /// Rules without a literal: their regex over every line.
+    fn scan_always(&self, scratch: &mut Scratch, haystack: &[u8]) {
+        for (index, rule) in self.set.rules.iter().enumerate() {
+            if !rule.always_scan || !matches!(rule.matcher, Matcher::Pattern(_)) {
+                continue;
+            }
+            let mut start = 0;
+            while start < haystack.len() {
+                let end = memchr(b'\n', &haystack[start..]).map_or(haystack.len(), |len| start + len);
+                self.scan_line(scratch, haystack, RuleId(index as u16), start..end);
+                start = end + 1;
+            }
+        }
+    }
+
+    fn scan_line(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, line: Range<usize>) {
+        let pattern = self.patterns[rule.index()].as_ref().expect("an always-scanned rule has a pattern");
+        let mut from = line.start;
+        while from < line.end {
+            scratch.counts.regex_calls += 1;
+            scratch.costs[rule.index()].regex_calls += 1;
+            let cache = scratch.caches[rule.index()].get_or_insert_with(|| Box::new(pattern.cache()));
+            let Some((whole, secret)) = pattern.find_in(cache, haystack, from..line.end) else { return };
+            if !pattern.word_start || pattern::starts_word(haystack, whole.start) {
+                self.accept(scratch, haystack, rule, secret);
+                from = whole.end.max(from + 1);
+            } else {
+                from = whole.start + 1;
+            }
+        }
+    }
+
+    /// Looks again at the records whose letters were hidden, decoded, and maps what is found back.
+    fn scan_views(&self, scratch: &mut Scratch, haystack: &[u8]) {
+        if scratch.view_lines.is_empty() {
+            return;
+        }
+        let lines = std::mem::take(&mut scratch.view_lines);
+        let mut view = std::mem::take(&mut scratch.view);
+        for line in lines.iter().filter(|line| line.len() <= MAX_VIEW) {
+            view.build(haystack, line.clone());
+            self.scan_view(scratch, &view);
+        }
+        scratch.view_lines = lines;
+        scratch.view = view;
+    }
+
+    fn scan_view(&self, scratch: &mut Scratch, view: &View) {
+        let mut hits = std::mem::take(&mut scratch.view_hits);
+        let found = self.prefilter.find(&mut scratch.prefilter, &view.bytes, &mut hits);
+        scratch.counts.candidates += found.candidates;
+        scratch.counts.literals += found.literal_hits;
+        let originals = std::mem::take(&mut scratch.view_spans);
+        let originals = std::mem::replace(&mut scratch.spans, originals);
+        let mut states = States { open: Vec::new(), at: 0 };
+        self.walk(scratch, &view.bytes, &hits, &mut states, Depth::View);
+        let found = std::mem::replace(&mut scratch.spans, originals);
+        scratch.spans.extend(found.iter().map(|span| {
+            let original = view.original(span.start..span.end);
+            Span { start: original.start, end: original.end, ..*span }
+        }));
+        scratch.view_spans = found;
+        scratch.view_spans.clear();
+        scratch.view_hits = hits;
+    }
+}
+
+/// Whether a haystack is the original or a view, in which no further view is made and no state opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    Original,
+    View,
+}
+
+/// Where a walk is.
+struct Place {
+    /// The record of the current hit, its line end not included.
+    line: Range<usize>,
+    /// Key words before here stand in a value that was dealt with.
+    done_to: usize,
+    /// The last bare header value.
+    header: Range<usize>,
+}
+
+/// The record around `at`; `from` is the end of the last one, before which no line end need be sought.
+fn line_around(haystack: &[u8], at: usize, from: usize) -> Range<usize> {
+    let start = memrchr(b'\n', &haystack[from..at]).map_or(from, |newline| from + newline + 1);
+    let start = if start == from && from > 0 && haystack[from] == b'\n' { from + 1 } else { start };
+    let end = memchr(b'\n', &haystack[at..]).map_or(haystack.len(), |len| at + len);
+    start.min(at)..end
+}
+
+/// Open secrets, and the line they are to be fed next.
+struct States {
+    open: Vec<LineState>,
+    at: usize,
+}
+
+impl States {
+    /// Feeds every whole line before `to`.
+    fn advance(&mut self, haystack: &[u8], to: usize, engine: &Engine, spans: &mut Vec<Span>) {
+        while self.at < to && !self.open.is_empty() {
+            let end = memchr(b'\n', &haystack[self.at..]).map_or(haystack.len(), |len| self.at + len);
+            let line = self.at..end;
+            self.open.retain_mut(|state| state.step(haystack, line.clone(), &engine.forms, spans));
+            self.at = end + 1;
+        }
+        self.at = self.at.max(to);
+    }
+
+    /// Opens a state that is fed from the line behind `line` on.
+    fn open_behind(&mut self, haystack: &[u8], line: Range<usize>, state: LineState, engine: &Engine, spans: &mut Vec<Span>) {
+        self.advance(haystack, (line.end + 1).min(haystack.len()), engine, spans);
+        self.open.retain(|open| !open.same_place(&state));
+        if self.open.len() == MAX_STATES {
+            self.open.remove(0);
+        }
+        self.open.push(state);
+    }
+}

@@ -1,0 +1,126 @@
+//! Spans of findings on the original bytes, and their union. How a span is written is `action`'s work.
+
+use super::rule::RuleId;
+
+/// How a placeholder must be written to be legal where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Form {
+    /// `[REDACTED:rule]`: free text and the inside of quotes.
+    Bracket,
+    /// `REDACTED.rule`: URLs, forms, cookies, DSNs, bare scalars, Go maps.
+    Bare,
+    /// A JSON number stood here; a string takes its place, with quotes of this escape level.
+    Number {
+        /// How many times the quotes are escaped.
+        level: u8,
+    },
+    /// Nothing is written: the placeholder of this finding stands in an earlier fragment.
+    Silent,
+}
+
+/// Why a span was found; what `explain` tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The rule's pattern matched.
+    Pattern {
+        /// What its validator said, where it has one.
+        valid: Option<bool>,
+    },
+    /// The value of a key that stands at these bytes.
+    Key {
+        /// Where the key begins.
+        start: usize,
+        /// Where it ends.
+        end: usize,
+    },
+    /// A grammar of the engine's own.
+    Grammar,
+}
+
+impl Why {
+    /// Which label wins in a union: a format names the secret better than a key does.
+    fn rank(self) -> u8 {
+        match self {
+            Why::Pattern { .. } => 2,
+            Why::Grammar => 1,
+            Why::Key { .. } => 0,
+        }
+    }
+}
+
+/// One finding: a half-open byte range and the rule that found it. Its `Debug` holds no byte of the haystack.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    /// The rule, in a union the one that names it best.
+    pub rule: RuleId,
+    /// How a placeholder may be written here.
+    pub form: Form,
+    /// Why it was found.
+    pub why: Why,
+}
+
+impl std::fmt::Debug for Span {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "rule {}@{}..{} ({:?})", self.rule.index(), self.start, self.end, self.form)
+    }
+}
+
+impl Span {
+    /// Whether `other` names the united span better: rank, then length, then the lower id.
+    fn yields_to(&self, other: &Span) -> bool {
+        let key = |span: &Span| (span.why.rank(), span.end - span.start, std::cmp::Reverse(span.rule));
+        key(other) > key(self)
+    }
+}
+
+/// Sorts `spans` and unites those that overlap, in place. Spans that only touch stay apart.
+pub(crate) fn unite(spans: &mut Vec<Span>) {
+    if spans.len() < 2 {
+        return;
+    }
+    spans.sort_unstable_by_key(|span| (span.start, span.end, span.rule));
+    let mut kept = 0;
+    for next in 1..spans.len() {
+        let (span, last) = (spans[next], spans[kept]);
+        if span.start < last.end {
+            spans[kept] = join(last, span);
+        } else {
+            kept += 1;
+            spans[kept] = span;
+        }
+    }
+    spans.truncate(kept + 1);
+}
+
+fn join(first: Span, second: Span) -> Span {
+    let named = if first.yields_to(&second) { second } else { first };
+    Span {
+        start: first.start.min(second.start),
+        end: first.end.max(second.end),
+        form: first.form.max(second.form),
+        ..named
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(start: usize, end: usize, rule: u16, why: Why) -> Span {
+        Span { start, end, rule: RuleId(rule), form: Form::Bracket, why }
+    }
+
+    #[test]
+    fn overlapping_spans_are_united_and_named_by_the_format() {
+        let key = Why::Key { start: 0, end: 0 };
+        let mut spans =
+            vec![span(5, 9, 1, key), span(0, 6, 2, key), span(1, 3, 3, Why::Pattern { valid: None }), span(9, 12, 4, key)];
+        unite(&mut spans);
+        let got: Vec<_> = spans.iter().map(|s| (s.start, s.end, s.rule.index())).collect();
+        assert_eq!(got, [(0, 9, 3), (9, 12, 4)]);
+    }
+}
