@@ -78,8 +78,10 @@ pub struct KeyRule {
     pub value: KeyValue,
     /// Whether a bare number under this key is secret too (a password, a PIN).
     pub numbers: bool,
+    /// Words that make these keys harmless when they follow, beside [`KeyWords::neutral_after`]: `cvc_check`.
+    pub neutral_after: Vec<String>,
     /// Words that make these keys harmless when they stand right before them, beside [`KeyWords::neutral_before`]:
-    /// `input_tokens` counts, `input_password` does not.
+    /// `input_tokens` counts, `input_password` is one.
     pub neutral_before: Vec<String>,
 }
 
