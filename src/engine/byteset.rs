@@ -58,6 +58,12 @@ impl ByteSet {
         self.0[(byte >> 6) as usize] >> (byte & 63) & 1 == 1
     }
 
+    /// The set as 256 bits: byte `b` is bit `b % 64` of word `b / 64`.
+    #[inline(always)]
+    pub const fn words(&self) -> [u64; 4] {
+        self.0
+    }
+
     /// How many bytes the set holds.
     pub const fn len(&self) -> usize {
         (self.0[0].count_ones() + self.0[1].count_ones() + self.0[2].count_ones() + self.0[3].count_ones()) as usize

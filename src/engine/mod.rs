@@ -11,3 +11,5 @@ pub use error::CompileError;
 pub use policy::{Action, HashKey, Mode, NumberAs, Policy};
 pub use rule::{Category, Grammar, KeyRule, KeyValue, KeyWords, Matcher, Origin, Rule, RuleId, RuleSet, ValidatorRole};
 pub use validators::Validator;
+mod literal;
+mod pattern;

@@ -1,0 +1,259 @@
+//! Derives from a pattern what must stand in a haystack for it to match. It knows nothing of rules or of searching.
+//!
+//! A walk over the pattern's HIR keeps the byte sets of the positions that every match has, one list per alternative.
+//! Where the pattern's length begins to vary the list is closed and a new one begun; the rarest list is the anchor.
+
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+use super::byteset::ByteSet;
+
+/// A sequence of byte sets that stands in every match of one alternative, `near..=far` bytes behind the match's start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Anchor {
+    /// The sets, the first one selective.
+    pub(crate) sets: Vec<ByteSet>,
+    /// The least distance from the start of the match.
+    pub(crate) near: u32,
+    /// The greatest.
+    pub(crate) far: u32,
+}
+
+/// Alternatives kept at most: `(?:a|b|c)(?:d|e)` multiplies.
+const MAX_ALTERNATIVES: usize = 96;
+/// Positions kept at most of one alternative; what follows is the regex's work.
+const MAX_SETS: usize = 40;
+/// How far behind the match's start an anchor may begin: each such start is tried.
+const MAX_DISTANCE: u32 = 128;
+/// Bits of surprise below which an anchor is worthless: `key` alone has about 14, `ghp_` 22.
+const MIN_BITS: f32 = 12.0;
+
+/// The anchors of a pattern, one of which stands in every match; `None` when the pattern requires nothing rare enough.
+pub(crate) fn anchors(hir: &Hir) -> Option<Vec<Anchor>> {
+    let mut walk = Walk::new(0, 0);
+    walk.visit(hir);
+    walk.close();
+    walk.best.map(|best| best.anchors)
+}
+
+/// The best list so far, and how rare it is.
+struct Best {
+    anchors: Vec<Anchor>,
+    bits: f32,
+}
+
+struct Walk {
+    /// The open run: one list of sets per alternative. Never empty.
+    open: Vec<Vec<ByteSet>>,
+    /// Where the open run begins, from the match's start.
+    near: u32,
+    /// The same, at most. Saturates.
+    far: u32,
+    best: Option<Best>,
+}
+
+impl Walk {
+    fn new(near: u32, far: u32) -> Walk {
+        Walk { open: vec![Vec::new()], near, far, best: None }
+    }
+
+    fn visit(&mut self, hir: &Hir) {
+        if let Some(shapes) = fixed_shapes(hir) {
+            return self.append(&shapes);
+        }
+        match hir.kind() {
+            HirKind::Concat(parts) => parts.iter().for_each(|part| self.visit(part)),
+            HirKind::Capture(capture) => self.visit(&capture.sub),
+            HirKind::Repetition(repetition) => self.repeat(&repetition.sub, repetition.min, repetition.max),
+            HirKind::Alternation(branches) => self.branch(branches),
+            _ => {}
+        }
+    }
+
+    /// Every alternative goes on with each of `shapes`.
+    fn append(&mut self, shapes: &[Vec<ByteSet>]) {
+        if self.open.len() * shapes.len() > MAX_ALTERNATIVES {
+            self.close();
+            if shapes.len() > MAX_ALTERNATIVES {
+                return self.skip(shapes.iter().map(Vec::len).min(), shapes.iter().map(Vec::len).max());
+            }
+        }
+        let grown = self.open.iter().flat_map(|head| shapes.iter().map(move |tail| [&head[..], &tail[..]].concat()));
+        self.open = grown.collect();
+    }
+
+    /// The copies that every repetition has, then a gap for those it may have.
+    fn repeat(&mut self, sub: &Hir, min: u32, max: Option<u32>) {
+        let single = fixed_shapes(sub).filter(|shapes| shapes.len() == 1);
+        let copies = if single.is_some() { min.min(MAX_SETS as u32) } else { min.min(1) };
+        match single {
+            Some(shapes) => (0..copies).for_each(|_| self.append(&shapes)),
+            None => (0..copies).for_each(|_| self.visit(sub)),
+        }
+        self.close();
+        let least = sub.properties().minimum_len().unwrap_or(0) * (min - copies) as usize;
+        let most = max.zip(sub.properties().maximum_len()).map(|(max, len)| len * (max - copies) as usize);
+        self.skip(Some(least), most);
+    }
+
+    /// Branches of different shapes: the run is closed, and each branch must have an anchor of its own.
+    fn branch(&mut self, branches: &[Hir]) {
+        self.close();
+        let walks = branches.iter().map(|branch| {
+            let mut walk = Walk::new(self.near, self.far);
+            walk.visit(branch);
+            walk.close();
+            walk.best
+        });
+        if let Some(found) = walks.collect::<Option<Vec<Best>>>() {
+            let bits = found.iter().map(|best| best.bits).fold(f32::MAX, f32::min);
+            self.offer(Best { anchors: found.into_iter().flat_map(|best| best.anchors).collect(), bits });
+        }
+        let least = branches.iter().map(|b| b.properties().minimum_len().unwrap_or(0)).min();
+        let most = branches.iter().map(|b| b.properties().maximum_len()).collect::<Option<Vec<_>>>();
+        self.skip(least, most.and_then(|most| most.into_iter().max()));
+    }
+
+    /// Moves the start of the next run over text of `least..=most` bytes.
+    fn skip(&mut self, least: Option<usize>, most: Option<usize>) {
+        self.near = self.near.saturating_add(least.unwrap_or(0) as u32);
+        self.far = self.far.saturating_add(most.map_or(u32::MAX, |most| most as u32));
+    }
+
+    /// Ends the open run, offers it, and begins the next behind it.
+    fn close(&mut self) {
+        let open = std::mem::replace(&mut self.open, vec![Vec::new()]);
+        let least = open.iter().map(Vec::len).min();
+        let most = open.iter().map(Vec::len).max();
+        let anchors: Option<Vec<(Anchor, f32)>> =
+            open.iter().map(|sets| anchor_of(sets, self.near, self.far)).collect();
+        if let Some(anchors) = anchors {
+            let bits = anchors.iter().map(|(_, bits)| *bits).fold(f32::MAX, f32::min);
+            self.offer(Best { anchors: anchors.into_iter().map(|(anchor, _)| anchor).collect(), bits });
+        }
+        self.skip(least, most);
+    }
+
+    fn offer(&mut self, found: Best) {
+        let near_enough = found.anchors.iter().all(|anchor| anchor.far <= MAX_DISTANCE);
+        let rarer = self.best.as_ref().is_none_or(|best| found.bits > best.bits + 4.0);
+        if near_enough && found.bits >= MIN_BITS && rarer {
+            self.best = Some(found);
+        }
+    }
+}
+
+/// The byte sets of everything `hir` can be, when all of it is of fixed length and there are few of them.
+fn fixed_shapes(hir: &Hir) -> Option<Vec<Vec<ByteSet>>> {
+    let shapes = match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => vec![Vec::new()],
+        HirKind::Literal(literal) => vec![literal.0.iter().map(|&byte| ByteSet::of(byte)).collect()],
+        HirKind::Class(class) => vec![vec![set_of(class)?]],
+        HirKind::Capture(capture) => fixed_shapes(&capture.sub)?,
+        HirKind::Repetition(repetition) => repeated_shapes(&repetition.sub, repetition.min, repetition.max?)?,
+        HirKind::Concat(parts) => parts.iter().try_fold(vec![Vec::new()], |heads, part| {
+            let tails = fixed_shapes(part)?;
+            (heads.len() * tails.len() <= MAX_ALTERNATIVES).then(|| product(&heads, &tails))
+        })?,
+        HirKind::Alternation(branches) => {
+            branches.iter().map(fixed_shapes).collect::<Option<Vec<_>>>()?.into_iter().flatten().collect()
+        }
+    };
+    (shapes.len() <= MAX_ALTERNATIVES).then_some(shapes)
+}
+
+/// `x{n}` is one shape; `x?` is two. Anything wider is a gap.
+fn repeated_shapes(sub: &Hir, min: u32, max: u32) -> Option<Vec<Vec<ByteSet>>> {
+    let shapes = fixed_shapes(sub)?;
+    match (min, max) {
+        (0, 1) if shapes.len() <= 8 => Some([vec![Vec::new()], shapes].concat()),
+        (1, 2) if shapes.len() == 1 && shapes[0].len() == 1 => Some(vec![shapes[0].clone(), shapes[0].repeat(2)]),
+        (min, max) if min == max && shapes.len() == 1 && shapes[0].len() * max as usize <= 4 * MAX_SETS => {
+            Some(vec![shapes[0].repeat(max as usize)])
+        }
+        _ => None,
+    }
+}
+
+fn product(heads: &[Vec<ByteSet>], tails: &[Vec<ByteSet>]) -> Vec<Vec<ByteSet>> {
+    heads.iter().flat_map(|head| tails.iter().map(move |tail| [&head[..], &tail[..]].concat())).collect()
+}
+
+fn set_of(class: &Class) -> Option<ByteSet> {
+    let Class::Bytes(class) = class else { return None };
+    Some(class.iter().fold(ByteSet::EMPTY, |set, range| set.with_range(range.start(), range.end())))
+}
+
+/// Cuts a run down to an anchor: it begins at the first selective position of the rarest four, and keeps what follows.
+fn anchor_of(sets: &[ByteSet], near: u32, far: u32) -> Option<(Anchor, f32)> {
+    let bits: Vec<f32> = sets.iter().map(bits_of).collect();
+    let window = |at: usize| bits[at..sets.len().min(at + 6)].iter().sum::<f32>();
+    let selective = (0..sets.len()).filter(|&at| bits[at] >= 3.0);
+    let rarest = selective.max_by(|&a, &b| window(a).total_cmp(&window(b)))?;
+    // An anchor at the very start costs one regex call per candidate and spares the search for the start.
+    let start = if window(0) >= MIN_BITS.max(0.6 * window(rarest)) && bits[0] >= 3.0 { 0 } else { rarest };
+    let kept = sets[start..sets.len().min(start + MAX_SETS)].to_vec();
+    let surprise = bits[start..sets.len().min(start + 8)].iter().filter(|bits| **bits >= 2.0).sum();
+    let anchor = Anchor { sets: kept, near: near + start as u32, far: far.saturating_add(start as u32) };
+    Some((anchor, surprise))
+}
+
+/// How surprising it is that a byte of log text is in `set`, in bits.
+fn bits_of(set: &ByteSet) -> f32 {
+    let share: f32 = set.iter().map(share_of).sum();
+    -share.clamp(1e-4, 1.0).log2()
+}
+
+/// How often a byte stands in log text, coarsely: letters by their use in English and in identifiers.
+fn share_of(byte: u8) -> f32 {
+    match byte {
+        b'e' | b' ' | b't' | b'"' => 0.055,
+        b'a' | b'o' | b'i' | b'n' | b'r' | b's' | b'0' | b'1' | b'2' => 0.035,
+        b'a'..=b'z' => 0.016,
+        b'0'..=b'9' | b':' | b'.' | b'-' | b'/' | b',' => 0.02,
+        b'A'..=b'Z' => 0.004,
+        b'=' | b'_' | b'{' | b'}' | b'[' | b']' | b'(' | b')' | b'\\' | b'\n' | b'%' => 0.004,
+        _ => 0.0003,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn derive(pattern: &str) -> Option<Vec<Anchor>> {
+        anchors(&crate::engine::pattern::parse(pattern).expect("a valid pattern"))
+    }
+
+    fn text(anchor: &Anchor) -> String {
+        let ascii = |set: &ByteSet| {
+            let lower: Vec<u8> = set.iter().map(|b| b.to_ascii_lowercase()).collect();
+            if lower.iter().all(|b| *b == lower[0]) { lower[0] as char } else { '?' }
+        };
+        anchor.sets.iter().map(ascii).collect::<String>().trim_end_matches('?').to_owned()
+    }
+
+    fn check(pattern: &str, expected: &[&str]) {
+        let mut found: Vec<String> = derive(pattern).unwrap_or_default().iter().map(text).collect();
+        found.sort();
+        let mut expected: Vec<String> = expected.iter().map(|text| (*text).to_owned()).collect();
+        expected.sort();
+        assert_eq!(found, expected, "{pattern}");
+    }
+
+    #[test]
+    fn anchors_are_what_every_match_holds() {
+        check(r"\b(?<secret>AKIA[A-Z2-7]{16})\b", &["akia"]);
+        check(r"\bsk_(?:live|test)_[a-z]{9,}", &["sk_live_", "sk_test_"]);
+        check(r"(?i)x-api-?key", &["x-api-key", "x-apikey"]);
+        check(r"[a-z]{3,9}\.atlasv1\.[a-z]{60}", &[".atlasv1."]);
+        check(r"[0-9]{8,10}:AA[\w-]{33}", &[":aa"]);
+        check(r"foobar[a-z]+|[a-z]{2}quux", &["foobar", "quux"]);
+        check(r"[a-z]+", &[]);
+    }
+
+    #[test]
+    fn an_anchor_behind_a_gap_says_how_far_behind() {
+        let found = derive(r"[a-z]{3,9}\.atlasv1\.[a-z]{60}").expect("an anchor");
+        assert_eq!((found[0].near, found[0].far), (3, 9));
+    }
+}

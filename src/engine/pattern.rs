@@ -1,0 +1,246 @@
+//! A rule's regex: parsed and checked when the engine is compiled, built at its first candidate. It does no searching of
+//! its own and knows nothing of spans but the group named `secret`.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use regex_automata::meta::{self, Regex};
+use regex_automata::util::captures::Captures;
+use regex_automata::{Anchored, Input};
+use regex_syntax::hir::{Hir, HirKind, Look};
+
+use super::literal::{self, Anchor};
+
+/// Bytes of haystack a regex may look at from the start of a match: two hundred and fifty times the length of a common key. A secret that
+/// reaches this far is followed to its end by its alphabet, so that the cost of a near miss is bounded.
+pub(crate) const MAX_WINDOW: usize = 2048;
+/// Above this a pattern's program is refused: it would cost more than all built-in ones together.
+const MAX_PROGRAM_BYTES: usize = 4 << 20;
+
+/// A checked pattern.
+pub(crate) struct Pattern {
+    hir: Hir,
+    /// Whether the pattern began with `\b`, which the engine checks itself: see [`starts_word`].
+    pub(crate) word_start: bool,
+    regex: OnceLock<Regex>,
+}
+
+/// The mutable memory a search needs.
+pub(crate) struct Cache {
+    regex: meta::Cache,
+    captures: Captures,
+}
+
+/// Parses a pattern the way rules mean it: bytes, ASCII classes, no Unicode.
+pub(crate) fn parse(pattern: &str) -> Result<Hir, String> {
+    let mut parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build();
+    parser.parse(pattern).map_err(|error| explain(&error.to_string()))
+}
+
+/// The parser's message is several lines with the pattern in them; the last line says what is wrong.
+fn explain(message: &str) -> String {
+    let last = message.lines().last().unwrap_or(message).trim_start_matches("error: ");
+    if last.contains("look-around") {
+        return "look-around (`(?=`, `(?!`, `(?<=`, `(?<!`) is not supported; allowed: `\\b` and classes".to_owned();
+    }
+    if last.contains("backreference") {
+        return "back-references are not supported; allowed: groups without references".to_owned();
+    }
+    format!("pattern is no valid regex: {last}")
+}
+
+impl Pattern {
+    /// Checks `pattern` and derives its anchors.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong and what is allowed.
+    pub(crate) fn new(pattern: &str, always_scan: bool) -> Result<(Pattern, Vec<Anchor>), String> {
+        let (word_start, hir) = strip_word_start(parse(pattern)?);
+        check_secret_group(&hir)?;
+        let anchors = literal::anchors(&hir);
+        if anchors.is_none() && !always_scan {
+            return Err("pattern requires no literal of 3 or more bytes near its start; add one, or set `always_scan = true` \
+                        and pay for a regex on every line"
+                .to_owned());
+        }
+        let pattern = Pattern { hir, word_start, regex: OnceLock::new() };
+        Ok((pattern, if always_scan { Vec::new() } else { anchors.unwrap_or_default() }))
+    }
+
+    /// Builds the regex now; a program that is too large is refused.
+    pub(crate) fn warm(&self) -> Result<(), String> {
+        if self.regex.get().is_none() {
+            let regex = self.build()?;
+            let _ = self.regex.set(regex);
+        }
+        Ok(())
+    }
+
+    fn build(&self) -> Result<Regex, String> {
+        // Onepass or bounded backtracking on a short window: no lazy DFA, whose states explode on bounded repeats.
+        let config = meta::Config::new()
+            .hybrid(false)
+            .dfa(false)
+            .onepass_size_limit(Some(256 << 10))
+            .nfa_size_limit(Some(MAX_PROGRAM_BYTES))
+            .utf8_empty(false)
+            .auto_prefilter(false);
+        meta::Builder::new()
+            .configure(config)
+            .build_from_hir(&self.hir)
+            .map_err(|_| format!("pattern compiles to more than {MAX_PROGRAM_BYTES} bytes; use smaller repeats"))
+    }
+
+    fn regex(&self) -> &Regex {
+        self.regex.get_or_init(|| self.build().expect("user patterns were built at the start, built-in ones by a test"))
+    }
+
+    pub(crate) fn cache(&self) -> Cache {
+        let regex = self.regex();
+        Cache { regex: regex.create_cache(), captures: regex.create_captures() }
+    }
+
+    /// The match that begins exactly at `start`, looking no further than `end`: where the whole of it and its secret stand.
+    pub(crate) fn match_at(
+        &self,
+        cache: &mut Cache,
+        haystack: &[u8],
+        start: usize,
+        end: usize,
+    ) -> Option<(Range<usize>, Range<usize>)> {
+        let input = Input::new(haystack).span(start..end).anchored(Anchored::Yes);
+        self.search(cache, &input)
+    }
+
+    /// The first match anywhere in `span`; only for rules that are always scanned.
+    pub(crate) fn find_in(
+        &self,
+        cache: &mut Cache,
+        haystack: &[u8],
+        span: Range<usize>,
+    ) -> Option<(Range<usize>, Range<usize>)> {
+        self.search(cache, &Input::new(haystack).span(span))
+    }
+
+    fn search(&self, cache: &mut Cache, input: &Input<'_>) -> Option<(Range<usize>, Range<usize>)> {
+        self.regex().search_captures_with(&mut cache.regex, input, &mut cache.captures);
+        let whole = cache.captures.get_match()?.range();
+        let secret = cache.captures.get_group_by_name("secret")?.range();
+        Some((whole, secret))
+    }
+}
+
+/// Takes a leading `\b` off: its work is done by [`starts_word`], which also knows escapes.
+fn strip_word_start(hir: Hir) -> (bool, Hir) {
+    let HirKind::Concat(parts) = hir.kind() else { return (false, hir) };
+    match parts.first().map(Hir::kind) {
+        Some(HirKind::Look(Look::WordAscii)) => (true, Hir::concat(parts[1..].to_vec())),
+        _ => (false, hir),
+    }
+}
+
+/// Exactly one group named `secret`, which is in every match and never empty.
+fn check_secret_group(hir: &Hir) -> Result<(), String> {
+    let groups = secret_groups(hir);
+    match groups.len() {
+        0 => return Err("pattern has no group named `secret`; write `(?<secret>…)` around what is to be masked".to_owned()),
+        1 => {}
+        many => return Err(format!("pattern has {many} groups named `secret`; exactly one is allowed")),
+    }
+    if groups[0].properties().minimum_len() == Some(0) {
+        return Err("group `secret` can match the empty string; it must match at least one byte".to_owned());
+    }
+    if groups[0].properties().maximum_len() == Some(0) {
+        return Err("group `secret` matches only the empty string; it must match at least one byte".to_owned());
+    }
+    Ok(())
+}
+
+fn secret_groups(hir: &Hir) -> Vec<&Hir> {
+    match hir.kind() {
+        HirKind::Capture(capture) if capture.name.as_deref() == Some("secret") => vec![&capture.sub],
+        HirKind::Capture(capture) => secret_groups(&capture.sub),
+        HirKind::Repetition(repetition) => secret_groups(&repetition.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().flat_map(secret_groups).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a word may begin at `at`: no word byte stands before it, or that byte is the end of an escape
+/// (`\n`, `\x3d`, `\u003d`, `%3D`, a colour), behind which a secret begins as well as behind the character it stands for.
+pub(crate) fn starts_word(haystack: &[u8], at: usize) -> bool {
+    let Some(&last) = at.checked_sub(1).and_then(|i| haystack.get(i)) else { return true };
+    if !is_word(last) {
+        return true;
+    }
+    ends_escape(haystack, at)
+}
+
+/// Whether an escape ends right before `at`.
+pub(crate) fn ends_escape(haystack: &[u8], at: usize) -> bool {
+    let head = &haystack[at.saturating_sub(24)..at];
+    let hex_behind = |mark: &[u8], digits: usize| {
+        let Some(cut) = head.len().checked_sub(digits) else { return false };
+        head[..cut].ends_with(mark) && head[cut..].iter().all(u8::is_ascii_hexdigit)
+    };
+    match head {
+        [.., b'\\', b'n' | b't' | b'r' | b'b' | b'f' | b'v' | b'a' | b'0'] => true,
+        [.., b'm'] => ends_colour(head),
+        _ => hex_behind(b"%", 2) || hex_behind(b"%25", 2) || hex_behind(b"\\x", 2) || hex_behind(b"\\u", 4),
+    }
+}
+
+/// Whether `head` ends in `ESC [ … m`, also where the escape byte was written out (`^[[1m`, `#033[1m`, `\x1b[1m`).
+fn ends_colour(head: &[u8]) -> bool {
+    let Some(open) = memchr::memrchr(b'[', head) else { return false };
+    let codes = head[open + 1..head.len() - 1].iter().all(|b| b.is_ascii_digit() || *b == b';');
+    codes && [&b"\x1b"[..], b"^[", b"#033", b"\\x1b", b"\\x1B", b"\\u001b", b"\\u001B", b"\\033", b"\\e"]
+        .iter()
+        .any(|mark| head[..open].ends_with(mark))
+}
+
+/// A byte of `\w` in ASCII.
+#[inline]
+pub(crate) fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_begins_behind_an_escape_as_behind_the_character_it_stands_for() {
+        let cases: &[(&str, bool)] = &[
+            ("", true),
+            (" ", true),
+            ("x", false),
+            (r"a\n", true),
+            ("%3D", true),
+            (r"\u003d", true),
+            ("\x1b[1;33m", true),
+            ("^[[33m", true),
+            ("[33m", false),
+            ("a%zz", false),
+        ];
+        for (head, expected) in cases {
+            assert_eq!(starts_word(format!("{head}ghp_").as_bytes(), head.len()), *expected, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_pattern_may_not_do_is_said() {
+        let cases: &[(&str, &str)] = &[
+            ("token[a-z]+", "no group named `secret`"),
+            ("(?<secret>[a-z]*)tokenize", "can match the empty string"),
+            ("(?=token)(?<secret>x)", "look-around"),
+            (r"(token)(?<secret>x)\1", "back-references"),
+            ("(?<secret>[a-z]+)", "always_scan"),
+            ("(?<secret>token", "unclosed group"),
+        ];
+        for (pattern, expected) in cases {
+            let message = Pattern::new(pattern, false).err().expect(pattern);
+            assert!(message.contains(expected), "{pattern}: {message}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The pass over 32 positions at a time, with AVX2. It finds candidates and knows nothing of literals.
+//!
+//! As `avx512`, but with half the width and half the registers: the tables do not stay in registers, so two vectors share
+//! each load of a table.
+
+#![expect(unsafe_code, reason = "vector loads, and functions compiled for instructions the processor may lack")]
+
+use std::arch::x86_64::{
+    __m256i, _mm_loadu_si128, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256,
+    _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8,
+    _mm256_srli_epi16,
+};
+
+use super::backend::Found;
+use super::buckets::Group;
+use super::window::WIDTH;
+use super::{AHEAD, BLOCK, blocks};
+
+/// Proof that the processor has AVX2 (and BMI1 and POPCNT): only `detect` makes one.
+#[derive(Clone, Copy)]
+pub(super) struct Avx2(());
+
+impl Avx2 {
+    /// Asks the processor.
+    pub(super) fn detect() -> Option<Avx2> {
+        let has =
+            is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("popcnt");
+        has.then_some(Avx2(()))
+    }
+
+    /// As [`Pass::candidates`](super::backend::Pass::candidates).
+    #[inline]
+    pub(super) fn candidates(self, groups: &[Group], bytes: &[u8], found: &mut Found<'_>) {
+        match groups {
+            [a] => self.run([a], bytes, found),
+            [a, b] => self.run([a, b], bytes, found),
+            [a, b, c] => self.run([a, b, c], bytes, found),
+            [a, b, c, d] => self.run([a, b, c, d], bytes, found),
+            _ => unreachable!("there are one to four groups"),
+        }
+    }
+
+    #[inline(always)]
+    fn run<const G: usize>(self, groups: [&Group; G], bytes: &[u8], found: &mut Found<'_>) {
+        // SAFETY: that `self` exists proves that the processor has what the function is compiled for.
+        unsafe { candidates(groups, bytes, found) }
+    }
+}
+
+#[target_feature(enable = "avx2,bmi1,popcnt")]
+fn candidates<const G: usize>(groups: [&Group; G], bytes: &[u8], found: &mut Found<'_>) {
+    for block in blocks(bytes) {
+        found.add(one_block(groups, block));
+    }
+}
+
+/// Two neighbouring vectors.
+type Two = [__m256i; 2];
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn one_block<const G: usize>(groups: [&Group; G], block: &[u8; BLOCK + AHEAD]) -> u64 {
+    let nibble = _mm256_set1_epi8(0x0F);
+    let mut accepting = [[_mm256_set1_epi8(-1); 2]; G];
+    for position in 0..WIDTH {
+        let bytes = load(block, position);
+        let low = bytes.map(|half| _mm256_and_si256(half, nibble));
+        let high = bytes.map(|half| _mm256_and_si256(_mm256_srli_epi16::<4>(half), nibble));
+        for (accepting, group) in accepting.iter_mut().zip(groups) {
+            let tables = (lanes(&group.low[position]), lanes(&group.high[position]));
+            for half in 0..2 {
+                let low = _mm256_shuffle_epi8(tables.0, low[half]);
+                let high = _mm256_shuffle_epi8(tables.1, high[half]);
+                accepting[half] = _mm256_and_si256(accepting[half], _mm256_and_si256(low, high));
+            }
+        }
+    }
+    let [first, second] = [0, 1].map(|half| some_bucket(accepting.map(|group| group[half])));
+    u64::from(first) | u64::from(second) << 32
+}
+
+/// The 64 bytes from `position` on.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load(block: &[u8; BLOCK + AHEAD], position: usize) -> Two {
+    let vectors = block[position..position + BLOCK].as_ptr();
+    // SAFETY: twice 32 bytes from the start of a slice of 64.
+    unsafe { [_mm256_loadu_si256(vectors.cast()), _mm256_loadu_si256(vectors.add(32).cast())] }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn lanes(table: &[u8; 16]) -> __m256i {
+    // SAFETY: sixteen bytes are read from an array of sixteen; the load needs no alignment.
+    _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(table.as_ptr().cast()) })
+}
+
+/// A bit for each position that a bucket of some group accepts.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn some_bucket<const G: usize>(accepting: [__m256i; G]) -> u32 {
+    let any = accepting.into_iter().fold(_mm256_setzero_si256(), |any, group| _mm256_or_si256(any, group));
+    !_mm256_movemask_epi8(_mm256_cmpeq_epi8(any, _mm256_setzero_si256())) as u32
+}

@@ -1,0 +1,105 @@
+//! The exact compare of a literal with the haystack. It does not search: a position is given.
+//!
+//! Up to eight positions are compared as one number under a mask; letters whose both cases are allowed are folded first.
+//! What that cannot say (classes, positions past the eighth) is checked byte by byte after it.
+
+use super::Literal;
+use super::window::first;
+use crate::engine::byteset::ByteSet;
+
+/// All literals, ready to be compared.
+pub(super) struct Checks {
+    checks: Vec<Check>,
+    /// Positions not said by a `Check`'s word, literal after literal.
+    rest: Vec<(u8, ByteSet)>,
+}
+
+/// One literal: it stands where `(word | fold) & mask == value` and each of its `rest` holds.
+struct Check {
+    fold: u64,
+    mask: u64,
+    value: u64,
+    /// How many positions the literal has.
+    len: u8,
+    /// Where in the literal its window begins.
+    offset: u8,
+    /// Its part of `Checks::rest`.
+    rest: (u32, u32),
+}
+
+impl Checks {
+    /// `offsets` are where each literal's window begins in it.
+    pub(super) fn new(literals: &[Literal], offsets: impl Iterator<Item = u8>) -> Checks {
+        let mut checks = Checks { checks: Vec::with_capacity(literals.len()), rest: Vec::new() };
+        for (literal, offset) in literals.iter().zip(offsets) {
+            let check = checks.check(literal, offset);
+            checks.checks.push(check);
+        }
+        checks
+    }
+
+    fn check(&mut self, literal: &Literal, offset: u8) -> Check {
+        let (mut fold, mut mask, mut value) = ([0u8; 8], [0u8; 8], [0u8; 8]);
+        let rest = self.rest.len() as u32;
+        for (position, set) in literal.sets.iter().enumerate() {
+            match exactly(set) {
+                Some((folding, byte)) if position < 8 => {
+                    (fold[position], mask[position], value[position]) = (folding, 0xFF, byte);
+                }
+                _ => self.rest.push((position as u8, *set)),
+            }
+        }
+        let [fold, mask, value] = [fold, mask, value].map(u64::from_le_bytes);
+        Check { fold, mask, value, len: literal.sets.len() as u8, offset, rest: (rest, self.rest.len() as u32) }
+    }
+
+    /// Where `literal` begins if its window begins at `position` and it is there as a whole.
+    #[inline(always)]
+    pub(super) fn start(&self, literal: u16, haystack: &[u8], position: u32) -> Option<u32> {
+        let check = &self.checks[usize::from(literal)];
+        let start = position.checked_sub(u32::from(check.offset))?;
+        self.stands(check, haystack, start as usize).then_some(start)
+    }
+
+    /// Whether `literal` stands at `start`.
+    pub(super) fn stands_at(&self, literal: u16, haystack: &[u8], start: usize) -> bool {
+        self.stands(&self.checks[usize::from(literal)], haystack, start)
+    }
+
+    #[inline(always)]
+    fn stands(&self, check: &Check, haystack: &[u8], start: usize) -> bool {
+        if (word_at(haystack, start) | check.fold) & check.mask != check.value {
+            return false;
+        }
+        let Some(bytes) = haystack.get(start..start + usize::from(check.len)) else { return false };
+        let rest = &self.rest[check.rest.0 as usize..check.rest.1 as usize];
+        rest.iter().all(|(position, set)| set.contains(bytes[usize::from(*position)]))
+    }
+}
+
+/// A set that is one byte, or both cases of one letter: what to or a byte with, and what it must be then.
+fn exactly(set: &ByteSet) -> Option<(u8, u8)> {
+    let lower = first(set) | 0x20;
+    match set.len() {
+        1 => Some((0, first(set))),
+        2 if lower.is_ascii_lowercase() && *set == ByteSet::fold(lower) => Some((0x20, lower)),
+        _ => None,
+    }
+}
+
+/// The eight bytes at `start`, little-endian; zeros stand for those past the end.
+#[inline(always)]
+fn word_at(haystack: &[u8], start: usize) -> u64 {
+    match haystack.get(start..).and_then(|rest| rest.first_chunk()) {
+        Some(bytes) => u64::from_le_bytes(*bytes),
+        None => word_at_end(haystack, start),
+    }
+}
+
+#[cold]
+fn word_at_end(haystack: &[u8], start: usize) -> u64 {
+    let rest = haystack.get(start..).unwrap_or_default();
+    let mut bytes = [0; 8];
+    bytes[..rest.len()].copy_from_slice(rest);
+    u64::from_le_bytes(bytes)
+}
