@@ -193,7 +193,7 @@ fn a_file_that_is_no_rule_file_is_refused_at_its_line() {
     );
     refused(
         "[key_words]\nneutral = ['x']\n",
-        "my.toml:2: key_words: unknown field `neutral`, expected `neutral_after` or `neutral_before`",
+        "my.toml:2: key_words: unknown field `neutral`; known: neutral_after, neutral_before, neutral_leaf",
     );
 }
 

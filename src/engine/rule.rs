@@ -81,7 +81,7 @@ pub struct KeyRule {
     /// Words that make these keys harmless when they follow, beside [`KeyWords::neutral_after`]: `cvc_check`.
     pub neutral_after: Vec<String>,
     /// Words that make these keys harmless when they stand right before them, beside [`KeyWords::neutral_before`]:
-    /// `input_tokens` counts, `input_password` is one.
+    /// `input_tokens` counts, `input_password` does not.
     pub neutral_before: Vec<String>,
 }
 
@@ -161,6 +161,8 @@ pub struct KeyWords {
     pub neutral_after: Vec<String>,
     /// A word before it that does: `max_tokens`, `next_token`.
     pub neutral_before: Vec<String>,
+    /// A field of a secret object that is left: `{"credentials":{"username":…}}`.
+    pub neutral_leaf: Vec<String>,
 }
 
 /// Everything an engine is compiled from.

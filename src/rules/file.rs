@@ -56,6 +56,8 @@ struct KeyWordsTable {
     neutral_after: Vec<Spanned<String>>,
     #[serde(default)]
     neutral_before: Vec<Spanned<String>>,
+    #[serde(default)]
+    neutral_leaf: Vec<Spanned<String>>,
 }
 
 /// What is wrong, and the bytes of the file that say it.
@@ -137,7 +139,11 @@ impl<'a> Source<'a> {
     fn key_words(&self, value: Spanned<DeValue<'a>>) -> Result<KeyWords, RuleError> {
         let parsed = KeyWordsTable::deserialize(ValueDeserializer::from(value));
         let built = parsed.map_err(|error| explained(&error)).and_then(|table| {
-            Ok(KeyWords { neutral_after: words(table.neutral_after)?, neutral_before: words(table.neutral_before)? })
+            Ok(KeyWords {
+                neutral_after: words(table.neutral_after)?,
+                neutral_before: words(table.neutral_before)?,
+                neutral_leaf: words(table.neutral_leaf)?,
+            })
         });
         built.map_err(|Fault { at, reason }| self.file_error(&Fault { at, reason: format!("key_words: {reason}") }))
     }
