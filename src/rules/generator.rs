@@ -289,7 +289,7 @@ mod tests {
     fn marks_are_stripped_and_their_ranges_returned() {
         assert_eq!(marked("a «bc» «d»", 1).unwrap(), ("a bc d".to_owned(), vec![2..4, 5..6]));
         assert_eq!(marked("é«{hex:4}»", 1).unwrap().1, vec![2..6]);
-        assert_eq!(marked("none", 1).unwrap().1, vec![]);
+        assert!(marked("none", 1).unwrap().1.is_empty());
         for wrong in ["«a", "a»", "««a»»", "«»"] {
             assert!(marked(wrong, 1).is_err(), "{wrong}");
         }
