@@ -59,9 +59,11 @@ impl Pattern {
         check_secret_group(&hir)?;
         let anchors = literal::anchors(&hir);
         if anchors.is_none() && !always_scan {
-            return Err("pattern requires no literal of 3 or more bytes near its start; add one, or set `always_scan = true` \
+            return Err(
+                "pattern requires no literal of 3 or more bytes near its start; add one, or set `always_scan = true` \
                         and pay for a regex on every line"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         let pattern = Pattern { hir, word_start, regex: OnceLock::new() };
         Ok((pattern, if always_scan { Vec::new() } else { anchors.unwrap_or_default() }))
@@ -143,7 +145,11 @@ fn strip_word_start(hir: Hir) -> (bool, Hir) {
 fn check_secret_group(hir: &Hir) -> Result<(), String> {
     let groups = secret_groups(hir);
     match groups.len() {
-        0 => return Err("pattern has no group named `secret`; write `(?<secret>…)` around what is to be masked".to_owned()),
+        0 => {
+            return Err(
+                "pattern has no group named `secret`; write `(?<secret>…)` around what is to be masked".to_owned()
+            );
+        }
         1 => {}
         many => return Err(format!("pattern has {many} groups named `secret`; exactly one is allowed")),
     }
@@ -194,9 +200,10 @@ pub(crate) fn ends_escape(haystack: &[u8], at: usize) -> bool {
 fn ends_colour(head: &[u8]) -> bool {
     let Some(open) = memchr::memrchr(b'[', head) else { return false };
     let codes = head[open + 1..head.len() - 1].iter().all(|b| b.is_ascii_digit() || *b == b';');
-    codes && [&b"\x1b"[..], b"^[", b"#033", b"\\x1b", b"\\x1B", b"\\u001b", b"\\u001B", b"\\033", b"\\e"]
-        .iter()
-        .any(|mark| head[..open].ends_with(mark))
+    codes
+        && [&b"\x1b"[..], b"^[", b"#033", b"\\x1b", b"\\x1B", b"\\u001b", b"\\u001B", b"\\033", b"\\e"]
+            .iter()
+            .any(|mark| head[..open].ends_with(mark))
 }
 
 /// A byte of `\w` in ASCII.

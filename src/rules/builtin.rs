@@ -12,7 +12,23 @@ macro_rules! files {
 }
 
 /// Sorted by name; a test compares it with the folder.
-pub(super) const FILES: &[(&str, &str)] = files!["rules/grammars.toml", "rules/headers.toml", "rules/keys.toml"];
+pub(super) const FILES: &[(&str, &str)] = files![
+    "rules/ai.toml",
+    "rules/ci.toml",
+    "rules/cloud.toml",
+    "rules/databases.toml",
+    "rules/grammars.toml",
+    "rules/headers.toml",
+    "rules/identity.toml",
+    "rules/keys.toml",
+    "rules/messaging.toml",
+    "rules/monitoring.toml",
+    "rules/payment.toml",
+    "rules/registries.toml",
+    "rules/saas.toml",
+    "rules/secret-managers.toml",
+    "rules/source-hosting.toml"
+];
 
 /// Describes the set as a whole.
 const SET: (&str, &str) = ("rules/set.toml", include_str!("../../rules/set.toml"));

@@ -31,6 +31,7 @@ struct RuleTable {
     grammar: Option<Spanned<String>>,
     value: Option<Spanned<String>>,
     numbers: Option<Spanned<bool>>,
+    neutral_after: Option<Spanned<Vec<Spanned<String>>>>,
     neutral_before: Option<Spanned<Vec<Spanned<String>>>>,
     validator: Option<Spanned<String>>,
     validator_role: Option<Spanned<String>>,
@@ -55,6 +56,8 @@ struct KeyWordsTable {
     neutral_after: Vec<Spanned<String>>,
     #[serde(default)]
     neutral_before: Vec<Spanned<String>>,
+    #[serde(default)]
+    neutral_leaf: Vec<Spanned<String>>,
 }
 
 /// What is wrong, and the bytes of the file that say it.
@@ -136,7 +139,11 @@ impl<'a> Source<'a> {
     fn key_words(&self, value: Spanned<DeValue<'a>>) -> Result<KeyWords, RuleError> {
         let parsed = KeyWordsTable::deserialize(ValueDeserializer::from(value));
         let built = parsed.map_err(|error| explained(&error)).and_then(|table| {
-            Ok(KeyWords { neutral_after: words(table.neutral_after)?, neutral_before: words(table.neutral_before)? })
+            Ok(KeyWords {
+                neutral_after: words(table.neutral_after)?,
+                neutral_before: words(table.neutral_before)?,
+                neutral_leaf: words(table.neutral_leaf)?,
+            })
         });
         built.map_err(|Fault { at, reason }| self.file_error(&Fault { at, reason: format!("key_words: {reason}") }))
     }
@@ -184,6 +191,7 @@ impl RuleTable {
         let companions = [
             ("value", self.value.as_ref().map(Spanned::span), "keys", keys),
             ("numbers", self.numbers.as_ref().map(Spanned::span), "keys", keys),
+            ("neutral_after", self.neutral_after.as_ref().map(Spanned::span), "keys", keys),
             ("neutral_before", self.neutral_before.as_ref().map(Spanned::span), "keys", keys),
             ("validator", self.validator.as_ref().map(Spanned::span), "pattern", pattern),
             ("validator_role", self.validator_role.as_ref().map(Spanned::span), "validator", validator),
@@ -203,7 +211,8 @@ impl RuleTable {
                 keys: key_names(keys)?,
                 value: key_value,
                 numbers: self.numbers.take().is_some_and(Spanned::into_inner),
-                neutral_before: self.neutral_before.take().map_or(Ok(Vec::new()), |list| words(list.into_inner()))?,
+                neutral_after: words(self.neutral_after.take().map(Spanned::into_inner).unwrap_or_default())?,
+                neutral_before: words(self.neutral_before.take().map(Spanned::into_inner).unwrap_or_default())?,
             })),
             (None, None, Some(grammar)) => one_of("grammar", &grammar, GRAMMARS).map(Matcher::Grammar),
             (None, None, None) => Fault::new(table.clone(), format!("no matcher; a rule has {MATCHERS}")),

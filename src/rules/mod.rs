@@ -67,8 +67,10 @@ impl Catalog {
         self.check_new(&other)?;
         self.set.rules.extend(other.set.rules);
         self.notes.extend(other.notes);
-        merge(&mut self.set.key_words.neutral_after, other.set.key_words.neutral_after);
-        merge(&mut self.set.key_words.neutral_before, other.set.key_words.neutral_before);
+        let (words, more) = (&mut self.set.key_words, other.set.key_words);
+        merge(&mut words.neutral_after, more.neutral_after);
+        merge(&mut words.neutral_before, more.neutral_before);
+        merge(&mut words.neutral_leaf, more.neutral_leaf);
         Ok(())
     }
 

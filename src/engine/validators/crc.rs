@@ -14,7 +14,7 @@ pub(crate) fn base62_checksum(body: &[u8]) -> [u8; 6] {
 /// `prefix_` body checksum: GitHub's `ghp_` and kin, `npm_`, `vcp_` and kin.
 pub(super) fn crc32_base62(secret: &[u8]) -> bool {
     let body = secret.rsplit(|&byte| byte == b'_').next().unwrap_or(secret);
-    ends_in(body, |body| base62_checksum(body))
+    ends_in(body, base62_checksum)
 }
 
 /// `glpat-` payload `.` version `.` length and seven base36 digits over all that stands before them.
@@ -80,6 +80,8 @@ fn base64_tail(checksum: u32) -> [u8; 6] {
 mod tests {
     use super::*;
 
+    type Check = fn(&[u8]) -> bool;
+
     const BODY: &[u8] = b"30xxBodyxxOfxxAxxTokenxxxxxx30";
 
     fn token(parts: &[&[u8]]) -> Vec<u8> {
@@ -113,7 +115,7 @@ mod tests {
         let routable = token(&[b"glpat-", BODY, b".01.", b"0u"]);
         let upper = |text: &[u8]| hex(crc32fast::hash(text).to_be_bytes()).map(|digit| digit.to_ascii_uppercase());
         let atlassian_head = token(&[b"ATATT3", BODY, b"="]);
-        let cases: [(fn(&[u8]) -> bool, Vec<u8>); 7] = [
+        let cases: [(Check, Vec<u8>); 7] = [
             (crc32_base62, token(&[b"ghp_", BODY, &base62_checksum(BODY)])),
             (crc32_base62, token(&[BODY, &base62_checksum(BODY)])),
             (gitlab_routable, token(&[&routable, &digits::<7>(crc32fast::hash(&routable), BASE36)])),

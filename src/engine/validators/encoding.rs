@@ -1,4 +1,4 @@
-//! Decoders the validators share: base64 in either alphabet, base32. Not for the engine's views, which map offsets back.
+//! Codecs the validators share: base64 of the URL-safe alphabet, base32. Not for the engine's views, which map offsets back.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -7,7 +7,6 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
     .with_decode_allow_trailing_bits(true);
-const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
 /// More than any header or id that a validator looks into; what is longer is cut, so that a check stays cheap.
@@ -15,12 +14,8 @@ const MAX_ENCODED_BYTES: usize = 4096;
 
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// The bytes that `text` encodes in base64, with or without padding; at most the first 4,096 characters are read.
-pub(super) fn base64(text: &[u8]) -> Option<Vec<u8>> {
-    STANDARD.decode(bounded(text)).ok()
-}
-
-/// As [`base64`], in the alphabet of RFC 4648, section 5.
+/// The bytes that `text` encodes in the alphabet of RFC 4648, section 5, with or without padding; at most the first 4,096
+/// characters are read.
 pub(super) fn base64_url(text: &[u8]) -> Option<Vec<u8>> {
     URL_SAFE.decode(bounded(text)).ok()
 }
@@ -53,10 +48,10 @@ mod tests {
 
     #[test]
     fn base64_is_decoded_with_and_without_padding() {
-        assert_eq!(base64(b"Zm9vYg==").unwrap(), b"foob");
-        assert_eq!(base64(b"Zm9vYg").unwrap(), b"foob");
+        assert_eq!(base64_url(b"Zm9vYg==").unwrap(), b"foob");
+        assert_eq!(base64_url(b"Zm9vYg").unwrap(), b"foob");
         assert_eq!(base64_url(b"-_-_").unwrap(), [0xfb, 0xff, 0xbf]);
-        assert_eq!(base64(b"not base64"), None);
+        assert_eq!(base64_url(b"not base64"), None);
     }
 
     #[test]
@@ -69,6 +64,6 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_and_still_decodes() {
-        assert_eq!(base64(&[b'A'; 10_001]).unwrap().len(), 3072);
+        assert_eq!(base64_url(&[b'A'; 10_001]).unwrap().len(), 3072);
     }
 }

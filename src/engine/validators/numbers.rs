@@ -5,7 +5,7 @@ pub(super) fn luhn(secret: &[u8]) -> bool {
     let digits: Vec<u32> = ungrouped(secret).map(|byte| char::from(byte).to_digit(10).unwrap_or(u32::MAX)).collect();
     let plausible = (12..=19).contains(&digits.len()) && digits.iter().all(|&digit| digit < 10);
     let varied = digits.iter().any(|digit| Some(digit) != digits.first());
-    plausible && varied && luhn_sum(&digits) % 10 == 0
+    plausible && varied && luhn_sum(&digits).is_multiple_of(10)
 }
 
 fn luhn_sum(digits: &[u32]) -> u32 {
