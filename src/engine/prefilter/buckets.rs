@@ -7,7 +7,7 @@
 
 use super::frequency::Frequencies;
 use super::odds::Odds;
-use super::window::{WIDTH, Window, members};
+use super::window::{Key, WIDTH, Window, members};
 use crate::engine::byteset::ByteSet;
 
 /// Buckets in one group: a bit each in the bytes of one table.
@@ -94,12 +94,13 @@ pub(super) struct Buckets {
 }
 
 impl Buckets {
-    /// Buckets holding `windows`; `assignment` says for each which one it is in.
+    /// Buckets holding `windows`; `assignment` says for each which one it is in. Those that nothing looks up are left out:
+    /// they would make a candidate of nearly every position.
     pub(super) fn new(windows: &[Window], assignment: &[u8]) -> Buckets {
         let used = assignment.iter().max().map_or(1, |&last| usize::from(last) + 1);
         let mut groups = vec![Group::EMPTY; used.div_ceil(PER_GROUP)];
         let mut bytes = Box::new([[0; 256]; WIDTH]);
-        for (window, &number) in windows.iter().zip(assignment) {
+        for (window, &number) in windows.iter().zip(assignment).filter(|(window, _)| window.key() != Key::Wide) {
             groups[usize::from(number) / PER_GROUP].add(window, 1 << (usize::from(number) % PER_GROUP));
             for (set, table) in window.sets.iter().zip(bytes.iter_mut()) {
                 members(set).for_each(|byte| table[usize::from(byte)] |= 1 << number);

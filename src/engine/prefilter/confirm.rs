@@ -1,7 +1,7 @@
 //! The exact compare of a literal with the haystack. It does not search: a position is given.
 //!
-//! Up to eight positions are compared as one number under a mask; letters whose both cases are allowed are folded first.
-//! What that cannot say (classes, positions past the eighth) is checked byte by byte after it.
+//! Up to sixteen positions are compared as one number under a mask; letters whose both cases are allowed are folded first.
+//! What that cannot say (classes, positions past the sixteenth) is checked byte by byte after it.
 
 use super::Literal;
 use super::window::first;
@@ -16,9 +16,9 @@ pub(super) struct Checks {
 
 /// One literal: it stands where `(word | fold) & mask == value` and each of its `rest` holds.
 struct Check {
-    fold: u64,
-    mask: u64,
-    value: u64,
+    fold: u128,
+    mask: u128,
+    value: u128,
     /// How many positions the literal has.
     len: u8,
     /// Where in the literal its window begins.
@@ -39,17 +39,17 @@ impl Checks {
     }
 
     fn check(&mut self, literal: &Literal, offset: u8) -> Check {
-        let (mut fold, mut mask, mut value) = ([0u8; 8], [0u8; 8], [0u8; 8]);
+        let (mut fold, mut mask, mut value) = ([0u8; 16], [0u8; 16], [0u8; 16]);
         let rest = self.rest.len() as u32;
         for (position, set) in literal.sets.iter().enumerate() {
             match exactly(set) {
-                Some((folding, byte)) if position < 8 => {
+                Some((folding, byte)) if position < 16 => {
                     (fold[position], mask[position], value[position]) = (folding, 0xFF, byte);
                 }
                 _ => self.rest.push((position as u8, *set)),
             }
         }
-        let [fold, mask, value] = [fold, mask, value].map(u64::from_le_bytes);
+        let [fold, mask, value] = [fold, mask, value].map(u128::from_le_bytes);
         Check { fold, mask, value, len: literal.sets.len() as u8, offset, rest: (rest, self.rest.len() as u32) }
     }
 
@@ -87,19 +87,19 @@ fn exactly(set: &ByteSet) -> Option<(u8, u8)> {
     }
 }
 
-/// The eight bytes at `start`, little-endian; zeros stand for those past the end.
+/// The sixteen bytes at `start`, little-endian; zeros stand for those past the end.
 #[inline(always)]
-fn word_at(haystack: &[u8], start: usize) -> u64 {
+fn word_at(haystack: &[u8], start: usize) -> u128 {
     match haystack.get(start..).and_then(|rest| rest.first_chunk()) {
-        Some(bytes) => u64::from_le_bytes(*bytes),
+        Some(bytes) => u128::from_le_bytes(*bytes),
         None => word_at_end(haystack, start),
     }
 }
 
 #[cold]
-fn word_at_end(haystack: &[u8], start: usize) -> u64 {
+fn word_at_end(haystack: &[u8], start: usize) -> u128 {
     let rest = haystack.get(start..).unwrap_or_default();
-    let mut bytes = [0; 8];
+    let mut bytes = [0; 16];
     bytes[..rest.len()].copy_from_slice(rest);
-    u64::from_le_bytes(bytes)
+    u128::from_le_bytes(bytes)
 }

@@ -19,10 +19,13 @@ mod buckets;
 mod confirm;
 mod frequency;
 mod generated;
+mod grams;
+mod merge;
 #[cfg(test)]
 mod naive;
 mod odds;
 mod portable;
+mod refine;
 mod sift;
 pub mod tables;
 #[cfg(test)]
@@ -87,7 +90,7 @@ const BLOCK: usize = 64;
 /// How many bytes after a block a pass reads: a window that begins at the block's last byte ends there.
 const AHEAD: usize = WIDTH - 1;
 
-/// Positions between two sifts: the bytes, and candidates of a chunk fit into 32 KiB of cache together.
+/// Positions between two sifts. The bytes of a chunk and its candidates stay in 32 KiB of cache.
 const CHUNK: usize = 128 * BLOCK;
 
 /// Looks for a fixed list of literals. Immutable, to be shared between threads.
