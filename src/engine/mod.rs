@@ -4,6 +4,7 @@ mod action;
 pub mod byteset;
 mod carrier;
 mod compile;
+mod cut;
 mod error;
 mod keys;
 mod literal;
@@ -15,12 +16,15 @@ mod redact;
 mod rule;
 mod scan;
 mod span;
+mod stream;
 mod tally;
 pub mod validators;
 mod view;
+mod window;
 
 pub use action::{PLACEHOLDER_REGEX, Purpose};
 pub use compile::Limits;
+pub use cut::{Cutter, Piece};
 pub use error::CompileError;
 pub use masked::Masked;
 pub use policy::{Action, HashKey, Mode, NumberAs, Policy};
@@ -29,6 +33,7 @@ pub use rule::{
 };
 pub use scan::{Carry, Cost, Scratch};
 pub use span::{Form, Span, Why};
+pub use stream::{MaskingWriter, Stream};
 pub use tally::Tally;
 pub use validators::Validator;
 

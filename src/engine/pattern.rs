@@ -9,11 +9,15 @@ use regex_automata::util::captures::Captures;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::{Hir, HirKind, Look};
 
+use super::byteset::ByteSet;
 use super::literal::{self, Anchor};
 
 /// Bytes of haystack a regex may look at from the start of a match: two hundred and fifty times the length of a common key. A secret that
 /// reaches this far is followed to its end by its alphabet, so that the cost of a near miss is bounded.
 pub(crate) const MAX_WINDOW: usize = 2048;
+/// The alphabet by which a secret that fills its whole window is followed to its end.
+pub(crate) const TOKEN_BYTES: ByteSet =
+    ByteSet::from_bytes(b"+/=_.-~").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 /// Above this a pattern's program is refused: it would cost more than all built-in ones together.
 const MAX_PROGRAM_BYTES: usize = 4 << 20;
 

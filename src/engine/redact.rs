@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::compile::is_audit;
 use super::policy::Action;
-use super::scan::{Carry, Scratch};
+use super::scan::{Carry, Cost, Scratch};
 use super::span::{self, Span};
 use super::tally::Tally;
 use super::{Engine, Masked};
@@ -44,7 +44,12 @@ impl Engine {
         std::mem::take(&mut scratch.spans)
     }
 
-    fn tally(&self, scratch: &Scratch, block: &[u8]) -> Tally {
+    /// How often each rule was tried since `scratch` was made, by rule.
+    pub fn costs<'s>(&self, scratch: &'s Scratch) -> &'s [Cost] {
+        &scratch.costs
+    }
+
+    pub(super) fn tally(&self, scratch: &Scratch, block: &[u8]) -> Tally {
         Tally {
             bytes_in: block.len() as u64,
             lines: if self.limits.count_lines { memchr::memchr_iter(b'\n', block).count() as u64 } else { 0 },
@@ -119,6 +124,14 @@ impl Engine {
         }
         tally.bytes_out = out.len() as u64;
         (Masked(out.into()), carry, tally)
+    }
+
+    /// A part of a record that could not be looked at.
+    pub(super) fn withheld(&self, record: &Bytes) -> (Masked, Tally) {
+        let (mut out, mut tally) = (Vec::new(), Tally::default());
+        self.withhold(record, &mut out, &mut tally);
+        tally.bytes_out = out.len() as u64;
+        (Masked(out.into()), tally)
     }
 
     /// Writes a record that could not be looked at: its line end, and nothing else of it. In audit too: it was not inspected.

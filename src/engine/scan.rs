@@ -7,9 +7,8 @@ use memchr::{memchr, memrchr};
 
 use super::Engine;
 use super::carrier::{self, Beside, LineState, Pending, Site, armour};
-use super::byteset::ByteSet;
 use super::compile::Target;
-use super::pattern::{self, Cache, MAX_WINDOW};
+use super::pattern::{self, Cache, MAX_WINDOW, TOKEN_BYTES};
 use super::prefilter::{self, Hit};
 use super::rule::{Matcher, RuleId, ValidatorRole};
 use super::span::{Form, Span, Why};
@@ -17,20 +16,24 @@ use super::view::{MAX_VIEW, View};
 
 /// Secrets that go on line by line at most, of as many writers.
 const MAX_STATES: usize = 8;
-/// The alphabet by which a secret that fills its whole window is followed to its end.
-const TOKEN: ByteSet =
-    ByteSet::from_bytes(b"+/=_.-~").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
-
 /// What one block must tell the next: small, comparable, empty for almost every block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Carry {
-    states: Vec<LineState>,
+    pub(super) states: Vec<LineState>,
+    /// A span of a long record that goes on in its next window.
+    pub(super) over: Option<super::window::Over>,
 }
 
 impl Carry {
     /// Whether nothing is open: a worker that assumed so was right.
     pub fn is_empty(&self) -> bool {
-        self.states.is_empty()
+        self.states.is_empty() && self.over.is_none()
+    }
+
+    /// This carry with what another one opened.
+    pub(super) fn joined(mut self, other: Carry) -> Carry {
+        self.states.extend(other.states);
+        self
     }
 }
 
@@ -100,7 +103,7 @@ impl Engine {
         scratch.hits = hits;
         self.scan_always(scratch, haystack);
         self.scan_views(scratch, haystack);
-        Carry { states: states.open }
+        Carry { states: states.open, over: None }
     }
 
     /// Takes the hits in order, record by record.
@@ -182,7 +185,7 @@ impl Engine {
             let window = line_end.min(start + MAX_WINDOW);
             if let Some((whole, secret)) = pattern.match_at(cache, haystack, start, window) {
                 scratch.matched_to[rule.index()] = whole.end.max(start + 1);
-                let end = if secret.end == window { window + TOKEN.run(&haystack[window..line_end]) } else { secret.end };
+                let end = if secret.end == window { window + TOKEN_BYTES.run(&haystack[window..line_end]) } else { secret.end };
                 self.accept(scratch, haystack, rule, secret.start..end);
                 return;
             }

@@ -12,6 +12,7 @@ mod userinfo;
 mod value;
 
 pub(crate) use bridge::may_bridge;
+pub(crate) use quote::{Opening, opening};
 pub(crate) use lines::{LineState, Pending};
 pub(crate) use userinfo::password;
 pub(crate) use value::needs_bare;

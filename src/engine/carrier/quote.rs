@@ -107,6 +107,32 @@ fn unicode_level(slashes: usize) -> u32 {
     level + (slashes / 2).trailing_ones()
 }
 
+/// What a value that goes on beyond its haystack was opened by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// A quote of this spelling and level.
+    Quote(Quote),
+    /// Nothing: it is a token of a known format.
+    Token,
+    /// Nothing: it stands bare beside its key.
+    Bare,
+}
+
+/// What opened the value that begins at `start`.
+pub(crate) fn opening(haystack: &[u8], start: usize) -> Opening {
+    let Some(mark) = start.checked_sub(1).filter(|mark| matches!(haystack[*mark], b'"' | b'\'' | b'`')) else { return Opening::Bare };
+    let slashes = haystack[..mark].iter().rev().take_while(|&&byte| byte == b'\\').count();
+    at(haystack, mark - slashes, start).map_or(Opening::Bare, Opening::Quote)
+}
+
+impl Quote {
+    /// Where a value opened by this quote in an earlier haystack ends.
+    pub(crate) fn close(mut self, haystack: &[u8], from: usize, end: usize) -> Option<usize> {
+        (self.start, self.end) = (from, from);
+        close(haystack, &self, end)
+    }
+}
+
 /// Where the value opened by `open` ends: the first byte of its closing quote, or `end` when there is none.
 pub(crate) fn close(haystack: &[u8], open: &Quote, end: usize) -> Option<usize> {
     match open.spelling {

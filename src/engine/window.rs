@@ -1,0 +1,135 @@
+//! Redacts a window of a record that is too long to be held: what begins in the window's body is its own, what began before
+//! it is only finished. The definition of "final" for long records is here and in `cut`.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+
+use super::carrier::{Opening, opening};
+use super::compile::is_audit;
+use super::cut::{Kind, LOOK, Piece};
+use super::pattern::TOKEN_BYTES;
+use super::scan::{Carry, Scratch};
+use super::span::{Form, Span, Why};
+use super::tally::Tally;
+use super::{Engine, Masked};
+
+/// A span that began in an earlier window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// It covers this many bytes of the next body.
+    Bytes(usize),
+    /// It reached the end of what its window could see: it goes on until its value ends.
+    Open(Opening),
+}
+
+impl Engine {
+    /// Redacts one piece of a stream, in the order of the stream.
+    pub fn redact_piece(&self, scratch: &mut Scratch, carry: &Carry, piece: &Piece) -> (Masked, Carry, Tally) {
+        match piece.kind {
+            Kind::Records => self.redact(scratch, carry, piece.haystack.clone()),
+            Kind::Window { last } => self.redact_window(scratch, carry, piece, last),
+        }
+    }
+
+    fn redact_window(&self, scratch: &mut Scratch, carry: &Carry, piece: &Piece, last: bool) -> (Masked, Carry, Tally) {
+        let body = piece.haystack.slice(piece.body.clone());
+        let scanned = catch_unwind(AssertUnwindSafe(|| self.scan(scratch, &Carry::default(), &piece.haystack)));
+        let Ok(opened) = scanned else {
+            *scratch = self.scratch();
+            let (masked, tally) = self.withheld(&body);
+            return (masked, Carry { over: None, ..carry.clone() }, tally);
+        };
+        let mut tally = self.tally(scratch, &body);
+        let mut found = Tally::default();
+        self.settle(scratch, &mut found);
+        let (spans, over) = own_spans(&scratch.spans, carry.over, piece, last);
+        for span in spans.iter().filter(|span| span.form != Form::Silent) {
+            tally.count(span.rule);
+        }
+        tally.shadowed = found.shadowed;
+        let masked = if is_audit(&self.policy) { Masked(body) } else { self.write_body(&piece.haystack, &piece.body, &spans) };
+        tally.bytes_out = masked.0.len() as u64;
+        let next = if last { Carry { over: None, ..carry.clone().joined(opened) } } else { Carry { over, ..carry.clone() } };
+        (masked, next, tally)
+    }
+
+    fn write_body(&self, haystack: &Bytes, body: &Range<usize>, spans: &[Span]) -> Masked {
+        if spans.is_empty() {
+            return Masked(haystack.slice(body.clone()));
+        }
+        let mut out = Vec::with_capacity(body.len());
+        let mut from = body.start;
+        for span in spans {
+            out.extend_from_slice(&haystack[from..span.start]);
+            self.write_span(span, &haystack[span.start..span.end], &mut out);
+            from = span.end.min(body.end);
+        }
+        out.extend_from_slice(&haystack[from..body.end]);
+        Masked(out.into())
+    }
+}
+
+/// The spans of the body, in order, and what of the last one belongs to the next.
+fn own_spans(found: &[Span], over: Option<Over>, piece: &Piece, last: bool) -> (Vec<Span>, Option<Over>) {
+    let body = piece.body.clone();
+    let seen = piece.haystack.len();
+    let mut own: Vec<Span> = Vec::new();
+    let mut next = None;
+    let mut from = body.start;
+    if let Some(over) = over {
+        let end = match over {
+            Over::Bytes(count) => body.start + count,
+            Over::Open(opening) => opening.end(&piece.haystack, (body.start + LOOK).min(seen), seen),
+        };
+        let rule = found.first().map_or(super::RuleId(0), |span| span.rule);
+        own.push(Span { start: body.start, end: end.min(body.end), rule, form: Form::Silent, why: Why::Grammar });
+        next = remainder(end, over_opening(over), &body, seen, last);
+        from = end;
+    }
+    for span in found.iter().filter(|span| body.contains(&span.start)) {
+        if span.end <= from {
+            continue;
+        }
+        let goes_on = span.start < from;
+        let (start, form) = if goes_on { (from.min(body.end), Form::Silent) } else { (span.start, span.form) };
+        if start >= body.end {
+            continue;
+        }
+        let opening = if matches!(span.why, Why::Pattern { .. }) { Opening::Token } else { opening(&piece.haystack, span.start) };
+        own.push(Span { start, form, ..*span });
+        next = remainder(span.end, Some(opening), &body, seen, last);
+        from = span.end;
+    }
+    (own, next)
+}
+
+fn over_opening(over: Over) -> Option<Opening> {
+    match over {
+        Over::Bytes(_) => None,
+        Over::Open(opening) => Some(opening),
+    }
+}
+
+/// What of a span that ends at `end` is left for the next body.
+fn remainder(end: usize, opening: Option<Opening>, body: &Range<usize>, seen: usize, last: bool) -> Option<Over> {
+    match opening {
+        _ if last || end <= body.end => None,
+        Some(opening) if end >= seen => Some(Over::Open(opening)),
+        _ => Some(Over::Bytes(end - body.end)),
+    }
+}
+
+impl Opening {
+    /// Where a value that was open at `from` ends.
+    fn end(self, haystack: &[u8], from: usize, end: usize) -> usize {
+        match self {
+            Opening::Quote(quote) => quote.close(haystack, from, end).unwrap_or(end),
+            Opening::Token => from + TOKEN_BYTES.run(&haystack[from..end]),
+            Opening::Bare => {
+                haystack[from..end].iter().position(|b| b" \t\r\n\"'<>&,;".contains(b)).map_or(end, |len| from + len)
+            }
+        }
+    }
+}
