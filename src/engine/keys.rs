@@ -64,7 +64,7 @@ pub(crate) struct KeyLiteral {
 
 /// Bytes of a key token.
 pub(crate) const KEY_BYTES: ByteSet =
-    ByteSet::from_bytes(b"_.$-@").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+    ByteSet::from_bytes(b"_.-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 /// What may stand right behind a short key word: an operator, a closing mark, or more key.
 const BEHIND_SHORT: ByteSet = ByteSet::from_bytes(b"=:\"'\\])>_-%&");
 
@@ -163,7 +163,7 @@ fn literals(sequences: &[Sequence]) -> (Vec<Vec<u16>>, Vec<KeyLiteral>) {
         let holders = (0..sequences.len()).filter(|&at| contains(&sequences[at].words, &words));
         let group = groups.len() as u16;
         groups.push(holders.map(|at| at as u16).collect());
-        literals.extend(spellings(&words).into_iter().map(|text| key_literal(&text, group)));
+        literals.extend(literals_of(&words, group));
     }
     (groups, literals)
 }
@@ -172,20 +172,24 @@ fn contains(words: &[Box<[u8]>], part: &[Box<[u8]>]) -> bool {
     words.windows(part.len()).any(|window| window == part)
 }
 
-/// `api key` is written `api_key`, `api-key`, `api.key`, `api key` and `apiKey`.
-fn spellings(words: &[Box<[u8]>]) -> Vec<Vec<u8>> {
-    if words.len() == 1 {
-        return vec![words[0].to_vec()];
-    }
-    ["", "_", "-", ".", " "].iter().map(|joint| words.join(joint.as_bytes())).collect()
-}
-
-fn key_literal(text: &[u8], group: u16) -> KeyLiteral {
-    let mut sets: Vec<ByteSet> = text.iter().map(|&byte| ByteSet::fold(byte)).collect();
-    if text.len() < MIN_GLUED {
-        sets.push(BEHIND_SHORT);
-    }
-    KeyLiteral { sets, group, len: text.len() }
+/// `api key` is written `api_key`, `api-key`, `api.key`, `api key` and `apiKey`: with a joint or without.
+fn literals_of(words: &[Box<[u8]>], group: u16) -> Vec<KeyLiteral> {
+    const JOINT: ByteSet = ByteSet::from_bytes(b"_-. ");
+    let fold = |word: &[u8]| word.iter().map(|&byte| ByteSet::fold(byte)).collect::<Vec<_>>();
+    let parts: Vec<Vec<ByteSet>> = words.iter().map(|word| fold(word)).collect();
+    let joined = parts.join(&[JOINT][..]);
+    let glued = parts.concat();
+    let spellings = if words.len() == 1 { vec![glued] } else { vec![joined, glued] };
+    spellings
+        .into_iter()
+        .map(|mut sets| {
+            let len = sets.len();
+            if len < MIN_GLUED {
+                sets.push(BEHIND_SHORT);
+            }
+            KeyLiteral { sets, group, len }
+        })
+        .collect()
 }
 
 /// The whole token around a word: key bytes to both sides, without the marks it merely ends with.
@@ -195,7 +199,7 @@ fn token_around(haystack: &[u8], word: std::ops::Range<usize>, line: std::ops::R
     let ceiling = line.end.min(word.end + MAX_KEY_SIDE);
     let tail = KEY_BYTES.run(&haystack[word.end..ceiling]);
     let mut end = word.end + tail;
-    while end > word.end && matches!(haystack[end - 1], b'.' | b'-' | b'$' | b'@') {
+    while end > word.end && matches!(haystack[end - 1], b'.' | b'-') {
         end -= 1;
     }
     word.start - head..end

@@ -19,7 +19,7 @@ pub(crate) struct Anchor {
 }
 
 /// Alternatives kept at most: `(?:a|b|c)(?:d|e)` multiplies.
-const MAX_ALTERNATIVES: usize = 96;
+const MAX_ALTERNATIVES: usize = 16;
 /// Positions kept at most of one alternative; what follows is the regex's work.
 const MAX_SETS: usize = 40;
 /// How far behind the match's start an anchor may begin: each such start is tried.

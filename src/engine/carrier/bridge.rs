@@ -62,7 +62,7 @@ pub(crate) fn may_bridge(haystack: &[u8], word_end: usize, end: usize) -> bool {
 }
 
 const KEY_TAIL: ByteSet =
-    ByteSet::from_bytes(b"_.$@-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+    ByteSet::from_bytes(b"_.-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 
 /// What makes a bridge behind a blank: an operator, a quote, a copula, an attribute, or anything behind an option.
 fn behind_blank(window: &[u8]) -> bool {
