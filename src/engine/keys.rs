@@ -66,7 +66,8 @@ pub(crate) struct KeyLiteral {
 pub(crate) const KEY_BYTES: ByteSet =
     ByteSet::from_bytes(b"_.-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 /// What may stand right behind a short key word: an operator, a closing mark, or more key.
-const BEHIND_SHORT: ByteSet = ByteSet::from_bytes(b"=:\"'\\])>_-%&");
+const BEHIND_SHORT: ByteSet =
+    ByteSet::from_bytes(b"=:\"'\\])>_-%& \t.").with_range(b'A', b'Z').with_range(b'0', b'9');
 
 impl Keys {
     /// The table of the rules of `set`, and the literals to look for.
@@ -202,7 +203,23 @@ fn token_around(haystack: &[u8], word: std::ops::Range<usize>, line: std::ops::R
     while end > word.end && matches!(haystack[end - 1], b'.' | b'-') {
         end -= 1;
     }
-    word.start - head..end
+    let start = word.start - head;
+    start + escape_tail(haystack, start, word.start)..end
+}
+
+/// The rest of an escape whose backslash or percent sign stopped the key: `\u003ctoken`, `\ntoken`, `%26token`.
+fn escape_tail(haystack: &[u8], start: usize, word: usize) -> usize {
+    let Some(mark) = start.checked_sub(1) else { return 0 };
+    let head = &haystack[start..word];
+    let hex = |range: std::ops::Range<usize>| head.get(range).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    match (haystack[mark], head.first()) {
+        (b'%', Some(b'2')) if head.starts_with(b"25") && hex(2..4) => 4,
+        (b'%', _) if hex(0..2) => 2,
+        (b'\\', Some(b'u')) if hex(1..5) => 5,
+        (b'\\', Some(b'x')) if hex(1..3) => 3,
+        (b'\\', Some(b'n' | b't' | b'r' | b'b' | b'f' | b'v')) => 1,
+        _ => 0,
+    }
 }
 
 /// A key cut into words at separators, case changes and letter/digit borders.

@@ -21,6 +21,8 @@ pub(crate) struct View {
 /// Letters, digits and the joints of words: what keys and tokens are made of. Quotes and operators stay escaped, because
 /// the carriers read them better that way.
 const DECODED: ByteSet = ByteSet::from_bytes(b"_-.").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+/// What a value may hold beside those; decoded where text was escaped character by character.
+const DECODED_VALUE: ByteSet = ByteSet::from_bytes(b"!#$%*+/=@^~?:,;()");
 /// Zero-width spaces and joiners, marks of direction, the soft hyphen, the byte order mark.
 const INVISIBLE: [&[u8]; 8] = [
     b"\xe2\x80\x8b", b"\xe2\x80\x8c", b"\xe2\x80\x8d", b"\xe2\x80\x8e", b"\xe2\x80\x8f", b"\xe2\x81\xa0", b"\xef\xbb\xbf", b"\xc2\xad",
@@ -122,7 +124,7 @@ fn backslash(rest: &[u8]) -> (Option<u8>, usize) {
         Some(b'/') if slashes == 1 => Some((b'/', 2)),
         _ => None,
     };
-    match decoded.filter(|(byte, _)| DECODED.contains(*byte) || *byte == b'/') {
+    match decoded.filter(|(byte, _)| DECODED.union(DECODED_VALUE).contains(*byte)) {
         Some((byte, len)) => (Some(byte), len),
         None => (Some(b'\\'), 1),
     }
@@ -138,7 +140,7 @@ fn entity(rest: &[u8]) -> Option<(u8, usize)> {
     let (mark, base) = if rest.starts_with(b"&#x") || rest.starts_with(b"&#X") { (3, 16) } else { (2, 10) };
     let end = rest.iter().take(8).position(|&byte| byte == b';').filter(|end| *end > mark && rest.starts_with(b"&#"))?;
     let byte = radix(Some(&rest[mark..end]), base)?;
-    DECODED.contains(byte).then_some((byte, end + 1))
+    DECODED.union(DECODED_VALUE).contains(byte).then_some((byte, end + 1))
 }
 
 fn radix(digits: Option<&[u8]>, base: u32) -> Option<u8> {

@@ -21,6 +21,8 @@ const SECRET_PARAMETERS: [&[u8]; 14] = [
     b"response", b"nonce", b"cnonce", b"signature", b"mac", b"token", b"auth", b"oauth_token", b"oauth_signature", b"oauth_nonce",
     b"password", b"sig", b"opaque", b"access_token",
 ];
+/// Shorter ones prove nothing.
+const MIN_PARAMETER: usize = 4;
 const SCHEME_BYTES: ByteSet = ByteSet::from_bytes(b"-_").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 
 /// Masks the header value `start..end`; bare values may be followed by the rest of a sentence.
@@ -62,7 +64,7 @@ pub(super) fn mask_credential(site: &mut Site<'_>, start: usize, end: usize, joi
 
 /// A bare credential: one word that looks like one.
 fn loose(site: &mut Site<'_>, start: usize, end: usize, joint: Joint) {
-    let end = value::bare_end(site.haystack, start, end, joint, site.is_query());
+    let end = site.reach_word(value::bare_end(site.haystack, start, end, joint, site.is_query()));
     let credential = &site.haystack[start..end.max(start)];
     if value::kind_of(credential) == Kind::Opaque || is_base64ish(credential) {
         let form = site.bare_form(start);
@@ -135,10 +137,10 @@ fn parameters(site: &mut Site<'_>, start: usize, end: usize) {
         let open = super::quote::at(site.haystack, at, end);
         let value = match &open {
             Some(open) => open.end..super::quote::close(site.haystack, open, end).unwrap_or(end),
-            None => at..value::bare_end(site.haystack, at, end, Joint::Assign, true),
+            None => at..value::bare_end(site.haystack, at, end, Joint::Assign, false),
         };
         let secret = is_listed(&SECRET_PARAMETERS, &site.haystack[start + name.start..start + name.end]);
-        if secret && value::kind_of(&site.haystack[value.clone()]) != Kind::Blank {
+        if secret && value.len() >= MIN_PARAMETER && value::kind_of(&site.haystack[value.clone()]) != Kind::Blank {
             let form = if open.is_some() { Form::Bracket } else { Form::Bare };
             site.add(value.start, value.end, form);
         }

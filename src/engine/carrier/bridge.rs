@@ -13,6 +13,8 @@ pub(crate) struct Bridge {
     pub(crate) joint: Joint,
     /// The quote that closed the key, if one did.
     pub(crate) key_quote: Option<Quote>,
+    /// For [`Joint::Tag`]: how the `<` that ends the element's text is spelt, as the `>` before it was.
+    pub(crate) tag_open: &'static [u8],
 }
 
 /// What joins a key and its value.
@@ -20,8 +22,8 @@ pub(crate) struct Bridge {
 pub(crate) enum Joint {
     /// `=`, `=>`, `:=` and their kin: the value is masked whatever it is.
     Assign,
-    /// The same, percent-encoded: the value ends at an encoded `&`.
-    EncodedAssign,
+    /// The same, percent-encoded this many times: the value ends at an `&` encoded as often.
+    EncodedAssign(u8),
     /// `:`: a bare value must look like a secret.
     Colon,
     /// `<key>value`: ends at the next tag.
@@ -40,7 +42,7 @@ impl Joint {
     /// Whether any value is masked, or only one that looks like a secret.
     pub(crate) fn is_sure(self, quoted: bool) -> bool {
         match self {
-            Joint::Assign | Joint::EncodedAssign | Joint::Tag | Joint::Pair | Joint::Flag => true,
+            Joint::Assign | Joint::EncodedAssign(_) | Joint::Tag | Joint::Pair | Joint::Flag => true,
             Joint::Colon => quoted,
             Joint::List | Joint::Prose => false,
         }
@@ -90,10 +92,10 @@ fn starts(haystack: &[u8], at: usize, end: usize, text: &[u8]) -> bool {
 
 /// The bridge behind the key `start..key_end`, within a record that ends at `end`.
 pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -> Option<Bridge> {
-    let (behind, key_quote) = skip_closers(haystack, start, key_end, end);
+    let (behind, key_quote) = skip_closers(haystack, key_end, end);
     let at = skip_blanks(haystack, behind, end);
-    let found = |at, joint| Some(Bridge { at, joint, key_quote });
-    if let Some((len, joint)) = operator(haystack, at, end) {
+    let found = |at, joint| Some(Bridge { at, joint, key_quote, tag_open: tag_open_before(haystack, at) });
+    if let Some((len, joint)) = operator(haystack, start, at, end, key_quote) {
         let value = skip_blanks(haystack, at + len, end);
         return match annotation(haystack, value, end).filter(|_| joint == Joint::Colon && key_quote.is_none()) {
             Some(assigned) => found(assigned, Joint::Assign),
@@ -115,7 +117,7 @@ pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -
 }
 
 /// Marks that close a key: quotes, brackets, an index, `?` of an optional field, `**` of Markdown.
-fn skip_closers(haystack: &[u8], start: usize, key_end: usize, end: usize) -> (usize, Option<Quote>) {
+fn skip_closers(haystack: &[u8], key_end: usize, end: usize) -> (usize, Option<Quote>) {
     let mut at = key_end;
     let mut key_quote = None;
     for _ in 0..6 {
@@ -135,7 +137,6 @@ fn skip_closers(haystack: &[u8], start: usize, key_end: usize, end: usize) -> (u
             _ => break,
         }
     }
-    let _ = start;
     (at, key_quote)
 }
 
@@ -162,12 +163,12 @@ const OPERATORS: [(&[u8], Joint); 30] = [
     (b"+=", Joint::Assign),
     (b"?=", Joint::Assign),
     (b"!=", Joint::Assign),
-    (b"%3D", Joint::EncodedAssign),
-    (b"%3d", Joint::EncodedAssign),
-    (b"%253D", Joint::EncodedAssign),
-    (b"%253d", Joint::EncodedAssign),
-    (b"%3A", Joint::EncodedAssign),
-    (b"%3a", Joint::EncodedAssign),
+    (b"%3D", Joint::EncodedAssign(1)),
+    (b"%3d", Joint::EncodedAssign(1)),
+    (b"%253D", Joint::EncodedAssign(2)),
+    (b"%253d", Joint::EncodedAssign(2)),
+    (b"%3A", Joint::EncodedAssign(1)),
+    (b"%3a", Joint::EncodedAssign(1)),
     (b"\\u003d", Joint::Assign),
     (b"\\u003D", Joint::Assign),
     (b"\\u003a", Joint::Colon),
@@ -180,7 +181,7 @@ const OPERATORS: [(&[u8], Joint); 30] = [
     ("\u{ff1d}".as_bytes(), Joint::Assign),
 ];
 
-fn operator(haystack: &[u8], at: usize, end: usize) -> Option<(usize, Joint)> {
+fn operator(haystack: &[u8], key_start: usize, at: usize, end: usize, key_quote: Option<Quote>) -> Option<(usize, Joint)> {
     let first = *haystack[..end].get(at)?;
     if !b"=:-<+?!|%\\&\xef".contains(&first) {
         return None;
@@ -194,16 +195,30 @@ fn operator(haystack: &[u8], at: usize, end: usize) -> Option<(usize, Joint)> {
     if *text == b":" && starts(haystack, at + 1, end, b"//") {
         return None;
     }
+    // Glued behind a path or inside a resource name (`registry/token-broker:v1`, `arn:…:secret:name`), `:` is no operator.
+    if *text == b":" && !matches!(haystack[..end].get(at + 1), Some(b' ' | b'\t')) && names_resource(haystack, key_start) && key_quote.is_none() {
+        return None;
+    }
     // JavaScript's and Python's source print `\u003d\u003e` for `=>`.
     if *joint == Joint::Assign && starts(haystack, at + len, end, b"\\u003e") {
         len += 6;
     }
     // `%3A+` and `%3A%20` are a colon and a blank.
-    if *joint == Joint::EncodedAssign {
+    if matches!(joint, Joint::EncodedAssign(_)) {
         let rest = &haystack[at + len..end];
         len += if rest.starts_with(b"%20") { 3 } else { rest.starts_with(b"+") as usize };
     }
     Some((len, *joint))
+}
+
+/// Whether the key is a part of a path, an image or a resource name.
+fn names_resource(haystack: &[u8], key_start: usize) -> bool {
+    let head = &haystack[key_start.saturating_sub(96)..key_start];
+    match head.last() {
+        Some(b'/') => true,
+        Some(b':') => memchr::memmem::rfind(head, b"arn:").is_some_and(|at| !head[at..].contains(&b' ')),
+        _ => false,
+    }
 }
 
 /// A type between the colon and `=`: `api_key: &str = "…"`. Returns where the value begins.
@@ -223,7 +238,7 @@ fn list(haystack: &[u8], start: usize, comma: usize, end: usize) -> Option<(usiz
     let close = quote::close(haystack, &open, end.min(open.end + 4096))?;
     let behind = quote::at(haystack, close, end).map_or(close, |quote| quote.end);
     let colon = skip_blanks(haystack, behind, end);
-    if let Some((len, Joint::Colon | Joint::Assign)) = operator(haystack, colon, end) {
+    if let Some((len, Joint::Colon | Joint::Assign)) = operator(haystack, open.start, colon, end, Some(open)) {
         let value = skip_space(haystack, colon + len, end);
         return names_value(&haystack[open.end..close]).then_some((value, Joint::Pair));
     }
@@ -244,7 +259,7 @@ fn skip_space(haystack: &[u8], at: usize, end: usize) -> usize {
 }
 
 /// Whether a field is the value of a pair object: `value`, `Value`, `param.value`, `stringValue`, `values`.
-fn names_value(name: &[u8]) -> bool {
+pub(super) fn names_value(name: &[u8]) -> bool {
     const NAMES: [&[u8]; 6] = [b"value", b"values", b"val", b"content", b"default", b"data"];
     let folded = name.to_ascii_lowercase();
     NAMES.iter().any(|word| folded.ends_with(word)) && name.len() <= 32
@@ -282,6 +297,17 @@ fn opener(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
 
 fn closer(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
     [&b">"[..], b"\\u003e", b"\\u003E", b"&gt;"].iter().find(|mark| starts(haystack, at, end, mark)).map(|mark| mark.len())
+}
+
+/// The spelling of `<` that goes with the `>` right before `at`.
+fn tag_open_before(haystack: &[u8], at: usize) -> &'static [u8] {
+    let head = &haystack[..at];
+    match head {
+        _ if head.ends_with(b"\\u003e") => b"\\u003c",
+        _ if head.ends_with(b"\\u003E") => b"\\u003C",
+        _ if head.ends_with(b"&gt;") => b"&lt;",
+        _ => b"<",
+    }
 }
 
 /// One past the `>` of a tag whose name begins at `at`.
@@ -330,7 +356,7 @@ mod tests {
         check(r"\u0022KEY\u0022:\u0022v", Some((r"\u0022v", Joint::Colon)));
         check("cfg[KEY]:v", Some(("v", Joint::Colon)));
         check("KEY[]=v", Some(("v", Joint::Assign)));
-        check("KEY%3Dv", Some(("v", Joint::EncodedAssign)));
+        check("KEY%3Dv", Some(("v", Joint::EncodedAssign(1))));
         check("<KEY>v</KEY>", Some(("v</KEY>", Joint::Tag)));
         check("<k>KEY</k><v>x</v>", Some(("x</v>", Joint::Tag)));
         check(r#"{"name":"KEY","value":"v"}"#, Some((r#""v"}"#, Joint::Pair)));

@@ -127,9 +127,12 @@ impl Site<'_> {
         if quoted.is_some() && userinfo::is_credential_url(&self.haystack[start..end]) {
             return;
         }
+        if quoted.is_none() && self.is_directory(start) {
+            return;
+        }
         let masked = match value::kind_of(&self.haystack[start..end]) {
             Kind::Blank => false,
-            Kind::Number => self.key.numbers && joint.is_sure(quoted.is_some()),
+            Kind::Number => self.key.numbers && (joint.is_sure(quoted.is_some()) || end - start >= 4),
             Kind::Word => joint.is_sure(quoted.is_some()) && (joint != Joint::Flag || end - start >= 8),
             Kind::Opaque => true,
         };
@@ -137,6 +140,13 @@ impl Site<'_> {
             let form = quoted.unwrap_or_else(|| self.bare_form(start));
             self.add(start, end, form);
         }
+    }
+
+    /// `PWD=/home/ada`: the working directory, not a password.
+    fn is_directory(&self, start: usize) -> bool {
+        let key = &self.haystack[self.key.start..self.key.end];
+        let pwd = key.len() >= 3 && key[key.len() - 3..].eq_ignore_ascii_case(b"pwd");
+        pwd && self.haystack[start] == b'/'
     }
 
     fn bare_form(&self, start: usize) -> Form {
@@ -158,12 +168,14 @@ impl Site<'_> {
             return self.done();
         }
         if bridge.joint == Joint::Tag {
-            let end = memchr::memchr3(b'<', b'\\', b'&', &self.haystack[at..self.end]).map_or(self.end, |len| self.element_end(at, len));
+            let close = memchr::memmem::find(&self.haystack[at..self.end], bridge.tag_open);
+            let end = close.map_or(self.end, |len| at + len);
             self.text(at, end, bridge.joint, Some(Form::Bracket));
             return Beside::Value(end);
         }
         let query = self.is_query();
         let end = value::bare_end(self.haystack, at, self.end, bridge.joint, query);
+        let end = if bridge.key_quote.is_none() { self.reach_word(end) } else { end };
         if self.is_json_number(bridge, at, end) {
             self.number(bridge, at, end);
         } else if let Some(behind) = authorization::known_scheme(self.haystack, at, self.end) {
@@ -174,20 +186,25 @@ impl Site<'_> {
         Beside::Value(end)
     }
 
+    /// Where a bare value ends that was cut by an escaped quote of the string it stands in, when that string began with the
+    /// key (`"password=ab\"c d"`): at the end of the string.
+    fn reach_word(&self, end: usize) -> usize {
+        let Some(mark) = self.key.start.checked_sub(1) else { return end };
+        let slashes = self.haystack[..mark].iter().rev().take_while(|&&byte| byte == b'\\').count();
+        let cut = quote::at(self.haystack, end, self.end);
+        match (quote::at(self.haystack, mark - slashes, self.key.start), cut) {
+            (Some(open), Some(cut)) if open.spelling == cut.spelling && cut.level > open.level => {
+                quote::close(self.haystack, &open, self.end).unwrap_or(end).max(end)
+            }
+            _ => end,
+        }
+    }
+
     fn header_end(&mut self, at: usize) -> usize {
         if !self.header.contains(&at) {
             *self.header = at..header_end(self.haystack, at, self.end);
         }
         self.header.end
-    }
-
-    /// The end of an element's text: the first tag, however its `<` is spelt.
-    fn element_end(&self, at: usize, first: usize) -> usize {
-        let marks: [&[u8]; 4] = [b"<", b"\\u003c", b"\\u003C", b"&lt;"];
-        let from = at + first;
-        let candidates = memchr::memchr3_iter(b'<', b'\\', b'&', &self.haystack[from..self.end]).map(|len| from + len);
-        let mut tags = candidates.filter(|&at| marks.iter().any(|mark| self.haystack[at..self.end].starts_with(mark)));
-        tags.next().unwrap_or(self.end)
     }
 
     /// Whether the key stands in a query string or a form.

@@ -1,7 +1,7 @@
 //! Arrays and objects under a secret key: their leaves are masked, each leaf with its own neutral key left. A walk over
 //! quotes and brackets, not a parser: broken and truncated JSON is walked as far as it goes.
 
-use super::bridge::Joint;
+use super::bridge::{self, Joint};
 use super::quote::{self, Quote};
 use super::value::{self, Kind};
 use super::{Form, Site};
@@ -87,7 +87,7 @@ impl Walk<'_, '_> {
             self.neutral = self.site.keys.is_neutral_leaf(&self.site.haystack[open.end..close]);
             return next + 1;
         }
-        if !self.neutral {
+        if !self.neutral && !self.names_a_pair(next) {
             let joint = if self.joint == Joint::List { Joint::List } else { Joint::Pair };
             let masked = value::kind_of(&self.site.haystack[open.end..close]) != Kind::Number || self.site.key.numbers;
             if masked {
@@ -95,6 +95,22 @@ impl Walk<'_, '_> {
             }
         }
         behind
+    }
+}
+
+impl Walk<'_, '_> {
+    /// Whether the string before `at` is the name of a pair object whose value follows: `"key":"v","value":…`.
+    fn names_a_pair(&self, at: usize) -> bool {
+        let haystack = self.site.haystack;
+        if haystack[..self.end].get(at) != Some(&b',') {
+            return false;
+        }
+        let field = skip(haystack, at + 1, self.end);
+        let Some(open) = quote::at(haystack, field, self.end) else { return false };
+        let close = quote::close(haystack, &open, self.end.min(open.end + 40));
+        let Some(behind) = close.and_then(|close| quote::at(haystack, close, self.end)) else { return false };
+        let colon = skip(haystack, behind.end, self.end);
+        bridge::names_value(&haystack[open.end..behind.start]) && haystack[..self.end].get(colon) == Some(&b':')
     }
 }
 

@@ -13,7 +13,7 @@ const ASKS: ByteSet = ByteSet::from_bytes(b"'&,;|)]}([{\\%#^\xc2\xe2\xef");
 /// The end of the bare value that begins at `start`.
 pub(crate) fn bare_end(haystack: &[u8], start: usize, end: usize, joint: Joint, query: bool) -> usize {
     let mut depth = 0usize;
-    let mut at = start;
+    let mut at = start + entities_len(&haystack[start.min(end)..end]);
     while at < end {
         let byte = haystack[at];
         if ENDS.contains(byte) {
@@ -37,6 +37,16 @@ pub(crate) fn bare_end(haystack: &[u8], start: usize, end: usize, joint: Joint, 
         at += 1;
     }
     trim_sentence(haystack, start, at)
+}
+
+/// A value spelt in numeric entities from its first character on is one to its last: `&#x70;&#x2f;`.
+fn entities_len(text: &[u8]) -> usize {
+    let mut len = 0;
+    while text[len..].starts_with(b"&#") {
+        let Some(end) = text[len..].iter().take(9).position(|&byte| byte == b';') else { break };
+        len += end + 1;
+    }
+    len
 }
 
 /// A backslash inside a bare value: the length of what it escapes, or `None` where it ends the value.
@@ -68,16 +78,17 @@ fn stops(haystack: &[u8], at: usize, end: usize, joint: Joint, query: bool) -> b
         b'&' => query || is_param(rest) || [&b"&quot;"[..], b"&lt;", b"&gt;", b"&amp;", b"&#"].iter().any(|e| text.starts_with(e)),
         b',' | b';' | b'|' => next.is_none_or(|b| b" \t\r\n\"'{[(\\".contains(&b)) || is_param(rest),
         b')' | b']' | b'}' => next.is_none_or(|b| !b.is_ascii_alphanumeric() && !b"_-+=/~@#$%^!*".contains(&b)),
-        b'%' => joint == Joint::EncodedAssign && encoded_end(text),
+        b'%' => matches!(joint, Joint::EncodedAssign(times) if encoded_end(text, times)),
         b'#' => query || text.starts_with(b"#033["),
         b'^' => text.starts_with(b"^[["),
         _ => quote::at(haystack, at, end).is_some() || ["\u{ff0c}", "\u{ff1b}"].iter().any(|mark| text.starts_with(mark.as_bytes())),
     }
 }
 
-/// An encoded delimiter, once or twice: `&`, blank, quotes, `;`, line ends, `}`, `,`.
-fn encoded_end(text: &[u8]) -> bool {
-    let code = text.strip_prefix(b"%25").or_else(|| text.strip_prefix(b"%")).and_then(|tail| tail.get(..2));
+/// A delimiter encoded as often as the operator was: `&`, blank, quotes, `;`, line ends, `}`, `,`.
+fn encoded_end(text: &[u8], times: u8) -> bool {
+    let mark: &[u8] = if times == 1 { b"%" } else { b"%25" };
+    let code = text.strip_prefix(mark).and_then(|tail| tail.get(..2));
     code.is_some_and(|code| {
         [b"26", b"20", b"22", b"27", b"3B", b"3b", b"0A", b"0a", b"0D", b"0d", b"7D", b"7d", b"2C", b"2c"].iter().any(|c| *c == code)
     })
