@@ -13,6 +13,7 @@ use super::prefilter::{self, Hit};
 use super::rule::{Matcher, RuleId, ValidatorRole};
 use super::span::{Form, Span, Why};
 use super::view::{MAX_VIEW, View};
+use super::fragment;
 
 /// Secrets that go on line by line at most, of as many writers.
 const MAX_STATES: usize = 8;
@@ -55,6 +56,8 @@ pub struct Scratch {
     view: View,
     /// Lines that hold a trigger.
     view_lines: Vec<Range<usize>>,
+    /// Lines that a container runtime cut.
+    fragment_lines: Vec<Range<usize>>,
     caches: Vec<Option<Box<Cache>>>,
     /// By rule: where its last match ended. Its next one begins there or later.
     matched_to: Vec<usize>,
@@ -90,6 +93,7 @@ impl Engine {
     pub(super) fn scan(&self, scratch: &mut Scratch, carry: &Carry, haystack: &[u8]) -> Carry {
         scratch.spans.clear();
         scratch.view_lines.clear();
+        scratch.fragment_lines.clear();
         scratch.counts = Counts::default();
         let mut hits = std::mem::take(&mut scratch.hits);
         let found = self.prefilter.find(&mut scratch.prefilter, haystack, &mut hits);
@@ -103,6 +107,8 @@ impl Engine {
         scratch.hits = hits;
         self.scan_always(scratch, haystack);
         self.scan_views(scratch, haystack);
+        self.scan_fragments(scratch, haystack);
+        self.learn(scratch, haystack);
         Carry { states: states.open, over: None }
     }
 
@@ -159,7 +165,12 @@ impl Engine {
                     scratch.view_lines.push(place.line.clone());
                 }
             }
-            Target::View => {}
+            Target::Fragment if depth == Depth::Original => {
+                if scratch.fragment_lines.last() != Some(&place.line) {
+                    scratch.fragment_lines.push(place.line.clone());
+                }
+            }
+            Target::View | Target::Fragment => {}
         }
     }
 
@@ -309,6 +320,32 @@ impl Engine {
         scratch.view = view;
     }
 
+    /// Looks at lines that a container runtime cut, joined. A span over a cut has its placeholder in the first fragment.
+    fn scan_fragments(&self, scratch: &mut Scratch, haystack: &[u8]) {
+        if scratch.fragment_lines.is_empty() {
+            return;
+        }
+        let lines = std::mem::take(&mut scratch.fragment_lines);
+        let mut view = std::mem::take(&mut scratch.view);
+        let mut contents = Vec::new();
+        let mut done_to = 0;
+        for line in lines.iter().filter(|line| line.len() <= MAX_VIEW) {
+            if line.start < done_to && contents.contains(&line.end) {
+                continue;
+            }
+            let mut parts = Vec::new();
+            fragment::group(haystack, line.clone(), &mut parts);
+            if parts.len() > 1 {
+                view.join(haystack, &parts);
+                self.scan_view(scratch, &view);
+                done_to = parts.last().map_or(0, |part| part.end);
+                contents = parts.iter().map(|part| part.end).collect::<Vec<_>>();
+            }
+        }
+        scratch.fragment_lines = lines;
+        scratch.view = view;
+    }
+
     fn scan_view(&self, scratch: &mut Scratch, view: &View) {
         let mut hits = std::mem::take(&mut scratch.view_hits);
         let found = self.prefilter.find(&mut scratch.prefilter, &view.bytes, &mut hits);
@@ -319,10 +356,13 @@ impl Engine {
         let mut states = States { open: Vec::new(), at: 0 };
         self.walk(scratch, &view.bytes, &hits, &mut states, Depth::View);
         let found = std::mem::replace(&mut scratch.spans, originals);
-        scratch.spans.extend(found.iter().map(|span| {
-            let original = view.original(span.start..span.end);
-            Span { start: original.start, end: original.end, ..*span }
-        }));
+        for span in &found {
+            let mut form = span.form;
+            for original in view.originals(span.start..span.end) {
+                scratch.spans.push(Span { start: original.start, end: original.end, form, ..*span });
+                form = Form::Silent;
+            }
+        }
         scratch.view_spans = found;
         scratch.view_spans.clear();
         scratch.view_hits = hits;

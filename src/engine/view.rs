@@ -16,6 +16,8 @@ pub(crate) struct View {
     starts: Vec<u32>,
     /// Where it ends.
     ends: Vec<u32>,
+    /// Where a new part begins, for a view that was joined.
+    joints: Vec<usize>,
 }
 
 /// Letters, digits and the joints of words: what keys and tokens are made of. Quotes and operators stay escaped, because
@@ -59,6 +61,20 @@ impl View {
         self.bytes.clear();
         self.starts.clear();
         self.ends.clear();
+        self.joints.clear();
+        self.append(haystack, line);
+    }
+
+    /// Makes this the view of `parts`, one behind the other.
+    pub(crate) fn join(&mut self, haystack: &[u8], parts: &[Range<usize>]) {
+        self.build(haystack, 0..0);
+        for part in parts {
+            self.joints.push(self.bytes.len());
+            self.append(haystack, part.clone());
+        }
+    }
+
+    fn append(&mut self, haystack: &[u8], line: Range<usize>) {
         let mut at = line.start;
         while at < line.end {
             let rest = &haystack[at..line.end];
@@ -83,6 +99,17 @@ impl View {
         self.starts.pop();
         self.ends.pop();
         self.bytes.pop()
+    }
+
+    /// The original ranges of `span`, a non-empty range of the view: one for each part it touches.
+    pub(crate) fn originals(&self, span: Range<usize>) -> impl Iterator<Item = Range<usize>> + '_ {
+        let cuts = self.joints.iter().copied().filter(move |joint| span.start < *joint && *joint < span.end);
+        let mut from = span.start;
+        cuts.chain([span.end]).map(move |to| {
+            let part = from..to;
+            from = to;
+            self.original(part)
+        })
     }
 
     /// The original range of `span`, a non-empty range of the view.
