@@ -19,7 +19,16 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 const PURE: &[&str] = &["engine", "rules"];
 const IMPURE: &[&str] = &[
-    "std::fs", "std::net", "std::env", "std::thread", "std::time", "std::process", "tokio", "tracing::", "println!", "eprintln!",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::thread",
+    "std::time",
+    "std::process",
+    "tokio",
+    "tracing::",
+    "println!",
+    "eprintln!",
 ];
 
 /// Lines of code, tests and comments not counted, above which a file wants to be two.
@@ -68,7 +77,11 @@ fn a_room_imports_only_the_rooms_it_may() {
         let (_, allowed) = ROOMS.iter().find(|(name, _)| *name == room).expect("a listed room");
         for line in code(&text) {
             for (other, _) in ROOMS.iter().filter(|(other, _)| *other != room && !allowed.contains(other)) {
-                assert!(!line.contains(&format!("crate::{other}")), "{}: {room} may not import {other}: {line}", path.display());
+                assert!(
+                    !line.contains(&format!("crate::{other}")),
+                    "{}: {room} may not import {other}: {line}",
+                    path.display()
+                );
             }
         }
     }
@@ -108,7 +121,12 @@ fn every_file_says_what_it_is_and_none_is_too_long() {
 
 #[test]
 fn nothing_half_done_is_left_in_the_code() {
-    let marks = ["dbg".to_owned() + "!(", "todo".to_owned() + "!(", "unimplemented".to_owned() + "!(", "#[ign".to_owned() + "ore"];
+    let marks = [
+        "dbg".to_owned() + "!(",
+        "todo".to_owned() + "!(",
+        "unimplemented".to_owned() + "!(",
+        "#[ign".to_owned() + "ore",
+    ];
     for (path, text) in sources() {
         let left = marks.iter().find(|mark| text.contains(mark.as_str()));
         assert!(left.is_none(), "{}: {left:?}", path.display());
@@ -118,7 +136,8 @@ fn nothing_half_done_is_left_in_the_code() {
 /// Examples are written with generators (`{alnum:36}`) or marked (`«`), so a format that stands in full is a real one.
 #[test]
 fn no_secret_of_a_known_format_stands_in_the_tree() {
-    let engine = Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default()).expect("built-in rules compile");
+    let engine =
+        Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default()).expect("built-in rules compile");
     let mut scratch = engine.scratch();
     let mut found = Vec::new();
     files(&root(), &mut found);
@@ -129,7 +148,11 @@ fn no_secret_of_a_known_format_stands_in_the_tree() {
             let written = secret.contains(['{', '«', '$', '[', '(', '<']) || secret.contains("REDACTED");
             let line = 1 + text[..span.start].iter().filter(|byte| **byte == b'\n').count();
             let rule = &engine.rules()[span.rule.index()].id;
-            assert!(!matches!(span.why, Why::Pattern { .. }) || written, "{}:{line}: looks like a {rule}", path.display());
+            assert!(
+                !matches!(span.why, Why::Pattern { .. }) || written,
+                "{}:{line}: looks like a {rule}",
+                path.display()
+            );
         }
     }
 }

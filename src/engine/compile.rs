@@ -163,7 +163,8 @@ fn patterns(set: &RuleSet, targets: &mut Targets) -> Result<Vec<Option<Pattern>>
         .enumerate()
         .map(|(index, rule)| {
             let Matcher::Pattern(text) = &rule.matcher else { return Ok(None) };
-            let (pattern, anchors) = Pattern::new(text, rule.always_scan).map_err(|reason| bad_pattern(rule, reason))?;
+            let (pattern, anchors) =
+                Pattern::new(text, rule.always_scan).map_err(|reason| bad_pattern(rule, reason))?;
             for anchor in anchors {
                 let target = Target::Pattern { rule: RuleId(index as u16), near: anchor.near, far: anchor.far };
                 targets.add(anchor.sets, target);

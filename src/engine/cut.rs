@@ -225,7 +225,8 @@ mod tests {
                 let whole = cut(&text, text.len());
                 for step in [997, 4096, 65_537] {
                     let pieces = cut(&text, step);
-                    let bodies: Vec<u8> = pieces.iter().flat_map(|piece| piece.haystack[piece.body.clone()].to_vec()).collect();
+                    let bodies: Vec<u8> =
+                        pieces.iter().flat_map(|piece| piece.haystack[piece.body.clone()].to_vec()).collect();
                     assert_eq!(bodies, text, "{len} {step}");
                     assert_eq!(windows(&pieces), windows(&whole), "{len} {step}");
                 }

@@ -30,9 +30,7 @@ pub use cut::{Cutter, Piece};
 pub use error::CompileError;
 pub use masked::Masked;
 pub use policy::{Action, HashKey, Mode, NumberAs, Policy};
-pub use rule::{
-    Category, Grammar, KeyRule, KeyValue, KeyWords, Matcher, Origin, Rule, RuleId, RuleSet, ValidatorRole,
-};
+pub use rule::{Category, Grammar, KeyRule, KeyValue, KeyWords, Matcher, Origin, Rule, RuleId, RuleSet, ValidatorRole};
 pub use scan::{Carry, Cost, Scratch};
 pub use span::{Form, Span, Why};
 pub use stream::{MaskingWriter, Stream};

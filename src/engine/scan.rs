@@ -8,12 +8,12 @@ use memchr::{memchr, memrchr};
 use super::Engine;
 use super::carrier::{self, Beside, LineState, Pending, Site, armour};
 use super::compile::Target;
+use super::fragment;
 use super::pattern::{self, Cache, MAX_WINDOW, TOKEN_BYTES};
 use super::prefilter::{self, Hit};
 use super::rule::{Matcher, RuleId, ValidatorRole};
 use super::span::{Form, Span, Why};
 use super::view::{MAX_VIEW, View};
-use super::fragment;
 
 /// Secrets that go on line by line at most, of as many writers.
 const MAX_STATES: usize = 8;
@@ -196,7 +196,13 @@ impl Engine {
             let window = line_end.min(start + MAX_WINDOW);
             if let Some((whole, secret)) = pattern.match_at(cache, haystack, start, window) {
                 scratch.matched_to[rule.index()] = whole.end.max(start + 1);
-                let end = if secret.end == window { window + TOKEN_BYTES.run(&haystack[window..line_end]) } else { secret.end };
+                let end = if secret.end == window {
+                    window + TOKEN_BYTES.run(&haystack[window..line_end])
+                } else {
+                    secret.end
+                };
+                let whole = self.set.rules[rule.index()].whole_value;
+                let end = if whole { carrier::value_end(haystack, secret.start, line_end).max(end) } else { end };
                 self.accept(scratch, haystack, rule, secret.start..end);
                 return;
             }
@@ -413,7 +419,14 @@ impl States {
     }
 
     /// Opens a state that is fed from the line behind `line` on.
-    fn open_behind(&mut self, haystack: &[u8], line: Range<usize>, state: LineState, engine: &Engine, spans: &mut Vec<Span>) {
+    fn open_behind(
+        &mut self,
+        haystack: &[u8],
+        line: Range<usize>,
+        state: LineState,
+        engine: &Engine,
+        spans: &mut Vec<Span>,
+    ) {
         self.advance(haystack, (line.end + 1).min(haystack.len()), engine, spans);
         self.open.retain(|open| !open.same_place(&state));
         if self.open.len() == MAX_STATES {

@@ -104,7 +104,9 @@ pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -
     }
     match haystack[..end].get(at)? {
         b',' if key_quote.is_some() => list(haystack, start, at, end).and_then(|(at, joint)| found(at, joint)),
-        b'>' | b'<' | b'\\' | b'&' | b'/' => tag(haystack, start, at, end, key_quote).and_then(|at| found(at, Joint::Tag)),
+        b'>' | b'<' | b'\\' | b'&' | b'/' => {
+            tag(haystack, start, at, end, key_quote).and_then(|at| found(at, Joint::Tag))
+        }
         b'(' if at == behind && key_quote.is_none() => {
             quote::at(haystack, at + 1, end).and_then(|_| found(at + 1, Joint::Prose))
         }
@@ -181,7 +183,13 @@ const OPERATORS: [(&[u8], Joint); 30] = [
     ("\u{ff1d}".as_bytes(), Joint::Assign),
 ];
 
-fn operator(haystack: &[u8], key_start: usize, at: usize, end: usize, key_quote: Option<Quote>) -> Option<(usize, Joint)> {
+fn operator(
+    haystack: &[u8],
+    key_start: usize,
+    at: usize,
+    end: usize,
+    key_quote: Option<Quote>,
+) -> Option<(usize, Joint)> {
     let first = *haystack[..end].get(at)?;
     if !b"=:-<+?!|%\\&\xef".contains(&first) {
         return None;
@@ -196,7 +204,11 @@ fn operator(haystack: &[u8], key_start: usize, at: usize, end: usize, key_quote:
         return None;
     }
     // Glued behind a path or inside a resource name (`registry/token-broker:v1`, `arn:…:secret:name`), `:` is no operator.
-    if *text == b":" && !matches!(haystack[..end].get(at + 1), Some(b' ' | b'\t')) && names_resource(haystack, key_start) && key_quote.is_none() {
+    if *text == b":"
+        && !matches!(haystack[..end].get(at + 1), Some(b' ' | b'\t'))
+        && names_resource(haystack, key_start)
+        && key_quote.is_none()
+    {
         return None;
     }
     // JavaScript's and Python's source print `\u003d\u003e` for `=>`.
@@ -223,7 +235,8 @@ fn names_resource(haystack: &[u8], key_start: usize) -> bool {
 
 /// A type between the colon and `=`: `api_key: &str = "…"`. Returns where the value begins.
 fn annotation(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
-    const TYPE: ByteSet = ByteSet::from_bytes(b"_&'<>[]|. ?:").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+    const TYPE: ByteSet =
+        ByteSet::from_bytes(b"_&'<>[]|. ?:").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
     let window = &haystack[at..end.min(at + 48)];
     let len = TYPE.run(window);
     let assigned = len > 1 && window.get(len) == Some(&b'=') && window[len - 1] == b' ';
@@ -276,7 +289,8 @@ fn attribute(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
 
 /// Text behind a tag: `<key>value`, `name="key">value`, `<key>name</key><value>value`.
 fn tag(haystack: &[u8], start: usize, at: usize, end: usize, key_quote: Option<Quote>) -> Option<usize> {
-    let opened = [&b"<"[..], b"\\u003c", b"\\u003C", b"&lt;", b"%3C", b":"].iter().any(|mark| haystack[..start].ends_with(mark));
+    let opened =
+        [&b"<"[..], b"\\u003c", b"\\u003C", b"&lt;", b"%3C", b":"].iter().any(|mark| haystack[..start].ends_with(mark));
     if let Some(len) = closer(haystack, at, end) {
         return (opened || key_quote.is_some()).then_some(at + len);
     }
@@ -292,11 +306,17 @@ fn tag(haystack: &[u8], start: usize, at: usize, end: usize, key_quote: Option<Q
 }
 
 fn opener(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
-    [&b"<"[..], b"\\u003c", b"\\u003C", b"&lt;"].iter().find(|mark| starts(haystack, at, end, mark)).map(|mark| mark.len())
+    [&b"<"[..], b"\\u003c", b"\\u003C", b"&lt;"]
+        .iter()
+        .find(|mark| starts(haystack, at, end, mark))
+        .map(|mark| mark.len())
 }
 
 fn closer(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
-    [&b">"[..], b"\\u003e", b"\\u003E", b"&gt;"].iter().find(|mark| starts(haystack, at, end, mark)).map(|mark| mark.len())
+    [&b">"[..], b"\\u003e", b"\\u003E", b"&gt;"]
+        .iter()
+        .find(|mark| starts(haystack, at, end, mark))
+        .map(|mark| mark.len())
 }
 
 /// The spelling of `<` that goes with the `>` right before `at`.

@@ -12,8 +12,8 @@ mod userinfo;
 mod value;
 
 pub(crate) use bridge::may_bridge;
-pub(crate) use quote::{Opening, opening};
 pub(crate) use lines::{LineState, Pending};
+pub(crate) use quote::{Opening, opening};
 pub(crate) use userinfo::password;
 pub(crate) use value::needs_bare;
 
@@ -95,7 +95,11 @@ impl Site<'_> {
 
     fn quoted(&mut self, bridge: &Bridge, open: &Quote) -> Beside {
         let close = quote::close(self.haystack, open, self.end).unwrap_or(self.end);
-        let form = if open.spelling == Spelling::Encoded && self.haystack[open.start] == b'%' { Form::Bare } else { Form::Bracket };
+        let form = if open.spelling == Spelling::Encoded && self.haystack[open.start] == b'%' {
+            Form::Bare
+        } else {
+            Form::Bracket
+        };
         self.text(open.end, close, bridge.joint, Some(form));
         self.done()
     }
@@ -263,6 +267,14 @@ impl Site<'_> {
     }
 }
 
+/// Where the value that begins at `start` ends, behind whatever stands before it: at its closing quote, or as a bare value.
+pub(crate) fn value_end(haystack: &[u8], start: usize, end: usize) -> usize {
+    match opening(haystack, start) {
+        Opening::Quote(open) => quote::close(haystack, &open, end).unwrap_or(end),
+        _ => value::bare_end(haystack, start, end, Joint::Flag, false),
+    }
+}
+
 /// Where a bare header's value ends: the record, a quote around it, an escaped line end. A quote that opens behind `=` is a
 /// parameter's and closes again.
 fn header_end(haystack: &[u8], start: usize, end: usize) -> usize {
@@ -276,7 +288,9 @@ fn header_end(haystack: &[u8], start: usize, end: usize) -> usize {
             Some(b'"') if at > start && haystack[at - 1] == b'=' => in_parameter = true,
             Some(b'"') | None => return at,
             Some(b'n' | b'r') if slashes > 0 => return at,
-            Some(b'\'') if haystack[..end].get(at + slashes + 1).is_none_or(|b| !b.is_ascii_alphanumeric()) => return at,
+            Some(b'\'') if haystack[..end].get(at + slashes + 1).is_none_or(|b| !b.is_ascii_alphanumeric()) => {
+                return at;
+            }
             Some(b'\r' | b'\n' | 0 | 0x1b) => return at,
             Some(_) => {}
         }
