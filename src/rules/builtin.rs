@@ -24,6 +24,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "rules/messaging.toml",
     "rules/monitoring.toml",
     "rules/payment.toml",
+    "rules/protocols.toml",
     "rules/registries.toml",
     "rules/saas.toml",
     "rules/secret-managers.toml",
