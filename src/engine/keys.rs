@@ -13,6 +13,8 @@ const MIN_GLUED: usize = 5;
 /// A listed key: its words, and what follows from it.
 struct Sequence {
     words: Vec<Box<[u8]>>,
+    /// As the rule lists it.
+    listed: Box<[u8]>,
     rule: RuleId,
     value: KeyValue,
     numbers: bool,
@@ -66,7 +68,10 @@ pub(crate) struct KeyLiteral {
 pub(crate) const KEY_BYTES: ByteSet =
     ByteSet::from_bytes(b"_.$-@").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 /// What may stand right behind a short key word: an operator, a closing mark, or more key.
-const BEHIND_SHORT: ByteSet = ByteSet::from_bytes(b"=:\"'\\])>_-%&");
+const BEHIND_SHORT: ByteSet =
+    ByteSet::from_bytes(b"=:\"'\\])>_-%&").with_range(b'A', b'Z').with_range(b'0', b'9');
+/// What may stand behind a short key word and a blank.
+const BEHIND_BLANK: ByteSet = ByteSet::from_bytes(b"=:");
 
 impl Keys {
     /// The table of the rules of `set`, and the literals to look for.
@@ -77,6 +82,7 @@ impl Keys {
             let Matcher::Keys(keys) = &rule.matcher else { continue };
             sequences.extend(keys.keys.iter().map(|key| Sequence {
                 words: words_of(key),
+                listed: key.as_bytes().into(),
                 rule: RuleId(index as u16),
                 value: keys.value,
                 numbers: keys.numbers,
@@ -163,7 +169,8 @@ fn literals(sequences: &[Sequence]) -> (Vec<Vec<u16>>, Vec<KeyLiteral>) {
         let holders = (0..sequences.len()).filter(|&at| contains(&sequences[at].words, &words));
         let group = groups.len() as u16;
         groups.push(holders.map(|at| at as u16).collect());
-        literals.extend(spellings(&words).into_iter().map(|text| key_literal(&text, group)));
+        let listed = sequences.iter().filter(|sequence| sequence.words == words).map(|sequence| &*sequence.listed);
+        literals.extend(spellings(&words, listed).into_iter().flat_map(|text| key_literals(&text, group)));
     }
     (groups, literals)
 }
@@ -172,20 +179,28 @@ fn contains(words: &[Box<[u8]>], part: &[Box<[u8]>]) -> bool {
     words.windows(part.len()).any(|window| window == part)
 }
 
-/// `api key` is written `api_key`, `api-key`, `api.key`, `api key` and `apiKey`.
-fn spellings(words: &[Box<[u8]>]) -> Vec<Vec<u8>> {
+/// `api key` is written `api_key`, `api-key`, `api.key`, `api key` and `apiKey`; one that mixes the joints is written as it is
+/// `listed`: `ASP.NET_SessionId`.
+fn spellings<'l>(words: &[Box<[u8]>], listed: impl Iterator<Item = &'l [u8]>) -> Vec<Vec<u8>> {
     if words.len() == 1 {
         return vec![words[0].to_vec()];
     }
-    ["", "_", "-", ".", " "].iter().map(|joint| words.join(joint.as_bytes())).collect()
+    let mut spellings: Vec<Vec<u8>> = ["", "_", "-", ".", " "].iter().map(|joint| words.join(joint.as_bytes())).collect();
+    let mixed = listed.map(<[u8]>::to_ascii_lowercase).find(|text| !spellings.contains(text));
+    spellings.extend(mixed.filter(|text| text.len() >= words.iter().map(|word| word.len()).sum()));
+    spellings
 }
 
-fn key_literal(text: &[u8], group: u16) -> KeyLiteral {
-    let mut sets: Vec<ByteSet> = text.iter().map(|&byte| ByteSet::fold(byte)).collect();
+fn key_literals(text: &[u8], group: u16) -> Vec<KeyLiteral> {
+    let literal = |tail: &[ByteSet]| {
+        let sets = text.iter().map(|&byte| ByteSet::fold(byte)).chain(tail.iter().copied()).collect();
+        KeyLiteral { sets, group, len: text.len() }
+    };
     if text.len() < MIN_GLUED {
-        sets.push(BEHIND_SHORT);
+        vec![literal(&[BEHIND_SHORT]), literal(&[ByteSet::of(b' '), BEHIND_BLANK])]
+    } else {
+        vec![literal(&[])]
     }
-    KeyLiteral { sets, group, len: text.len() }
 }
 
 /// The whole token around a word: key bytes to both sides, without the marks it merely ends with.
@@ -320,6 +335,14 @@ fn is_border(key: &[u8], at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_that_mixes_its_joints_is_looked_for_as_it_is_listed() {
+        let words = words_of("ASP.NET_SessionId");
+        let found = spellings(&words, [&b"ASP.NET_SessionId"[..]].into_iter());
+        assert_eq!(found.last().map(Vec::as_slice), Some(&b"asp.net_sessionid"[..]));
+        assert_eq!(spellings(&words_of("api_key"), [&b"api_key"[..]].into_iter()).len(), 5);
+    }
 
     #[test]
     fn a_key_is_cut_at_separators_case_changes_and_digits() {
