@@ -88,6 +88,15 @@ fn starts(haystack: &[u8], at: usize, end: usize, text: &[u8]) -> bool {
     haystack[at.min(end)..end].starts_with(text)
 }
 
+/// Whether the key at `start` is a part of a resource's name (`arn:aws:secretsmanager:…:secret:name`), where the colon behind
+/// it assigns nothing.
+pub(crate) fn in_resource_name(haystack: &[u8], start: usize) -> bool {
+    const MAX_NAME: usize = 128;
+    let head = &haystack[start.saturating_sub(MAX_NAME)..start];
+    let len = head.iter().rev().take_while(|b| b.is_ascii_alphanumeric() || b":-_/.*".contains(b)).count();
+    head.ends_with(b":") && head[head.len() - len..].starts_with(b"arn:")
+}
+
 /// The bridge behind the key `start..key_end`, within a record that ends at `end`.
 pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -> Option<Bridge> {
     let (behind, key_quote) = skip_closers(haystack, start, key_end, end);
@@ -319,6 +328,14 @@ mod tests {
         let key_end = text.find("KEY").expect("a key") + 3;
         let got = cross(bytes, start, key_end, bytes.len()).map(|bridge| (&text[bridge.at..], bridge.joint));
         assert_eq!(got, expected, "{text}");
+    }
+
+    #[test]
+    fn a_colon_in_a_resource_name_assigns_nothing() {
+        for (text, expected) in [("\"arn:aws:x:eu:0:KEY:n/db\"", true), ("arn: KEY:n", false), ("a:KEY:n", false)] {
+            let start = text.find("KEY").expect("a key");
+            assert_eq!(in_resource_name(text.as_bytes(), start), expected, "{text}");
+        }
     }
 
     #[test]

@@ -57,7 +57,13 @@ impl Site<'_> {
     pub(crate) fn search(&mut self) -> Beside {
         let Key { start, end, .. } = self.key;
         let Some(bridge) = bridge::cross(self.haystack, start, end, self.end) else { return self.form_field() };
+        if bridge.joint == Joint::Colon && bridge::in_resource_name(self.haystack, start) {
+            return Beside::Nothing;
+        }
         let at = self.skip_wrapper(bridge.at);
+        if bridge.joint == Joint::Tag && self.haystack[..self.end].get(at) != Some(&b'<') {
+            return self.element_text(bridge.at);
+        }
         if let Some(open) = quote::at(self.haystack, at, self.end) {
             return self.quoted(&bridge, &open);
         }
@@ -123,12 +129,14 @@ impl Site<'_> {
         if let Some(behind) = authorization::known_scheme(self.haystack, start, end) {
             return authorization::mask_credential(self, behind, end, joint, quoted);
         }
-        if quoted.is_some() && userinfo::is_credential_url(&self.haystack[start..end]) {
+        let value = &self.haystack[start..end];
+        if quoted.is_some() && userinfo::is_credential_url(value) || self.is_working_directory(value) {
             return;
         }
         let masked = match value::kind_of(&self.haystack[start..end]) {
             Kind::Blank => false,
-            Kind::Number => self.key.numbers && joint.is_sure(quoted.is_some()),
+            // Six digits behind a bare colon are a code; fewer are as likely a count.
+            Kind::Number => self.key.numbers && (joint.is_sure(quoted.is_some()) || end - start >= 6),
             Kind::Word => joint.is_sure(quoted.is_some()) && (joint != Joint::Flag || end - start >= 8),
             Kind::Opaque => true,
         };
@@ -136,6 +144,12 @@ impl Site<'_> {
             let form = quoted.unwrap_or_else(|| self.bare_form(start));
             self.add(start, end, form);
         }
+    }
+
+    /// `PWD=/home/ada`: what sudo and every environment print under the key that elsewhere is a password's.
+    fn is_working_directory(&self, value: &[u8]) -> bool {
+        let key = &self.haystack[self.key.start..self.key.end];
+        matches!(key, b"PWD" | b"OLDPWD") && value.starts_with(b"/")
     }
 
     fn bare_form(&self, start: usize) -> Form {
@@ -156,11 +170,6 @@ impl Site<'_> {
             self.text(at, end, bridge.joint, None);
             return self.done();
         }
-        if bridge.joint == Joint::Tag {
-            let end = memchr::memchr3(b'<', b'\\', b'&', &self.haystack[at..self.end]).map_or(self.end, |len| self.element_end(at, len));
-            self.text(at, end, bridge.joint, Some(Form::Bracket));
-            return Beside::Value(end);
-        }
         let query = self.is_query();
         let end = value::bare_end(self.haystack, at, self.end, bridge.joint, query);
         if self.is_json_number(bridge, at, end) {
@@ -180,13 +189,22 @@ impl Site<'_> {
         self.header.end
     }
 
-    /// The end of an element's text: the first tag, however its `<` is spelt.
-    fn element_end(&self, at: usize, first: usize) -> usize {
+    /// Text between tags. A quote in it is the text's own, unless it closes a JSON string around the element.
+    fn element_text(&mut self, at: usize) -> Beside {
+        let end = self.element_end(at);
+        self.text(at, end, Joint::Tag, Some(Form::Bracket));
+        Beside::Value(end)
+    }
+
+    /// The end of an element's text: the first tag, however its `<` is spelt, or the quote of a string around it.
+    fn element_end(&self, at: usize) -> usize {
         let marks: [&[u8]; 4] = [b"<", b"\\u003c", b"\\u003C", b"&lt;"];
-        let from = at + first;
-        let candidates = memchr::memchr3_iter(b'<', b'\\', b'&', &self.haystack[from..self.end]).map(|len| from + len);
-        let mut tags = candidates.filter(|&at| marks.iter().any(|mark| self.haystack[at..self.end].starts_with(mark)));
-        tags.next().unwrap_or(self.end)
+        let ends = |at: &usize| {
+            let rest = &self.haystack[*at..self.end];
+            let closes = |rest: &[u8]| rest.first() == Some(&b'"') && matches!(rest.get(1), None | Some(b',' | b'}' | b']'));
+            closes(rest) || rest.starts_with(b"\\\"") && closes(&rest[1..]) || marks.iter().any(|mark| rest.starts_with(mark))
+        };
+        (at..self.end).find(ends).unwrap_or(self.end)
     }
 
     /// Whether the key stands in a query string or a form.
