@@ -66,7 +66,9 @@ pub(crate) struct KeyLiteral {
 pub(crate) const KEY_BYTES: ByteSet =
     ByteSet::from_bytes(b"_.-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 /// What may stand right behind a short key word: an operator, a closing mark, or more key.
-const BEHIND_SHORT: ByteSet = ByteSet::from_bytes(b"=:\"'\\])>_-%& \t.").with_range(b'A', b'Z').with_range(b'0', b'9');
+const BEHIND_SHORT: ByteSet = ByteSet::from_bytes(b"=:\"'\\])>_-%&").with_range(b'A', b'Z').with_range(b'0', b'9');
+/// What may stand behind a short key word and a blank.
+const BEHIND_BLANK: ByteSet = ByteSet::from_bytes(b"=:\"'");
 
 impl Keys {
     /// The table of the rules of `set`, and the literals to look for.
@@ -191,12 +193,14 @@ fn literals_of(words: &[Box<[u8]>], group: u16) -> Vec<KeyLiteral> {
     let spellings = if words.len() == 1 { vec![glued] } else { vec![joined, glued] };
     spellings
         .into_iter()
-        .map(|mut sets| {
-            let len = sets.len();
-            if len < MIN_GLUED {
-                sets.push(BEHIND_SHORT);
-            }
-            KeyLiteral { sets, group, len }
+        .flat_map(|word| {
+            let len = word.len();
+            let tails: &[&[ByteSet]] =
+                if len < MIN_GLUED { &[&[BEHIND_SHORT], &[ByteSet::of(b' '), BEHIND_BLANK]] } else { &[&[]] };
+            tails
+                .iter()
+                .map(move |tail| KeyLiteral { sets: [&word[..], tail].concat(), group, len })
+                .collect::<Vec<_>>()
         })
         .collect()
 }

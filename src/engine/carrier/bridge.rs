@@ -368,6 +368,14 @@ mod tests {
     }
 
     #[test]
+    fn a_colon_in_a_resource_name_assigns_nothing() {
+        for (text, expected) in [("\"arn:aws:x:eu:0:KEY:n/db\"", true), ("arn: KEY:n", false), ("a:KEY:n", false)] {
+            let start = text.find("KEY").expect("a key");
+            assert_eq!(in_resource_name(text.as_bytes(), start), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn a_bridge_leads_from_the_key_to_its_value() {
         check("KEY=v", Some(("v", Joint::Assign)));
         check("KEY => v", Some(("v", Joint::Assign)));

@@ -59,6 +59,9 @@ impl Site<'_> {
         let Key { start, end, .. } = self.key;
         let Some(bridge) = bridge::cross(self.haystack, start, end, self.end) else { return self.form_field() };
         let at = self.skip_wrapper(bridge.at);
+        if bridge.joint == Joint::Tag && self.haystack[..self.end].get(at) != Some(&b'<') {
+            return self.element_text(&bridge);
+        }
         if let Some(open) = quote::at(self.haystack, at, self.end) {
             return self.quoted(&bridge, &open);
         }
@@ -128,14 +131,13 @@ impl Site<'_> {
         if let Some(behind) = authorization::known_scheme(self.haystack, start, end) {
             return authorization::mask_credential(self, behind, end, joint, quoted);
         }
-        if quoted.is_some() && userinfo::is_credential_url(&self.haystack[start..end]) {
-            return;
-        }
-        if quoted.is_none() && self.is_directory(start) {
+        let value = &self.haystack[start..end];
+        if quoted.is_some() && userinfo::is_credential_url(value) || self.is_working_directory(value) {
             return;
         }
         let masked = match value::kind_of(&self.haystack[start..end]) {
             Kind::Blank => false,
+            // Four digits behind a bare colon are a code; fewer are as likely a count.
             Kind::Number => self.key.numbers && (joint.is_sure(quoted.is_some()) || end - start >= 4),
             Kind::Word => joint.is_sure(quoted.is_some()) && (joint != Joint::Flag || end - start >= 8),
             Kind::Opaque => true,
@@ -146,11 +148,10 @@ impl Site<'_> {
         }
     }
 
-    /// `PWD=/home/ada`: the working directory, not a password.
-    fn is_directory(&self, start: usize) -> bool {
+    /// `PWD=/home/ada`: what sudo and every environment print under the key that elsewhere is a password's.
+    fn is_working_directory(&self, value: &[u8]) -> bool {
         let key = &self.haystack[self.key.start..self.key.end];
-        let pwd = key.len() >= 3 && key[key.len() - 3..].eq_ignore_ascii_case(b"pwd");
-        pwd && self.haystack[start] == b'/'
+        matches!(key, b"PWD" | b"OLDPWD") && value.starts_with(b"/")
     }
 
     fn bare_form(&self, start: usize) -> Form {
@@ -170,12 +171,6 @@ impl Site<'_> {
             let end = self.header_end(at);
             self.text(at, end, bridge.joint, None);
             return self.done();
-        }
-        if bridge.joint == Joint::Tag {
-            let close = memchr::memmem::find(&self.haystack[at..self.end], bridge.tag_open);
-            let end = close.map_or(self.end, |len| at + len);
-            self.text(at, end, bridge.joint, Some(Form::Bracket));
-            return Beside::Value(end);
         }
         let query = self.is_query();
         let end = value::bare_end(self.haystack, at, self.end, bridge.joint, query);
@@ -209,6 +204,20 @@ impl Site<'_> {
             *self.header = at..header_end(self.haystack, at, self.end);
         }
         self.header.end
+    }
+
+    /// Text between tags. A quote in it is the text's own, unless it closes a JSON string around the element.
+    fn element_text(&mut self, bridge: &Bridge) -> Beside {
+        let text = &self.haystack[bridge.at..self.end];
+        let close = memchr::memmem::find(text, bridge.tag_open).unwrap_or(text.len());
+        let closes = |at: &usize| {
+            let behind = text.get(at + 1);
+            text[*at] == b'"' && behind.is_none_or(|byte| b",}]".contains(byte))
+        };
+        let quote = memchr::memchr_iter(b'"', &text[..close]).find(closes);
+        let end = bridge.at + quote.map_or(close, |quote| quote - usize::from(text[..quote].ends_with(b"\\")));
+        self.text(bridge.at, end, Joint::Tag, Some(Form::Bracket));
+        Beside::Value(end)
     }
 
     /// Whether the key stands in a query string or a form.
