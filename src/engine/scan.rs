@@ -321,7 +321,14 @@ impl Engine {
         let found = std::mem::replace(&mut scratch.spans, originals);
         scratch.spans.extend(found.iter().map(|span| {
             let original = view.original(span.start..span.end);
-            Span { start: original.start, end: original.end, ..*span }
+            let why = match span.why {
+                Why::Key { start, end } if start < end => {
+                    let key = view.original(start..end);
+                    Why::Key { start: key.start, end: key.end }
+                }
+                other => other,
+            };
+            Span { start: original.start, end: original.end, why, ..*span }
         }));
         scratch.view_spans = found;
         scratch.view_spans.clear();
