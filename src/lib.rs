@@ -63,5 +63,13 @@
 //! 10. **Identifiers survive**: UUIDs, trace and span ids, digests, commit hashes, key *ids*. (`tests/prefilter.rs`)
 //! 11. **Our own repository is clean under our own formats.** (`tests/tidy.rs`)
 
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "cli")]
+pub mod config;
 pub mod engine;
+#[cfg(feature = "cli")]
+pub mod pipe;
 pub mod rules;
+#[cfg(feature = "cli")]
+pub mod secrets;

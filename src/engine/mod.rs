@@ -59,6 +59,16 @@ impl Engine {
         &self.set.rules
     }
 
+    /// What is done to the findings of each rule, by rule.
+    pub fn actions(&self) -> &[Action] {
+        &self.actions
+    }
+
+    /// The bounds this engine was compiled with.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// What is done to the findings of `rule`.
     pub fn action(&self, rule: RuleId) -> Action {
         self.actions[rule.index()]

@@ -363,9 +363,16 @@ impl Engine {
         self.walk(scratch, &view.bytes, &hits, &mut states, Depth::View);
         let found = std::mem::replace(&mut scratch.spans, originals);
         for span in &found {
+            let why = match span.why {
+                Why::Key { start, end } if start < end => {
+                    let key = view.original(start..end);
+                    Why::Key { start: key.start, end: key.end }
+                }
+                other => other,
+            };
             let mut form = span.form;
             for original in view.originals(span.start..span.end) {
-                scratch.spans.push(Span { start: original.start, end: original.end, form, ..*span });
+                scratch.spans.push(Span { start: original.start, end: original.end, form, why, ..*span });
                 form = Form::Silent;
             }
         }
