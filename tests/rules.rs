@@ -227,7 +227,7 @@ fn a_wrong_field_is_refused_at_its_line() {
     field(
         "patern = 'x'\n",
         "unknown field `patern`; known: id, summary, category, pattern, keys, grammar, value, numbers, neutral_after, \
-         neutral_before, validator, validator_role, always_scan, shadow, examples, counter_examples, known_misses, references",
+         neutral_before, validator, validator_role, always_scan, whole_value, shadow, examples, counter_examples, known_misses, references",
     );
     field("numbers = 'yes'\n", "field `numbers`: invalid type: string \"yes\", expected a boolean");
     field("examples = 'one'\n", "field `examples`: invalid type: string \"one\", expected a sequence");

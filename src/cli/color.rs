@@ -12,7 +12,10 @@ const END: &[u8] = b"\x1b[0m";
 const OTHER_FORMS: &str = r"\[[a-z0-9-]+:[0-9a-f]{16}\]|\*{4}[A-Za-z0-9]{0,4}";
 
 /// What colours a block, if it is to be coloured.
-pub(super) fn painter(when: ColorWhen, placeholder: Option<&str>) -> Option<Box<dyn Fn(&[u8], &mut Vec<u8>) + Send + Sync>> {
+pub(super) fn painter(
+    when: ColorWhen,
+    placeholder: Option<&str>,
+) -> Option<Box<dyn Fn(&[u8], &mut Vec<u8>) + Send + Sync>> {
     let wanted = match when {
         ColorWhen::Always => true,
         ColorWhen::Never => false,
@@ -22,7 +25,8 @@ pub(super) fn painter(when: ColorWhen, placeholder: Option<&str>) -> Option<Box<
         return None;
     }
     let custom = placeholder.map_or_else(String::new, |template| format!("|{}", pattern(template)));
-    let regex = Regex::new(&format!("{PLACEHOLDER_REGEX}|{OTHER_FORMS}{custom}")).expect("an escaped template is a regex");
+    let regex =
+        Regex::new(&format!("{PLACEHOLDER_REGEX}|{OTHER_FORMS}{custom}")).expect("an escaped template is a regex");
     Some(Box::new(move |bytes, out| paint(&regex, bytes, out)))
 }
 

@@ -232,7 +232,7 @@ impl Engine {
         states: &mut States,
         depth: Depth,
     ) {
-        if !carrier::may_bridge(haystack, word.end, place.line.end) {
+        if !carrier::may_bridge(haystack, word.clone(), place.line.end) {
             return;
         }
         let Some(key) = self.keys.examine(group, haystack, word, place.line.clone()) else { return };

@@ -5,10 +5,10 @@ use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use super::Summary;
 use super::descriptor::Output;
 use super::error::PipeError;
 use super::feed::{Feed, Job};
-use super::Summary;
 use super::worker::{Redacted, State, Worker};
 use crate::engine::{Carry, Engine};
 

@@ -43,7 +43,10 @@ fn copies(repetition: &Repetition, random: &mut Random) -> u32 {
 
 /// A byte of the class that a line of a log holds: printable ASCII where there is one.
 fn byte_of(class: &Class, random: &mut Random) -> u8 {
-    let Class::Bytes(class) = class else { panic!("the pattern was parsed without Unicode") };
+    let class = match class {
+        Class::Bytes(class) => class.clone(),
+        Class::Unicode(class) => class.to_byte_class().expect("a pattern of bytes holds no other characters"),
+    };
     let holds = |byte: &u8| class.iter().any(|range| (range.start()..=range.end()).contains(byte));
     let printable: Vec<u8> = (b' '..=b'~').filter(holds).collect();
     let others: Vec<u8> = (0..=u8::MAX).filter(holds).collect();

@@ -1,9 +1,9 @@
 //! Where a bare value ends, and whether a value is worth masking. Quoted values end at their quote: see `quote`.
 
-use super::bridge::Joint;
+use super::bridge::{Joint, MIN_BARE_TOKEN};
 use super::quote;
 use crate::engine::byteset::ByteSet;
-use crate::engine::pattern::ends_escape;
+use crate::engine::pattern::{TOKEN_BYTES, ends_escape};
 
 /// Bytes that always end a bare value: blanks, controls, `"`, `` ` ``, `<`, `>`.
 const ENDS: ByteSet = ByteSet::from_bytes(b"\"`<> \x7f").with_range(0, 0x1f);
@@ -237,6 +237,26 @@ pub(crate) fn looks_opaque(value: &[u8]) -> bool {
     let humps = value.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
     let long = value.len() >= 24 && !value.iter().any(|b| b" ./:\\".contains(b)) && humps != 0;
     digit || symbol || long || humps >= 3
+}
+
+/// Whether a value that stands behind its key without any mark can be nothing but a token: one run of its alphabet, with
+/// digits among letters, in no word's shape. A UUID is an identifier there, and a short digest too.
+pub(super) fn is_bare_token(value: &[u8]) -> bool {
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let lower = value.iter().any(u8::is_ascii_lowercase);
+    let upper = value.iter().any(u8::is_ascii_uppercase);
+    let joints = value.iter().filter(|byte| !byte.is_ascii_alphanumeric()).count();
+    let long = value.len() >= if lower && upper { MIN_BARE_TOKEN } else { 32 };
+    long && digits >= 2
+        && (lower || upper)
+        && joints * 8 <= value.len()
+        && TOKEN_BYTES.run(value) == value.len()
+        && !is_uuid(value)
+}
+
+fn is_uuid(value: &[u8]) -> bool {
+    let dashes = value.len() == 36 && [8, 13, 18, 23].iter().all(|at| value[*at] == b'-');
+    dashes && value.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-')
 }
 
 /// Whether a placeholder in brackets would not be legal at `at`, or would change the meaning: URLs, forms, bare scalars, maps.
