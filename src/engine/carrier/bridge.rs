@@ -387,9 +387,14 @@ mod tests {
 
     #[test]
     fn a_colon_in_a_resource_name_assigns_nothing() {
-        for (text, expected) in [("\"arn:aws:x:eu:0:KEY:n/db\"", true), ("arn: KEY:n", false), ("a:KEY:n", false)] {
+        for (text, expected) in [
+            ("\"arn:aws:x:eu:0:KEY:n/db\"", true),
+            ("registry/KEY:v1", true),
+            ("arn: KEY:n", false),
+            ("a:KEY:n", false),
+        ] {
             let start = text.find("KEY").expect("a key");
-            assert_eq!(in_resource_name(text.as_bytes(), start), expected, "{text}");
+            assert_eq!(names_resource(text.as_bytes(), start), expected, "{text}");
         }
     }
 
