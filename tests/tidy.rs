@@ -145,7 +145,8 @@ fn no_secret_of_a_known_format_stands_in_the_tree() {
         let text = fs::read(&path).expect("a readable file");
         for span in engine.find_all(&mut scratch, &text) {
             let secret = String::from_utf8_lossy(&text[span.start..span.end]);
-            let written = secret.contains(['{', '«', '$', '[', '(', '<']) || secret.contains("REDACTED");
+            let word = !secret.contains(|c: char| c.is_ascii_digit());
+            let written = word || secret.contains(['{', '«', '$', '[', '(', '<']) || secret.contains("REDACTED");
             let line = 1 + text[..span.start].iter().filter(|byte| **byte == b'\n').count();
             let rule = &engine.rules()[span.rule.index()].id;
             assert!(

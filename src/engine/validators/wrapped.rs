@@ -48,7 +48,8 @@ pub(super) fn holds_token(run: &[u8]) -> bool {
 }
 
 fn decoded_token(decoded: &[u8]) -> bool {
-    PREFIXES.iter().any(|prefix| {
+    // Cut out of a longer run, the first character lacks the bits it shares with what stood before.
+    PREFIXES.iter().map(|prefix| &prefix[1..]).any(|prefix| {
         memchr::memmem::find_iter(decoded, prefix).any(|at| {
             let tail = decoded[at + prefix.len()..].iter();
             tail.take_while(|byte| byte.is_ascii_alphanumeric() || b"_-. ".contains(byte)).count() >= MIN_TAIL
