@@ -5,12 +5,16 @@ pub mod byteset;
 mod carrier;
 mod compile;
 mod error;
+#[cfg(test)]
+mod haystacks;
 mod keys;
 mod literal;
 mod masked;
 mod pattern;
 mod policy;
 pub mod prefilter;
+#[cfg(test)]
+mod properties;
 mod redact;
 mod rule;
 mod scan;

@@ -1,6 +1,10 @@
 //! Finds every span of a haystack: prefilter hits in order, each handed to the rule, key or grammar it belongs to. It writes
 //! nothing: see `redact`.
 
+#[cfg(test)]
+#[path = "naive.rs"]
+mod naive;
+
 use std::ops::Range;
 
 use memchr::{memchr, memrchr};
@@ -183,14 +187,19 @@ impl Engine {
             if let Some((whole, secret)) = pattern.match_at(cache, haystack, start, window) {
                 scratch.matched_to[rule.index()] = whole.end.max(start + 1);
                 let end = if secret.end == window { window + TOKEN.run(&haystack[window..line_end]) } else { secret.end };
-                self.accept(scratch, haystack, rule, secret.start..end);
+                self.accept(scratch, haystack, rule, whole.start, secret.start..end);
                 return;
             }
         }
     }
 
-    /// A match becomes a finding unless a required validator says no.
-    fn accept(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, secret: Range<usize>) {
+    /// A match that begins at `start` becomes a finding unless a required validator says no.
+    fn accept(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, start: usize, secret: Range<usize>) {
+        // What we wrote is neither a secret nor the name that stands before one.
+        let ours = |range| self.forms.end_around(haystack, range).is_some();
+        if ours(start..start + 1) || ours(secret.clone()) {
+            return;
+        }
         let rules = &self.set.rules[rule.index()];
         let valid = rules.validator.map(|validator| validator.passes(&haystack[secret.clone()]));
         if valid == Some(false) && rules.validator_role == ValidatorRole::Required {
@@ -215,7 +224,11 @@ impl Engine {
         if !carrier::may_bridge(haystack, word.end, place.line.end) {
             return;
         }
-        let Some(key) = self.keys.examine(group, haystack, word, place.line.clone()) else { return };
+        let Some(key) = self.keys.examine(group, haystack, word.clone(), place.line.clone()) else { return };
+        if let Some(end) = self.forms.end_around(haystack, word) {
+            place.done_to = place.done_to.max(end);
+            return;
+        }
         scratch.counts.survivors += 1;
         let end = place.line.end;
         let (keys, forms, spans) = (&self.keys, &self.forms, &mut scratch.spans);
@@ -283,7 +296,7 @@ impl Engine {
             let cache = scratch.caches[rule.index()].get_or_insert_with(|| Box::new(pattern.cache()));
             let Some((whole, secret)) = pattern.find_in(cache, haystack, from..line.end) else { return };
             if !pattern.word_start || pattern::starts_word(haystack, whole.start) {
-                self.accept(scratch, haystack, rule, secret);
+                self.accept(scratch, haystack, rule, whole.start, secret);
                 from = whole.end.max(from + 1);
             } else {
                 from = whole.start + 1;

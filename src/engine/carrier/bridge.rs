@@ -13,6 +13,8 @@ pub(crate) struct Bridge {
     pub(crate) joint: Joint,
     /// The quote that closed the key, if one did.
     pub(crate) key_quote: Option<Quote>,
+    /// Where a type stands between key and value: `api_key: &str = "…"`.
+    pub(crate) annotation: Option<usize>,
 }
 
 /// What joins a key and its value.
@@ -101,11 +103,11 @@ pub(crate) fn in_resource_name(haystack: &[u8], start: usize) -> bool {
 pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -> Option<Bridge> {
     let (behind, key_quote) = skip_closers(haystack, start, key_end, end);
     let at = skip_blanks(haystack, behind, end);
-    let found = |at, joint| Some(Bridge { at, joint, key_quote });
+    let found = |at, joint| Some(Bridge { at, joint, key_quote, annotation: None });
     if let Some((len, joint)) = operator(haystack, at, end) {
         let value = skip_blanks(haystack, at + len, end);
         return match annotation(haystack, value, end).filter(|_| joint == Joint::Colon && key_quote.is_none()) {
-            Some(assigned) => found(assigned, Joint::Assign),
+            Some(assigned) => Some(Bridge { at: assigned, joint: Joint::Assign, key_quote, annotation: Some(value) }),
             None => found(value, joint),
         };
     }

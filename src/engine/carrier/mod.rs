@@ -41,6 +41,9 @@ pub(crate) struct Site<'s> {
     pub(crate) header: &'s mut Range<usize>,
 }
 
+/// An object printed as a value is looked into up to this length: each key in it walks to the end again.
+const MAX_OBJECT: usize = 1024;
+
 /// What was beside a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Beside {
@@ -61,10 +64,17 @@ impl Site<'_> {
             return Beside::Nothing;
         }
         let at = self.skip_wrapper(bridge.at);
+        let stands = |at| self.forms.end_at(self.haystack, at, self.end);
+        if let Some(end) = bridge.annotation.and_then(stands).or_else(|| stands(at)) {
+            return Beside::Value(end);
+        }
         if bridge.joint == Joint::Tag && self.haystack[..self.end].get(at) != Some(&b'<') {
             return self.element_text(bridge.at);
         }
         if let Some(open) = quote::at(self.haystack, at, self.end) {
+            if bridge.key_quote.is_none() && quote::closes_string(self.haystack, &open, self.end) {
+                return Beside::Nothing;
+            }
             return self.quoted(&bridge, &open);
         }
         match self.haystack[..self.end].get(at) {
@@ -101,13 +111,14 @@ impl Site<'_> {
     fn quoted(&mut self, bridge: &Bridge, open: &Quote) -> Beside {
         let close = quote::close(self.haystack, open, self.end).unwrap_or(self.end);
         let form = if open.spelling == Spelling::Encoded && self.haystack[open.start] == b'%' { Form::Bare } else { Form::Bracket };
+        let found = self.spans.len();
         self.text(open.end, close, bridge.joint, Some(form));
-        self.done()
+        self.done(found)
     }
 
-    /// Everything up to the last span is done with.
-    fn done(&self) -> Beside {
-        Beside::Value(self.spans.last().map_or(0, |span| span.end))
+    /// Everything up to the last span added behind the first `found` is done with.
+    fn done(&self, found: usize) -> Beside {
+        Beside::Value(self.spans[found..].last().map_or(0, |span| span.end))
     }
 
     /// A value whose bounds are known: left, masked whole, or handed to the grammar of its key.
@@ -130,6 +141,9 @@ impl Site<'_> {
             return authorization::mask_credential(self, behind, end, joint, quoted);
         }
         let value = &self.haystack[start..end];
+        if authorization::is_scheme_alone(value) {
+            return;
+        }
         if quoted.is_some() && userinfo::is_credential_url(value) || self.is_working_directory(value) {
             return;
         }
@@ -165,21 +179,31 @@ impl Site<'_> {
     }
 
     fn bare(&mut self, bridge: &Bridge, at: usize) -> Beside {
-        if matches!(self.key.value, KeyValue::Authorization | KeyValue::Cookie) {
+        // A value without quotes behind a quoted key is a number or a word of JSON, and no header.
+        let json = self.is_json(bridge);
+        if !json && matches!(self.key.value, KeyValue::Authorization | KeyValue::Cookie) {
             let end = self.header_end(at);
+            let found = self.spans.len();
             self.text(at, end, bridge.joint, None);
-            return self.done();
+            return self.done(found);
         }
-        let query = self.is_query();
+        let (query, found) = (self.is_query(), self.spans.len());
         let end = value::bare_end(self.haystack, at, self.end, bridge.joint, query);
-        if self.is_json_number(bridge, at, end) {
+        if json && value::kind_of(&self.haystack[at..end]) == Kind::Number {
             self.number(bridge, at, end);
         } else if let Some(behind) = authorization::known_scheme(self.haystack, at, self.end) {
             authorization::mask_credential(self, behind, self.end, bridge.joint, None);
         } else {
             self.text(at, end, bridge.joint, None);
         }
-        Beside::Value(end)
+        // `Token{password=…}` is no value, but what stands in it may be one.
+        let opened = self.spans.len() == found && end <= at + MAX_OBJECT && self.haystack[at..end].contains(&b'{');
+        if opened { Beside::Nothing } else { Beside::Value(end) }
+    }
+
+    /// Whether the key is a quoted one before a colon, so that what follows without quotes is a number or a word of JSON.
+    fn is_json(&self, bridge: &Bridge) -> bool {
+        bridge.joint == Joint::Colon && bridge.key_quote.is_some_and(|quote| quote.spelling == Spelling::Double)
     }
 
     fn header_end(&mut self, at: usize) -> usize {
@@ -213,11 +237,6 @@ impl Site<'_> {
         head.ends_with(b"?") || head.ends_with(b"&") || head.ends_with(b"&amp;") || head.ends_with(b"\\u0026")
     }
 
-    fn is_json_number(&self, bridge: &Bridge, at: usize, end: usize) -> bool {
-        let quoted = bridge.key_quote.is_some_and(|quote| quote.spelling == Spelling::Double);
-        quoted && bridge.joint == Joint::Colon && value::kind_of(&self.haystack[at..end]) == Kind::Number
-    }
-
     fn number(&mut self, bridge: &Bridge, at: usize, end: usize) {
         if self.key.numbers {
             let level = bridge.key_quote.map_or(0, |quote| quote.level);
@@ -227,8 +246,8 @@ impl Site<'_> {
 
     /// `[…]` or `{…}`: the leaves of JSON and its kin, or a bare value in brackets.
     fn structured(&mut self, bridge: &Bridge, at: usize) -> Beside {
-        if object::is_structure(self.haystack, at, self.end) {
-            object::mask_leaves(self, at, bridge.joint);
+        if self.is_json(bridge) || object::is_structure(self.haystack, at, self.end) {
+            object::mask_leaves(self, at, bridge);
             return Beside::Nothing;
         }
         if self.haystack[at] == b'[' && at + 1 < self.end {

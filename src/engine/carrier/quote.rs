@@ -107,6 +107,22 @@ fn unicode_level(slashes: usize) -> u32 {
     level + (slashes / 2).trailing_ones()
 }
 
+/// Whether a quote behind `key=` does not open a value but closes the string that the key stands in, as in
+/// `{"msg":"no token=","n":1}`: brackets or a comma and then more of a structure follow.
+pub(crate) fn closes_string(haystack: &[u8], quote: &Quote, end: usize) -> bool {
+    let rest = &haystack[quote.end..end];
+    let brackets = rest.iter().take_while(|b| matches!(b, b']' | b'}')).count();
+    match rest.get(brackets) {
+        None => true,
+        Some(b'"' | b'\\' | b'\r') => brackets > 0,
+        Some(b',') => {
+            let next = rest[brackets + 1..].trim_ascii_start().first();
+            brackets > 0 || next.is_some_and(|b| b"\"'\\{[".contains(b))
+        }
+        Some(_) => false,
+    }
+}
+
 /// Where the value opened by `open` ends: the first byte of its closing quote, or `end` when there is none.
 pub(crate) fn close(haystack: &[u8], open: &Quote, end: usize) -> Option<usize> {
     match open.spelling {
@@ -196,6 +212,23 @@ mod tests {
         let bytes = text.as_bytes();
         let open = (0..bytes.len()).find_map(|i| at(bytes, i, bytes.len())).expect("a quote");
         &text[open.end..close(bytes, &open, bytes.len()).unwrap_or(bytes.len())]
+    }
+
+    #[test]
+    fn a_quote_before_more_of_a_structure_opens_nothing() {
+        let cases = [
+            (r#"","n":1}"#, true),
+            (r#""}"#, true),
+            (r#"\"}","n":1}"#, true),
+            (r#""]"#, true),
+            (r#""}abc""#, false),
+            (r#"",ab""#, false),
+            (r#""ab","n":1"#, false),
+        ];
+        for (text, expected) in cases {
+            let open = at(text.as_bytes(), 0, text.len()).expect("a quote");
+            assert_eq!(closes_string(text.as_bytes(), &open, text.len()), expected, "{text}");
+        }
     }
 
     #[test]
