@@ -232,7 +232,7 @@ impl Engine {
         scratch.counts.survivors += 1;
         let end = place.line.end;
         let (keys, forms, spans) = (&self.keys, &self.forms, &mut scratch.spans);
-        let mut site = Site { haystack, end, key, keys, forms, spans, header: &mut place.header };
+        let mut site = Site { haystack, end, key, keys, forms, spans, header: &mut place.header, reached: 0 };
         match site.search() {
             Beside::Nothing => {}
             Beside::Value(to) => place.done_to = place.done_to.max(to),

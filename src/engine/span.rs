@@ -79,7 +79,8 @@ impl Span {
     }
 }
 
-/// Sorts `spans` and unites those that overlap, in place. Spans that only touch stay apart.
+/// Sorts `spans` and unites those that overlap, in place. Spans that only touch stay
+/// apart, unless one is written bare.
 pub(crate) fn unite(spans: &mut Vec<Span>) {
     if spans.len() < 2 {
         return;
@@ -88,7 +89,9 @@ pub(crate) fn unite(spans: &mut Vec<Span>) {
     let mut kept = 0;
     for next in 1..spans.len() {
         let (span, last) = (spans[next], spans[kept]);
-        if span.start < last.end {
+        // Two bare placeholders without anything between them would read as one.
+        let glued = span.start == last.end && (span.form == Form::Bare || last.form == Form::Bare);
+        if span.start < last.end || glued {
             spans[kept] = join(last, span);
         } else {
             kept += 1;

@@ -57,7 +57,7 @@ pub(super) fn is_scheme_alone(value: &[u8]) -> bool {
 
 /// Masks a credential behind its scheme. A bare one ends at the first blank, and must not be a mere word.
 pub(super) fn mask_credential(site: &mut Site<'_>, start: usize, end: usize, joint: Joint, quoted: Option<Form>) {
-    if site.forms.stands_at(site.haystack, start, end) {
+    if site.is_ours(start, end) {
         return;
     }
     let Some(form) = quoted else { return loose(site, start, end, joint) };

@@ -2,6 +2,7 @@
 //! it is that one does; where the value ends is `value`'s work.
 
 use super::quote::{self, Quote};
+use super::value;
 use crate::engine::byteset::ByteSet;
 
 /// Where a value begins.
@@ -106,6 +107,11 @@ pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -
     let found = |at, joint| Some(Bridge { at, joint, key_quote, annotation: None });
     if let Some((len, joint)) = operator(haystack, at, end) {
         let value = skip_blanks(haystack, at + len, end);
+        // `token= user=ada`: the value is empty, and what follows is another field's.
+        let glued = at == key_end && haystack[at..].starts_with(b"=") && len == 1;
+        if glued && value > at + len && value::is_param(&haystack[value..end]) {
+            return None;
+        }
         return match annotation(haystack, value, end).filter(|_| joint == Joint::Colon && key_quote.is_none()) {
             Some(assigned) => Some(Bridge { at: assigned, joint: Joint::Assign, key_quote, annotation: Some(value) }),
             None => found(value, joint),
@@ -360,6 +366,8 @@ mod tests {
         check("the KEY is v", Some(("v", Joint::Prose)));
         check("KEY: &str = \"v\"", Some(("\"v\"", Joint::Assign)));
         check("KEY：v", Some(("v", Joint::Assign)));
+        check("KEY= a=1", None);
+        check("KEY = a=1", Some(("a=1", Joint::Assign)));
         check("KEY refresh", None);
         check("KEY://v", None);
         check("KEY::new", None);

@@ -39,6 +39,8 @@ pub(crate) struct Site<'s> {
     pub(crate) spans: &'s mut Vec<Span>,
     /// The last bare header value seen, so that a line of nothing but header names is not walked again from each.
     pub(crate) header: &'s mut Range<usize>,
+    /// The end of the last value that was masked, now or before: what stands in it needs no look of its own.
+    pub(crate) reached: usize,
 }
 
 /// An object printed as a value is looked into up to this length: each key in it walks to the end again.
@@ -111,19 +113,13 @@ impl Site<'_> {
     fn quoted(&mut self, bridge: &Bridge, open: &Quote) -> Beside {
         let close = quote::close(self.haystack, open, self.end).unwrap_or(self.end);
         let form = if open.spelling == Spelling::Encoded && self.haystack[open.start] == b'%' { Form::Bare } else { Form::Bracket };
-        let found = self.spans.len();
         self.text(open.end, close, bridge.joint, Some(form));
-        self.done(found)
-    }
-
-    /// Everything up to the last span added behind the first `found` is done with.
-    fn done(&self, found: usize) -> Beside {
-        Beside::Value(self.spans[found..].last().map_or(0, |span| span.end))
+        Beside::Value(self.reached)
     }
 
     /// A value whose bounds are known: left, masked whole, or handed to the grammar of its key.
     fn text(&mut self, start: usize, end: usize, joint: Joint, quoted: Option<Form>) {
-        if start >= end || self.forms.stands_at(self.haystack, start, end) {
+        if start >= end || self.is_ours(start, end) {
             return;
         }
         if self.key.value == KeyValue::Authorization {
@@ -170,9 +166,17 @@ impl Site<'_> {
         if needs_bare(self.haystack, start) { Form::Bare } else { Form::Bracket }
     }
 
+    /// Whether what we write ourselves stands at `start`; then it is done with.
+    fn is_ours(&mut self, start: usize, end: usize) -> bool {
+        let ours = self.forms.end_at(self.haystack, start, end);
+        self.reached = self.reached.max(ours.unwrap_or(0));
+        ours.is_some()
+    }
+
     /// Adds a span of the key's rule.
     fn add(&mut self, start: usize, end: usize, form: Form) {
-        if start < end && !self.forms.stands_at(self.haystack, start, end) {
+        if start < end && !self.is_ours(start, end) {
+            self.reached = self.reached.max(end);
             let Key { start: key_start, end: key_end, rule, .. } = self.key;
             self.spans.push(Span { start, end, rule, form, why: Why::Key { start: key_start, end: key_end } });
         }
@@ -183,9 +187,8 @@ impl Site<'_> {
         let json = self.is_json(bridge);
         if !json && matches!(self.key.value, KeyValue::Authorization | KeyValue::Cookie) {
             let end = self.header_end(at);
-            let found = self.spans.len();
             self.text(at, end, bridge.joint, None);
-            return self.done(found);
+            return Beside::Value(self.reached);
         }
         let (query, found) = (self.is_query(), self.spans.len());
         let end = value::bare_end(self.haystack, at, self.end, bridge.joint, query);

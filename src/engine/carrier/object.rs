@@ -88,8 +88,10 @@ impl Walk<'_, '_> {
     /// A number that is a leaf. Returns its length.
     fn number(&mut self, at: usize) -> usize {
         const NUMBER: ByteSet = ByteSet::from_bytes(b"-+.eE").with_range(b'0', b'9');
-        let len = NUMBER.run(&self.site.haystack[at..self.end]);
-        if self.json && !self.neutral && self.site.key.numbers {
+        let len = NUMBER.run(&self.site.haystack[at..self.end]).max(1);
+        let opened = b"[:, ".contains(&self.site.haystack[at - 1]);
+        let closed = self.site.haystack[..self.end].get(at + len).is_some_and(|b| b",]} ".contains(b));
+        if opened && closed && self.json && !self.neutral && self.site.key.numbers {
             self.site.add(at, at + len, Form::Number { level: self.level.unwrap_or(0) });
         }
         len
