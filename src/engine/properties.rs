@@ -9,7 +9,7 @@ use proptest::sample::select;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Map, Value};
 
-use super::haystacks::{all, engine, haystack};
+use super::haystacks::{all, engine, haystack, plain_haystack};
 use super::{Action, Carry, Engine, Mode, Policy, Scratch, Tally};
 
 /// Haystacks tried per property.
@@ -51,7 +51,8 @@ fn redacting_twice_is_redacting_once(policy: Policy) {
     let worker = Worker::new(policy);
     // Text that looks like another policy's placeholder may be cut by this one's, and a struck-over placeholder is another.
     let foreign = worker.engine.policy.placeholder.is_some() || worker.engine.policy.action != Action::Replace;
-    for_all(haystack(), |haystack| {
+    let haystacks = if foreign { plain_haystack().boxed() } else { haystack().boxed() };
+    for_all(haystacks, |haystack| {
         let odd = haystack.contains(&0x08) || memchr::memmem::find(&haystack, b"REDACTED").is_some();
         prop_assume!(!(foreign && odd));
         let (once, _) = worker.redact(&haystack);

@@ -229,6 +229,8 @@ impl Engine {
             place.done_to = place.done_to.max(end);
             return;
         }
+        // Another word of the same key has nothing to add.
+        place.done_to = place.done_to.max(key.end);
         scratch.counts.survivors += 1;
         let end = place.line.end;
         let (keys, forms, spans) = (&self.keys, &self.forms, &mut scratch.spans);

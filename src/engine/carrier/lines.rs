@@ -68,13 +68,15 @@ impl LineState {
         if haystack[line.clone()].ends_with(b"\r") {
             line.end -= 1;
         }
+        let text = line.start;
         let masked = match self.pending {
             Pending::Armour { .. } => self.armour(haystack, line),
             Pending::YamlBlock { indent } => yaml_block(haystack, line, indent),
             Pending::Multipart { .. } => self.multipart(haystack, line),
         };
         let Some(masked) = masked else { return false };
-        if !masked.is_empty() && !forms.stands_at(haystack, masked.start, masked.end) {
+        let ours = |start| forms.stands_at(haystack, start, masked.end);
+        if !masked.is_empty() && !ours(masked.start) && !ours(text) {
             let form = if matches!(self.pending, Pending::YamlBlock { .. }) { Form::Bare } else { Form::Bracket };
             spans.push(Span { start: masked.start, end: masked.end, rule: self.rule, form, why: Why::Grammar });
         }

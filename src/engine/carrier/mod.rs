@@ -119,7 +119,7 @@ impl Site<'_> {
 
     /// A value whose bounds are known: left, masked whole, or handed to the grammar of its key.
     fn text(&mut self, start: usize, end: usize, joint: Joint, quoted: Option<Form>) {
-        if start >= end || self.is_ours(start, end) {
+        if start >= end || self.is_ours(start, end) || authorization::is_scheme_alone(&self.haystack[start..end]) {
             return;
         }
         if self.key.value == KeyValue::Authorization {
@@ -137,9 +137,6 @@ impl Site<'_> {
             return authorization::mask_credential(self, behind, end, joint, quoted);
         }
         let value = &self.haystack[start..end];
-        if authorization::is_scheme_alone(value) {
-            return;
-        }
         if quoted.is_some() && userinfo::is_credential_url(value) || self.is_working_directory(value) {
             return;
         }

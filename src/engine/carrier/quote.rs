@@ -116,11 +116,17 @@ pub(crate) fn closes_string(haystack: &[u8], quote: &Quote, end: usize) -> bool 
         None => true,
         Some(b'"' | b'\\' | b'\r') => brackets > 0,
         Some(b',') => {
-            let next = rest[brackets + 1..].trim_ascii_start().first();
-            brackets > 0 || next.is_some_and(|b| b"\"'\\{[".contains(b))
+            let next = rest[brackets + 1..].trim_ascii_start();
+            brackets > 0 || next.first().is_some_and(|b| b"\"'\\{[".contains(b)) || is_json_word(next)
         }
         Some(_) => false,
     }
+}
+
+/// Whether `text` begins with a number or word of JSON that is an item of something.
+fn is_json_word(text: &[u8]) -> bool {
+    let len = text.iter().take(24).take_while(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b)).count();
+    len > 0 && text.get(len).is_some_and(|b| b",]}".contains(b))
 }
 
 /// Where the value opened by `open` ends: the first byte of its closing quote, or `end` when there is none.
@@ -222,6 +228,7 @@ mod tests {
             (r#"\"}","n":1}"#, true),
             (r#""]"#, true),
             (r#""}abc""#, false),
+            (r#"",0]"#, true),
             (r#"",ab""#, false),
             (r#""ab","n":1"#, false),
         ];
