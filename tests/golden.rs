@@ -4,7 +4,8 @@
 
 use bytes::Bytes;
 use inkout::engine::{
-    Carry, Category, Engine, Limits, Masked, Matcher, Mode, Origin, Policy, Rule, RuleSet, Tally, Validator, ValidatorRole,
+    Carry, Category, Engine, Limits, Masked, Matcher, Mode, Origin, Policy, Rule, RuleSet, Tally, Validator,
+    ValidatorRole,
 };
 use inkout::rules::{Catalog, generator};
 
@@ -150,9 +151,11 @@ fn rule(id: &str, pattern: &str, validator: Option<Validator>) -> Rule {
 /// An engine with a rule that panics where `boomboom` stands, and one that finds `tokenX` and a digit.
 fn fragile(mode: Mode) -> Engine {
     let panics = Validator::new("panics", |_| panic!("injected"));
-    let rules = vec![rule("fragile", "(?<secret>boomboom)", Some(panics)), rule("sound", "(?<secret>tokenX[0-9])", None)];
+    let rules =
+        vec![rule("fragile", "(?<secret>boomboom)", Some(panics)), rule("sound", "(?<secret>tokenX[0-9])", None)];
     let set = RuleSet { rules, ..RuleSet::default() };
-    Engine::compile(set, Policy { mode, ..Policy::default() }, &Limits::default()).unwrap_or_else(|error| panic!("{error}"))
+    Engine::compile(set, Policy { mode, ..Policy::default() }, &Limits::default())
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]

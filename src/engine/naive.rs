@@ -74,7 +74,9 @@ impl<'e> Naive<'e> {
     /// Each pattern at each position of the line; its next match begins at or behind the end of its last.
     fn patterns(&mut self, haystack: &[u8], line: Range<usize>) {
         for (index, pattern) in self.engine.patterns.iter().enumerate() {
-            let Some(pattern) = pattern.as_ref().filter(|_| !self.engine.set.rules[index].always_scan) else { continue };
+            let Some(pattern) = pattern.as_ref().filter(|_| !self.engine.set.rules[index].always_scan) else {
+                continue;
+            };
             let rule = RuleId(index as u16);
             let cache = self.caches[index].as_mut().expect("one for each pattern");
             let mut start = line.start;

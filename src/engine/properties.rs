@@ -139,18 +139,60 @@ fn audit_changes_nothing_and_counts_as_enforced() {
 
 fn key() -> impl Strategy<Value = String> {
     select(vec![
-        "password", "token", "apiKey", "authorization", "cookie", "secret", "pin", "credentials", "connection_string", "id", "msg", "user",
-        "headers", "name", "value", "a b", "é", "private_key", "key", "url", "max_tokens",
+        "password",
+        "token",
+        "apiKey",
+        "authorization",
+        "cookie",
+        "secret",
+        "pin",
+        "credentials",
+        "connection_string",
+        "id",
+        "msg",
+        "user",
+        "headers",
+        "name",
+        "value",
+        "a b",
+        "é",
+        "private_key",
+        "key",
+        "url",
+        "max_tokens",
     ])
     .prop_map(str::to_owned)
 }
 
 fn leaf() -> impl Strategy<Value = Value> {
     let texts = select(vec![
-        "hunter2x", "x", "", "it's a \"quoted\" value", "back\\slash", "tab\tand\nline", "Bearer abc123def456ghi", "sid=abc123; Path=/", "a,b;c",
-        "postgres://u:pw123456@h/db", "https://h/?token=abc123def&x=1", "password=hunter2x next=1", "token: abc123def456", "<token>abc</token>",
-        "{not json", "[1, 2", "é\u{201c}x\u{201d}", "null", "****", "api_key='a1b2c3d4'", "Authorization: Basic dXNlcjpwYXNz", "\u{1b}[31mpassword\u{1b}[0m=x1y2z3",
-        "-u a:b", "password", "\\", "\\\\\"", "\u{2028}",
+        "hunter2x",
+        "x",
+        "",
+        "it's a \"quoted\" value",
+        "back\\slash",
+        "tab\tand\nline",
+        "Bearer abc123def456ghi",
+        "sid=abc123; Path=/",
+        "a,b;c",
+        "postgres://u:pw123456@h/db",
+        "https://h/?token=abc123def&x=1",
+        "password=hunter2x next=1",
+        "token: abc123def456",
+        "<token>abc</token>",
+        "{not json",
+        "[1, 2",
+        "é\u{201c}x\u{201d}",
+        "null",
+        "****",
+        "api_key='a1b2c3d4'",
+        "Authorization: Basic dXNlcjpwYXNz",
+        "\u{1b}[31mpassword\u{1b}[0m=x1y2z3",
+        "-u a:b",
+        "password",
+        "\\",
+        "\\\\\"",
+        "\u{2028}",
     ]);
     prop_oneof![
         8 => texts.prop_map(Value::from),
@@ -186,7 +228,9 @@ fn same_shape(input: &Value, out: &Value) -> bool {
             input.len() == out.len() && input.iter().zip(out).all(|(input, out)| same_shape(input, out))
         }
         (Value::String(input), Value::String(out)) => {
-            let parse = |text: &str| serde_json::from_str::<Value>(text).ok().filter(|value| value.is_object() || value.is_array());
+            let parse = |text: &str| {
+                serde_json::from_str::<Value>(text).ok().filter(|value| value.is_object() || value.is_array())
+            };
             // A document masked whole, as the value of a secret key, is a placeholder.
             let masked = out.starts_with("[REDACTED:") || out.starts_with("REDACTED.");
             parse(input).is_none_or(|input| masked || parse(out).is_some_and(|out| same_shape(&input, &out)))

@@ -91,10 +91,13 @@ fn starts(haystack: &[u8], at: usize, end: usize, text: &[u8]) -> bool {
     haystack[at.min(end)..end].starts_with(text)
 }
 
-/// Whether the key at `start` is a part of a resource's name (`arn:aws:secretsmanager:…:secret:name`), where the colon behind
-/// it assigns nothing.
-pub(crate) fn in_resource_name(haystack: &[u8], start: usize) -> bool {
+/// Whether the key `start..end` is a part of a resource's name (`arn:aws:secretsmanager:…:secret:name`,
+/// `token-broker@sha256:…`), where the colon behind it assigns nothing.
+pub(crate) fn in_resource_name(haystack: &[u8], start: usize, end: usize) -> bool {
     const MAX_NAME: usize = 128;
+    if memchr::memmem::find(&haystack[start..end], b"@sha").is_some() {
+        return true;
+    }
     let head = &haystack[start.saturating_sub(MAX_NAME)..start];
     let len = head.iter().rev().take_while(|b| b.is_ascii_alphanumeric() || b":-_/.*".contains(b)).count();
     head.ends_with(b":") && head[head.len() - len..].starts_with(b"arn:")
@@ -342,7 +345,7 @@ mod tests {
     fn a_colon_in_a_resource_name_assigns_nothing() {
         for (text, expected) in [("\"arn:aws:x:eu:0:KEY:n/db\"", true), ("arn: KEY:n", false), ("a:KEY:n", false)] {
             let start = text.find("KEY").expect("a key");
-            assert_eq!(in_resource_name(text.as_bytes(), start), expected, "{text}");
+            assert_eq!(in_resource_name(text.as_bytes(), start, start + 3), expected, "{text}");
         }
     }
 

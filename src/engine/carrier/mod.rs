@@ -62,7 +62,7 @@ impl Site<'_> {
     pub(crate) fn search(&mut self) -> Beside {
         let Key { start, end, .. } = self.key;
         let Some(bridge) = bridge::cross(self.haystack, start, end, self.end) else { return self.form_field() };
-        if bridge.joint == Joint::Colon && bridge::in_resource_name(self.haystack, start) {
+        if bridge.joint == Joint::Colon && bridge::in_resource_name(self.haystack, start, end) {
             return Beside::Nothing;
         }
         let at = self.skip_wrapper(bridge.at);

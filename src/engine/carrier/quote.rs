@@ -100,7 +100,7 @@ fn unicode_quote(tail: &[u8]) -> Option<Spelling> {
 fn unicode_level(slashes: usize) -> u32 {
     let mut slashes = slashes;
     let mut level = 1;
-    while slashes > 0 && slashes % 2 == 0 {
+    while slashes > 0 && slashes.is_multiple_of(2) {
         slashes /= 2;
         level += 1;
     }
