@@ -122,7 +122,7 @@ impl<'e> Naive<'e> {
     ) -> Vec<LineState> {
         let mut states = States { open, at: line.end + 1 };
         let mut place = Place { line: line.clone(), done_to: 0, header: 0..0 };
-        for at in line.clone() {
+        for at in line {
             for (literal, targets) in self.literals.iter().zip(&self.engine.targets) {
                 if !stands(literal, &haystack[at..]) {
                     continue;
