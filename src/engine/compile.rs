@@ -165,8 +165,10 @@ fn patterns(set: &RuleSet, targets: &mut Targets) -> Result<Vec<Option<Pattern>>
             let Matcher::Pattern(text) = &rule.matcher else { return Ok(None) };
             let (pattern, anchors) =
                 Pattern::new(text, rule.always_scan).map_err(|reason| bad_pattern(rule, reason))?;
+            // All alternatives look back as far as the farthest, so that the leftmost match is the first one tried.
+            let far = anchors.iter().map(|anchor| anchor.far).max().unwrap_or(0);
             for anchor in anchors {
-                let target = Target::Pattern { rule: RuleId(index as u16), near: anchor.near, far: anchor.far };
+                let target = Target::Pattern { rule: RuleId(index as u16), near: anchor.near, far };
                 targets.add(anchor.sets, target);
             }
             Ok(Some(pattern))

@@ -164,7 +164,7 @@ fn literals(sequences: &[Sequence]) -> (Vec<Vec<u16>>, Vec<KeyLiteral>) {
         let covered = sequences
             .iter()
             .any(|other| other.words.len() < shortest.words.len() && contains(&shortest.words, &other.words));
-        let known = found.iter().any(|words: &Vec<Box<[u8]>>| *words == shortest.words);
+        let known = found.contains(&shortest.words);
         if !covered && !known {
             found.push(shortest.words.clone());
         }

@@ -7,6 +7,8 @@ mod compile;
 mod cut;
 mod error;
 mod fragment;
+#[cfg(test)]
+mod haystacks;
 mod keys;
 mod learned;
 mod literal;
@@ -14,6 +16,8 @@ mod masked;
 mod pattern;
 mod policy;
 pub mod prefilter;
+#[cfg(test)]
+mod properties;
 mod redact;
 mod rule;
 mod scan;

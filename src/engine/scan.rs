@@ -1,6 +1,10 @@
 //! Finds every span of a haystack: prefilter hits in order, each handed to the rule, key or grammar it belongs to. It writes
 //! nothing: see `redact`.
 
+#[cfg(test)]
+#[path = "naive.rs"]
+mod naive;
+
 use std::ops::Range;
 
 use memchr::{memchr, memrchr};
@@ -196,21 +200,36 @@ impl Engine {
             let window = line_end.min(start + MAX_WINDOW);
             if let Some((whole, secret)) = pattern.match_at(cache, haystack, start, window) {
                 scratch.matched_to[rule.index()] = whole.end.max(start + 1);
-                let end = if secret.end == window {
-                    window + TOKEN_BYTES.run(&haystack[window..line_end])
-                } else {
-                    secret.end
-                };
-                let whole = self.set.rules[rule.index()].whole_value;
-                let end = if whole { carrier::value_end(haystack, secret.start, line_end).max(end) } else { end };
-                self.accept(scratch, haystack, rule, secret.start..end);
+                let end = self.secret_end(haystack, rule, &secret, window, line_end);
+                self.accept(scratch, haystack, rule, whole.start, secret.start..end);
                 return;
             }
         }
     }
 
-    /// A match becomes a finding unless a required validator says no.
-    fn accept(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, secret: Range<usize>) {
+    /// Where a matched secret really ends: one that fills the window of its regex is followed by its alphabet, and a rule
+    /// may say that its pattern only finds where the value begins.
+    fn secret_end(
+        &self,
+        haystack: &[u8],
+        rule: RuleId,
+        secret: &Range<usize>,
+        window: usize,
+        line_end: usize,
+    ) -> usize {
+        let tail = if secret.end == window { TOKEN_BYTES.run(&haystack[window..line_end]) } else { 0 };
+        let end = secret.end + tail;
+        let whole = self.set.rules[rule.index()].whole_value;
+        if whole { carrier::value_end(haystack, secret.start, line_end).max(end) } else { end }
+    }
+
+    /// A match that begins at `start` becomes a finding unless a required validator says no.
+    fn accept(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, start: usize, secret: Range<usize>) {
+        // What we wrote is neither a secret nor the name that stands before one.
+        let ours = |range| self.forms.end_around(haystack, range).is_some();
+        if ours(start..start + 1) || ours(secret.clone()) {
+            return;
+        }
         let rules = &self.set.rules[rule.index()];
         let valid = rules.validator.map(|validator| validator.passes(&haystack[secret.clone()]));
         if valid == Some(false) && rules.validator_role == ValidatorRole::Required {
@@ -235,11 +254,17 @@ impl Engine {
         if !carrier::may_bridge(haystack, word.clone(), place.line.end) {
             return;
         }
-        let Some(key) = self.keys.examine(group, haystack, word, place.line.clone()) else { return };
+        let Some(key) = self.keys.examine(group, haystack, word.clone(), place.line.clone()) else { return };
+        if let Some(end) = self.forms.end_around(haystack, word) {
+            place.done_to = place.done_to.max(end);
+            return;
+        }
+        // Another word of the same key has nothing to add.
+        place.done_to = place.done_to.max(key.end);
         scratch.counts.survivors += 1;
         let end = place.line.end;
         let (keys, forms, spans) = (&self.keys, &self.forms, &mut scratch.spans);
-        let mut site = Site { haystack, end, key, keys, forms, spans, header: &mut place.header };
+        let mut site = Site { haystack, end, key, keys, forms, spans, header: &mut place.header, reached: 0 };
         match site.search() {
             Beside::Nothing => {}
             Beside::Value(to) => place.done_to = place.done_to.max(to),
@@ -303,7 +328,7 @@ impl Engine {
             let cache = scratch.caches[rule.index()].get_or_insert_with(|| Box::new(pattern.cache()));
             let Some((whole, secret)) = pattern.find_in(cache, haystack, from..line.end) else { return };
             if !pattern.word_start || pattern::starts_word(haystack, whole.start) {
-                self.accept(scratch, haystack, rule, secret);
+                self.accept(scratch, haystack, rule, whole.start, secret);
                 from = whole.end.max(from + 1);
             } else {
                 from = whole.start + 1;
@@ -362,23 +387,26 @@ impl Engine {
         let mut states = States { open: Vec::new(), at: 0 };
         self.walk(scratch, &view.bytes, &hits, &mut states, Depth::View);
         let found = std::mem::replace(&mut scratch.spans, originals);
-        for span in &found {
-            let why = match span.why {
-                Why::Key { start, end } if start < end => {
-                    let key = view.original(start..end);
-                    Why::Key { start: key.start, end: key.end }
-                }
-                other => other,
-            };
-            let mut form = span.form;
-            for original in view.originals(span.start..span.end) {
-                scratch.spans.push(Span { start: original.start, end: original.end, form, why, ..*span });
-                form = Form::Silent;
-            }
-        }
+        found.iter().for_each(|span| map_back(view, span, &mut scratch.spans));
         scratch.view_spans = found;
         scratch.view_spans.clear();
         scratch.view_hits = hits;
+    }
+}
+
+/// Adds what of `span`, found in `view`, stands where in the original: a span over a cut has its placeholder in the first part.
+fn map_back(view: &View, span: &Span, out: &mut Vec<Span>) {
+    let why = match span.why {
+        Why::Key { start, end } if start < end => {
+            let key = view.original(start..end);
+            Why::Key { start: key.start, end: key.end }
+        }
+        other => other,
+    };
+    let mut form = span.form;
+    for original in view.originals(span.start..span.end) {
+        out.push(Span { start: original.start, end: original.end, form, why, ..*span });
+        form = Form::Silent;
     }
 }
 

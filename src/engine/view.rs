@@ -85,12 +85,15 @@ impl View {
 
     fn append(&mut self, haystack: &[u8], line: Range<usize>) {
         let mut at = line.start;
+        // Where what the next character is written over began.
+        let mut under = None;
         while at < line.end {
             let rest = &haystack[at..line.end];
             let (byte, len) = unit(rest);
             match byte {
-                Some(0x08) => drop(self.pop()),
-                Some(byte) => self.push(byte, at, at + len),
+                // Only letters are struck over: a placeholder's bracket before the mark stays one.
+                Some(0x08) if self.bytes.last().is_some_and(|last| DECODED.contains(*last)) => under = self.pop(),
+                Some(byte) => self.push(byte, under.take().unwrap_or(at), at + len),
                 None => {}
             }
             at += len;
@@ -103,11 +106,11 @@ impl View {
         self.ends.push(end as u32);
     }
 
-    /// Overstrike: what the next character is written over goes, its place stays the next one's.
-    fn pop(&mut self) -> Option<u8> {
-        self.starts.pop();
+    /// Overstrike: what the next character is written over goes, and its place becomes the next one's.
+    fn pop(&mut self) -> Option<usize> {
+        self.bytes.pop();
         self.ends.pop();
-        self.bytes.pop()
+        self.starts.pop().map(|start| start as usize)
     }
 
     /// The original ranges of `span`, a non-empty range of the view: one for each part it touches.

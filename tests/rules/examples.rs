@@ -173,8 +173,11 @@ impl Oracle {
     }
 }
 
+/// Whether a byte may stand in a carrier as it is.
+type MayHold = fn(u8) -> bool;
+
 /// Lines that carry a drawn string: what stands before and behind it, and whether it may stand there.
-const CARRIERS: [(&str, &str, fn(u8) -> bool); 4] = [
+const CARRIERS: [(&str, &str, MayHold); 4] = [
     ("2026-11-01 worker 7: got ", " (attempt 3)", |_| true),
     (r#"{"ts":"2026-11-01","msg":"got "#, r#" here","n":3}"#, |byte| byte != b'"' && byte != b'\\'),
     ("ts=2026-11-01 lvl=info v=", " n=3", |byte| byte != b'"' && byte != b' '),

@@ -90,9 +90,15 @@ pub(super) fn known_scheme(haystack: &[u8], start: usize, end: usize) -> Option<
     is_listed(&SCHEMES, &haystack[start..start + len]).then_some(behind)
 }
 
+/// Whether `value` is a scheme and blanks, from which the credential was taken.
+pub(super) fn is_scheme_alone(value: &[u8]) -> bool {
+    let name = value.trim_ascii_end();
+    name.len() < value.len() && is_listed(&SCHEMES, name)
+}
+
 /// Masks a credential behind its scheme. A bare one ends at the first blank, and must not be a mere word.
 pub(super) fn mask_credential(site: &mut Site<'_>, start: usize, end: usize, joint: Joint, quoted: Option<Form>) {
-    if site.forms.stands_at(site.haystack, start, end) {
+    if site.is_ours(start, end) {
         return;
     }
     let Some(form) = quoted else { return loose(site, start, end, joint) };

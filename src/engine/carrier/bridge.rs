@@ -2,6 +2,7 @@
 //! it is that one does; where the value ends is `value`'s work.
 
 use super::quote::{self, Quote};
+use super::value;
 use std::ops::Range;
 
 use crate::engine::byteset::ByteSet;
@@ -18,6 +19,8 @@ pub(crate) struct Bridge {
     pub(crate) key_quote: Option<Quote>,
     /// For [`Joint::Tag`]: how the `<` that ends the element's text is spelt, as the `>` before it was.
     pub(crate) tag_open: &'static [u8],
+    /// Where a type stands between key and value: `api_key: &str = "…"`.
+    pub(crate) annotation: Option<usize>,
 }
 
 /// What joins a key and its value.
@@ -110,11 +113,19 @@ fn starts(haystack: &[u8], at: usize, end: usize, text: &[u8]) -> bool {
 pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -> Option<Bridge> {
     let (behind, key_quote) = skip_closers(haystack, key_end, end);
     let at = skip_blanks(haystack, behind, end);
-    let found = |at, joint| Some(Bridge { at, joint, key_quote, tag_open: tag_open_before(haystack, at) });
+    let found =
+        |at, joint| Some(Bridge { at, joint, key_quote, tag_open: tag_open_before(haystack, at), annotation: None });
     if let Some((len, joint)) = operator(haystack, start, at, end, key_quote) {
         let value = skip_blanks(haystack, at + len, end);
+        // `token= user=ada`: the value is empty, and what follows is another field's.
+        let glued = at == key_end && haystack[at..].starts_with(b"=") && len == 1;
+        if glued && value > at + len && value::is_param(&haystack[value..end]) {
+            return None;
+        }
         return match annotation(haystack, value, end).filter(|_| joint == Joint::Colon && key_quote.is_none()) {
-            Some(assigned) => found(assigned, Joint::Assign),
+            Some(assigned) => {
+                Some(Bridge { at: assigned, joint: Joint::Assign, key_quote, tag_open: b"<", annotation: Some(value) })
+            }
             None => found(value, joint),
         };
     }
@@ -418,6 +429,8 @@ mod tests {
         check("the KEY is v", Some(("v", Joint::Prose)));
         check("KEY: &str = \"v\"", Some(("\"v\"", Joint::Assign)));
         check("KEY：v", Some(("v", Joint::Assign)));
+        check("KEY= a=1", None);
+        check("KEY = a=1", Some(("a=1", Joint::Assign)));
         check("KEY refresh", None);
         check("KEY://v", None);
         check("KEY::new", None);

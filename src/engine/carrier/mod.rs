@@ -40,7 +40,12 @@ pub(crate) struct Site<'s> {
     pub(crate) spans: &'s mut Vec<Span>,
     /// The last bare header value seen, so that a line of nothing but header names is not walked again from each.
     pub(crate) header: &'s mut Range<usize>,
+    /// The end of the last value that was masked, now or before: what stands in it needs no look of its own.
+    pub(crate) reached: usize,
 }
+
+/// An object printed as a value is looked into up to this length: each key in it walks to the end again.
+const MAX_OBJECT: usize = 1024;
 
 /// What was beside a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,10 +64,17 @@ impl Site<'_> {
         let Key { start, end, .. } = self.key;
         let Some(bridge) = bridge::cross(self.haystack, start, end, self.end) else { return self.form_field() };
         let at = self.skip_wrapper(bridge.at);
+        let stands = |at| self.forms.end_at(self.haystack, at, self.end);
+        if let Some(end) = bridge.annotation.and_then(stands).or_else(|| stands(at)) {
+            return Beside::Value(end);
+        }
         if bridge.joint == Joint::Tag && self.haystack[..self.end].get(at) != Some(&b'<') {
             return self.element_text(&bridge);
         }
         if let Some(open) = quote::at(self.haystack, at, self.end) {
+            if bridge.key_quote.is_none() && quote::closes_string(self.haystack, &open, self.end) {
+                return Beside::Nothing;
+            }
             return self.quoted(&bridge, &open);
         }
         match self.haystack[..self.end].get(at) {
@@ -104,17 +116,12 @@ impl Site<'_> {
             Form::Bracket
         };
         self.text(open.end, close, bridge.joint, Some(form));
-        self.done()
-    }
-
-    /// Everything up to the last span is done with.
-    fn done(&self) -> Beside {
-        Beside::Value(self.spans.last().map_or(0, |span| span.end))
+        Beside::Value(self.reached)
     }
 
     /// A value whose bounds are known: left, masked whole, or handed to the grammar of its key.
     fn text(&mut self, start: usize, end: usize, joint: Joint, quoted: Option<Form>) {
-        if start >= end || self.forms.stands_at(self.haystack, start, end) {
+        if start >= end || self.is_ours(start, end) || authorization::is_scheme_alone(&self.haystack[start..end]) {
             return;
         }
         if self.key.value == KeyValue::Authorization {
@@ -158,31 +165,48 @@ impl Site<'_> {
         if needs_bare(self.haystack, start) { Form::Bare } else { Form::Bracket }
     }
 
+    /// Whether what we write ourselves stands at `start`; then it is done with.
+    fn is_ours(&mut self, start: usize, end: usize) -> bool {
+        let ours = self.forms.end_at(self.haystack, start, end);
+        self.reached = self.reached.max(ours.unwrap_or(0));
+        ours.is_some()
+    }
+
     /// Adds a span of the key's rule.
     fn add(&mut self, start: usize, end: usize, form: Form) {
-        if start < end && !self.forms.stands_at(self.haystack, start, end) {
+        if start < end && !self.is_ours(start, end) {
+            self.reached = self.reached.max(end);
             let Key { start: key_start, end: key_end, rule, .. } = self.key;
             self.spans.push(Span { start, end, rule, form, why: Why::Key { start: key_start, end: key_end } });
         }
     }
 
     fn bare(&mut self, bridge: &Bridge, at: usize) -> Beside {
-        if matches!(self.key.value, KeyValue::Authorization | KeyValue::Cookie) {
+        // A value without quotes behind a quoted key is a number or a word of JSON, and no header.
+        let json = self.is_json(bridge);
+        if !json && matches!(self.key.value, KeyValue::Authorization | KeyValue::Cookie) {
             let end = self.header_end(at);
             self.text(at, end, bridge.joint, None);
-            return self.done();
+            return Beside::Value(self.reached);
         }
-        let query = self.is_query();
+        let (query, found) = (self.is_query(), self.spans.len());
         let end = value::bare_end(self.haystack, at, self.end, bridge.joint, query);
         let end = if bridge.key_quote.is_none() { self.reach_word(end) } else { end };
-        if self.is_json_number(bridge, at, end) {
+        if json && value::kind_of(&self.haystack[at..end]) == Kind::Number {
             self.number(bridge, at, end);
         } else if let Some(behind) = authorization::known_scheme(self.haystack, at, self.end) {
             authorization::mask_credential(self, behind, self.end, bridge.joint, None);
         } else {
             self.text(at, end, bridge.joint, None);
         }
-        Beside::Value(end)
+        // `Token{password=…}` is no value, but what stands in it may be one.
+        let opened = self.spans.len() == found && end <= at + MAX_OBJECT && self.haystack[at..end].contains(&b'{');
+        if opened { Beside::Nothing } else { Beside::Value(end) }
+    }
+
+    /// Whether the key is a quoted one before a colon, so that what follows without quotes is a number or a word of JSON.
+    fn is_json(&self, bridge: &Bridge) -> bool {
+        bridge.joint == Joint::Colon && bridge.key_quote.is_some_and(|quote| quote.spelling == Spelling::Double)
     }
 
     /// Where a bare value ends that was cut by an escaped quote of the string it stands in, when that string began with the
@@ -226,11 +250,6 @@ impl Site<'_> {
         head.ends_with(b"?") || head.ends_with(b"&") || head.ends_with(b"&amp;") || head.ends_with(b"\\u0026")
     }
 
-    fn is_json_number(&self, bridge: &Bridge, at: usize, end: usize) -> bool {
-        let quoted = bridge.key_quote.is_some_and(|quote| quote.spelling == Spelling::Double);
-        quoted && bridge.joint == Joint::Colon && value::kind_of(&self.haystack[at..end]) == Kind::Number
-    }
-
     fn number(&mut self, bridge: &Bridge, at: usize, end: usize) {
         if self.key.numbers {
             let level = bridge.key_quote.map_or(0, |quote| quote.level);
@@ -240,8 +259,8 @@ impl Site<'_> {
 
     /// `[…]` or `{…}`: the leaves of JSON and its kin, or a bare value in brackets.
     fn structured(&mut self, bridge: &Bridge, at: usize) -> Beside {
-        if object::is_structure(self.haystack, at, self.end) {
-            object::mask_leaves(self, at, bridge.joint);
+        if self.is_json(bridge) || object::is_structure(self.haystack, at, self.end) {
+            object::mask_leaves(self, at, bridge);
             return Beside::Nothing;
         }
         if self.haystack[at] == b'[' && at + 1 < self.end {

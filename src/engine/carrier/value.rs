@@ -104,7 +104,7 @@ fn encoded_end(text: &[u8], times: u8) -> bool {
 }
 
 /// Whether another `name=` or `name:` begins here: then the delimiter before it was one.
-fn is_param(rest: &[u8]) -> bool {
+pub(super) fn is_param(rest: &[u8]) -> bool {
     const NAME: ByteSet =
         ByteSet::from_bytes(b"_.-[]").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
     let len = NAME.run(&rest[..rest.len().min(48)]);
