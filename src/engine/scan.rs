@@ -227,7 +227,7 @@ impl Engine {
     fn accept(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, start: usize, secret: Range<usize>) {
         // What we wrote is neither a secret nor the name that stands before one.
         let ours = |range| self.forms.end_around(haystack, range).is_some();
-        if ours(start..start + 1) || ours(secret.clone()) {
+        if ours(start..start + 1) || ours(secret.clone()) || self.forms.stand_in(&haystack[secret.clone()]) {
             return;
         }
         let rules = &self.set.rules[rule.index()];
@@ -257,6 +257,9 @@ impl Engine {
         let Some(key) = self.keys.examine(group, haystack, word.clone(), place.line.clone()) else { return };
         if let Some(end) = self.forms.end_around(haystack, word) {
             place.done_to = place.done_to.max(end);
+            return;
+        }
+        if self.forms.stand_in(&haystack[key.start..key.end]) {
             return;
         }
         // Another word of the same key has nothing to add.
