@@ -49,7 +49,8 @@ impl Checker {
     fn new(catalog: &Catalog) -> anyhow::Result<Checker> {
         let engine = Engine::compile(catalog.set.clone(), Policy::default(), &Limits::default())?;
         engine.warm()?;
-        let mut files: HashMap<String, String> = Catalog::files().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+        let mut files: HashMap<String, String> =
+            Catalog::files().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
         for rule in &catalog.set.rules {
             if !files.contains_key(&rule.origin.file) {
                 let text = std::fs::read_to_string(&rule.origin.file).unwrap_or_default();
@@ -68,7 +69,11 @@ impl Checker {
             }
         }
         if let Some(text) = notes.examples.iter().find(|text| !text.contains('«')) {
-            faults.push(format!("{}: rule `{}`: nothing is marked in this example: {text}", self.place(rule, text), rule.id));
+            faults.push(format!(
+                "{}: rule `{}`: nothing is marked in this example: {text}",
+                self.place(rule, text),
+                rule.id
+            ));
         }
     }
 
@@ -79,7 +84,8 @@ impl Checker {
             Err(error) => return Some(error.to_string()),
         };
         let spans = self.engine.find_all(scratch, plain.as_bytes());
-        let mut found: Vec<Range<usize>> = spans.iter().filter(|span| span.rule.index() == at).map(|span| span.start..span.end).collect();
+        let mut found: Vec<Range<usize>> =
+            spans.iter().filter(|span| span.rule.index() == at).map(|span| span.start..span.end).collect();
         found.sort_by_key(|range| (range.start, range.end));
         found.dedup();
         (found != marked).then(|| format!("marked is {}, found is {}", shown(&marked), shown(&found)))
@@ -88,7 +94,10 @@ impl Checker {
     /// The line of `text` in the rule's file, or the rule's own.
     fn place(&self, rule: &Rule, text: &str) -> String {
         let lines = self.files.get(&rule.origin.file).into_iter().flat_map(|file| file.lines().enumerate());
-        let at = lines.skip(rule.origin.line).find(|(_, line)| line.contains(text)).map_or(rule.origin.line, |(at, _)| at + 1);
+        let at = lines
+            .skip(rule.origin.line)
+            .find(|(_, line)| line.contains(text))
+            .map_or(rule.origin.line, |(at, _)| at + 1);
         format!("{}:{at}", rule.origin.file)
     }
 }

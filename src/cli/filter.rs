@@ -22,7 +22,8 @@ pub(super) fn run(args: &FilterArgs, closed: Closed) -> anyhow::Result<Exit> {
     let painter = color::painter(args.color, setup.config.placeholder.as_deref());
     let lines = if args.stats.is_some() { Lines::Count } else { Lines::Ignore };
     let engine = setup.compile(&args.engine, lines)?;
-    let inputs: Vec<Input> = if args.files.is_empty() { vec![Input::Stdin] } else { args.files.iter().map(input).collect() };
+    let inputs: Vec<Input> =
+        if args.files.is_empty() { vec![Input::Stdin] } else { args.files.iter().map(input).collect() };
     if closed.stdin && inputs.contains(&Input::Stdin) {
         complain(&"standard input: it is closed");
         return Ok(Exit::Incomplete);

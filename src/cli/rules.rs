@@ -89,7 +89,8 @@ pub(super) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
 
 fn rule_page(rule: &Rule, notes: &Notes, action: Action) -> String {
     let mut text = format!("{}\n  {}\n\n", rule.id, rule.summary);
-    let _ = writeln!(text, "category   {}\naction     {}\nplace      {}", rule.category, shown(rule, action), rule.origin);
+    let _ =
+        writeln!(text, "category   {}\naction     {}\nplace      {}", rule.category, shown(rule, action), rule.origin);
     match &rule.matcher {
         Matcher::Pattern(pattern) => drop(writeln!(text, "pattern    {pattern}")),
         Matcher::Keys(keys) => drop(writeln!(text, "keys       {}", keys.keys.join(", "))),
@@ -109,7 +110,9 @@ fn rule_page(rule: &Rule, notes: &Notes, action: Action) -> String {
 fn section(text: &mut String, title: &str, lines: &[String]) {
     if !lines.is_empty() {
         let _ = writeln!(text, "\n{title}");
-        lines.iter().for_each(|line| drop(writeln!(text, "  {}", line.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'"))));
+        lines.iter().for_each(|line| {
+            let _ = writeln!(text, "  {}", line.replace('\n', "\n  "));
+        });
     }
 }
 

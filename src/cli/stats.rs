@@ -74,7 +74,8 @@ fn prefilter(text: &mut String, tally: &Tally) {
 }
 
 fn costs(text: &mut String, engine: &Engine, summary: &Summary) {
-    let mut costs: Vec<_> = summary.costs.iter().zip(engine.rules()).filter(|(cost, _)| cost.candidates + cost.regex_calls > 0).collect();
+    let mut costs: Vec<_> =
+        summary.costs.iter().zip(engine.rules()).filter(|(cost, _)| cost.candidates + cost.regex_calls > 0).collect();
     costs.sort_by_key(|(cost, _)| std::cmp::Reverse((cost.regex_calls, cost.candidates)));
     let _ = writeln!(text, "\n{:<40} {:>14} {:>14}", "costs by rule", "candidates", "regex calls");
     for (cost, rule) in costs.iter().take(MAX_COSTS) {

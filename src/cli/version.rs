@@ -5,7 +5,11 @@ use crate::engine::prefilter::Backend;
 use crate::rules::Catalog;
 
 pub(super) fn run() -> anyhow::Result<Exit> {
-    let scan = if cfg!(feature = "bench-noscan") { "NOTHING IS MASKED, bench-noscan".to_owned() } else { Backend::detect().to_string() };
+    let scan = if cfg!(feature = "bench-noscan") {
+        "NOTHING IS MASKED, bench-noscan".to_owned()
+    } else {
+        Backend::detect().to_string()
+    };
     let (program, rules, hash) = (env!("CARGO_PKG_VERSION"), Catalog::version(), Catalog::hash());
     print::page(|out| writeln!(out, "inkout {program} (rules {rules}, {hash}; {scan})"))?;
     Ok(Exit::Done)

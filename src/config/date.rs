@@ -13,10 +13,11 @@ pub struct Date {
 impl Date {
     /// The day that `text` names as `YYYY-MM-DD`, if there is such a day.
     pub fn parse(text: &str) -> Option<Date> {
-        let shape = text.len() == 10 && text.bytes().enumerate().all(|(at, byte)| match at {
-            4 | 7 => byte == b'-',
-            _ => byte.is_ascii_digit(),
-        });
+        let shape = text.len() == 10
+            && text.bytes().enumerate().all(|(at, byte)| match at {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            });
         let number = |range| text.get(range).and_then(|part: &str| part.parse::<u8>().ok());
         let year = text.get(..4)?.parse().ok().filter(|_| shape)?;
         let date = Date { year, month: number(5..7)?, day: number(8..10)? };
@@ -63,14 +64,25 @@ mod tests {
         for text in ["2026-01-31", "2024-02-29", "2000-02-29", "1970-01-01"] {
             assert_eq!(Date::parse(text).unwrap().to_string(), text);
         }
-        for text in ["2026-02-29", "1900-02-29", "2026-13-01", "2026-00-01", "2026-04-31", "26-04-01", "2026-4-1", "2026-04-0x", ""] {
+        for text in [
+            "2026-02-29",
+            "1900-02-29",
+            "2026-13-01",
+            "2026-00-01",
+            "2026-04-31",
+            "26-04-01",
+            "2026-4-1",
+            "2026-04-0x",
+            "",
+        ] {
             assert_eq!(Date::parse(text), None, "{text}");
         }
     }
 
     #[test]
     fn seconds_become_days() {
-        let cases = [(0, "1970-01-01"), (86_399, "1970-01-01"), (951_782_400, "2000-02-29"), (4_102_444_799, "2099-12-31")];
+        let cases =
+            [(0, "1970-01-01"), (86_399, "1970-01-01"), (951_782_400, "2000-02-29"), (4_102_444_799, "2099-12-31")];
         for (seconds, day) in cases {
             assert_eq!(Date::of_unix_seconds(seconds).to_string(), day);
         }

@@ -14,7 +14,8 @@ use crate::engine::{Action, Mode, NumberAs};
 /// Every key of the file.
 const KEYS: [&str; 9] =
     ["rules", "only", "disable", "placeholder", "number", "mode", "audit_until", "threads", "policy"];
-const NUMBERS: [(&str, NumberAs); 3] = [("string", NumberAs::String), ("null", NumberAs::Null), ("zero", NumberAs::Zero)];
+const NUMBERS: [(&str, NumberAs); 3] =
+    [("string", NumberAs::String), ("null", NumberAs::Null), ("zero", NumberAs::Zero)];
 const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("audit", Mode::Audit)];
 
 type Value<'t> = Spanned<DeValue<'t>>;
@@ -34,9 +35,8 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Config, ConfigError> {
         }
     }
     match audit {
-        Some(at) if config.audit_until.is_none() => {
-            Err(source.error(at, "mode `audit` needs `audit_until = \"YYYY-MM-DD\"`, the last day nothing is masked".to_owned()))
-        }
+        Some(at) if config.audit_until.is_none() => Err(source
+            .error(at, "mode `audit` needs `audit_until = \"YYYY-MM-DD\"`, the last day nothing is masked".to_owned())),
         _ => Ok(config),
     }
 }
@@ -57,7 +57,12 @@ impl Source<'_> {
         ConfigError::File { place: self.place(at.start), reason }
     }
 
-    fn set(&self, config: &mut Config, key: &Spanned<std::borrow::Cow<'_, str>>, value: &Value<'_>) -> Result<(), ConfigError> {
+    fn set(
+        &self,
+        config: &mut Config,
+        key: &Spanned<std::borrow::Cow<'_, str>>,
+        value: &Value<'_>,
+    ) -> Result<(), ConfigError> {
         let name = key.get_ref().as_ref();
         match name {
             "rules" => config.rules = self.paths(name, value)?,
@@ -150,7 +155,10 @@ mod tests {
         assert_eq!((config.placeholder.as_deref(), config.number), (Some("[{rule}]"), NumberAs::Null));
         assert_eq!((config.mode, config.threads), (Mode::Audit, Some(3)));
         let (name, action) = &config.actions[0];
-        assert_eq!((name.text.as_str(), name.place.as_str(), action.name()), ("credential", "etc/inkout.toml:11", "mask"));
+        assert_eq!(
+            (name.text.as_str(), name.place.as_str(), action.name()),
+            ("credential", "etc/inkout.toml:11", "mask")
+        );
         assert_eq!(Config::parse("x", "").unwrap(), Config::default());
     }
 

@@ -115,7 +115,10 @@ mod tests {
             policy.unwrap_err().to_string()
         };
         let hint = "`inkout rules list` shows them all";
-        assert_eq!(refused("\nonly = ['mial']"), format!("c:2: unknown rule or category `mial`; did you mean `mail`? {hint}"));
+        assert_eq!(
+            refused("\nonly = ['mial']"),
+            format!("c:2: unknown rule or category `mial`; did you mean `mail`? {hint}")
+        );
         assert_eq!(
             refused("[policy]\ncredentials = 'mask'"),
             format!("c:2: unknown rule or category `credentials`; did you mean `credential`? {hint}")

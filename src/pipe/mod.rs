@@ -17,7 +17,7 @@ mod worker;
 
 use std::sync::Arc;
 
-pub use descriptor::Output;
+pub use descriptor::{Output, Painter};
 pub use error::{InputError, PipeError};
 pub use input::Input;
 
@@ -67,7 +67,7 @@ pub fn run(engine: Arc<Engine>, inputs: Vec<Input>, output: Output, threads: Thr
         let more = feed.worthwhile_threads(threads);
         if more > 1 {
             state.add_costs(&worker.costs());
-            return shared::run(engine, feed, output, state, more);
+            return shared::run(&engine, feed, output, state, more);
         }
     }
     state.add_costs(&worker.costs());

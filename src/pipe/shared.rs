@@ -5,10 +5,10 @@ use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use super::Summary;
 use super::descriptor::Output;
 use super::error::PipeError;
 use super::feed::{Feed, Job};
-use super::Summary;
 use super::worker::{Redacted, State, Worker};
 use crate::engine::{Carry, Engine};
 
@@ -36,7 +36,7 @@ struct Turn {
 ///
 /// The threads are left behind when the output fails: one of them may be waiting for input that never comes.
 pub(super) fn run(
-    engine: Arc<Engine>,
+    engine: &Arc<Engine>,
     feed: Feed,
     output: Output,
     state: State,
@@ -48,7 +48,7 @@ pub(super) fn run(
     let (sender, ended) = mpsc::channel();
     let mut handles = Vec::new();
     for _ in 0..threads {
-        let (shared, engine, sender) = (Arc::clone(&shared), Arc::clone(&engine), sender.clone());
+        let (shared, engine, sender) = (Arc::clone(&shared), Arc::clone(engine), sender.clone());
         let thread = thread::Builder::new().name("redact".to_owned());
         handles.push(thread.spawn(move || work(&shared, engine, &sender)).map_err(PipeError::Thread)?);
     }
