@@ -17,11 +17,12 @@ pub(super) fn run(args: &FilterArgs, closed: Closed) -> anyhow::Result<Exit> {
         setup.config.mode = Mode::Audit;
         setup.config.audit_until = None;
     }
-    warn(setup.config.mode);
+    let mode = setup.config.mode;
     let threads = threads(args.threads.or(setup.config.threads));
     let painter = color::painter(args.color, setup.config.placeholder.as_deref());
     let lines = if args.stats.is_some() { Lines::Count } else { Lines::Ignore };
     let engine = setup.compile(&args.engine, lines)?;
+    warn(mode);
     let inputs: Vec<Input> =
         if args.files.is_empty() { vec![Input::Stdin] } else { args.files.iter().map(input).collect() };
     if closed.stdin && inputs.contains(&Input::Stdin) {
