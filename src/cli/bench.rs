@@ -1,11 +1,13 @@
 //! `inkout bench FILE`: how fast the engine is on a log of one's own, in memory and on one thread, and which rules cost most.
 
+use std::cmp::Reverse;
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use super::args::BenchArgs;
 use super::setup::{Lines, Setup};
 use super::{Exit, print, read};
-use crate::engine::{Carry, Engine, Piece, Scratch, Tally};
+use crate::engine::{Carry, Cost, Engine, Piece, Scratch, Tally};
 
 /// Passes at least, and then until the time is up.
 const MIN_PASSES: usize = 5;
@@ -31,26 +33,29 @@ pub(super) fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
     let costs = engine.costs(&scratch).to_vec();
     let passes = measure(&engine, &mut scratch, &pieces);
     let lines: usize = pieces.iter().map(|piece| memchr::memchr_iter(b'\n', piece.body()).count()).sum();
-    let (seconds, bytes) = (passes[passes.len() / 2].as_secs_f64().max(1e-9), tally.bytes_in as f64);
-    let mut costs: Vec<_> =
-        costs.iter().zip(engine.rules()).filter(|(cost, _)| cost.candidates + cost.regex_calls > 0).collect();
-    costs.sort_by_key(|(cost, _)| std::cmp::Reverse((cost.regex_calls, cost.candidates)));
     print::page(|out| {
-        writeln!(out, "{} bytes, {lines} lines, {} findings", tally.bytes_in, tally.total())?;
-        writeln!(
-            out,
-            "{:.1} MB/s, {:.0} lines/s (one thread, in memory, median of {} passes)",
-            bytes / 1e6 / seconds,
-            lines as f64 / seconds,
-            passes.len()
-        )?;
-        writeln!(out, "\n{:<40} {:>14} {:>14}", "costliest rules, per MB", "candidates", "regex calls")?;
-        costs.iter().take(MAX_COSTS).try_for_each(|(cost, rule)| {
-            let per_mb = |count: u64| count as f64 * 1e6 / bytes.max(1.0);
-            writeln!(out, "  {:<38} {:>14.2} {:>14.2}", rule.id, per_mb(cost.candidates), per_mb(cost.regex_calls))
-        })
+        speed(out, &tally, lines, &passes)?;
+        costliest(out, &engine, &costs, tally.bytes_in)
     })?;
     Ok(Exit::Done)
+}
+
+fn speed(out: &mut dyn Write, tally: &Tally, lines: usize, passes: &[Duration]) -> io::Result<()> {
+    let seconds = passes[passes.len() / 2].as_secs_f64().max(1e-9);
+    let (megabytes, lines_per_second) = (tally.bytes_in as f64 / 1e6 / seconds, lines as f64 / seconds);
+    writeln!(out, "{} bytes, {lines} lines, {} findings", tally.bytes_in, tally.total())?;
+    write!(out, "{megabytes:.1} MB/s, {lines_per_second:.0} lines/s ")?;
+    writeln!(out, "(one thread, in memory, median of {} passes)", passes.len())
+}
+
+fn costliest(out: &mut dyn Write, engine: &Engine, costs: &[Cost], bytes: u64) -> io::Result<()> {
+    let mut costs: Vec<_> = costs.iter().zip(engine.rules()).filter(|(cost, _)| **cost != Cost::default()).collect();
+    costs.sort_by_key(|(cost, _)| Reverse((cost.regex_calls, cost.candidates)));
+    writeln!(out, "\n{:<40} {:>14} {:>14}", "costliest rules, per MB", "candidates", "regex calls")?;
+    costs.iter().take(MAX_COSTS).try_for_each(|(cost, rule)| {
+        let per_mb = |count: u64| count as f64 * 1e6 / (bytes as f64).max(1.0);
+        writeln!(out, "  {:<38} {:>14.2} {:>14.2}", rule.id, per_mb(cost.candidates), per_mb(cost.regex_calls))
+    })
 }
 
 /// The times of several passes, ascending.

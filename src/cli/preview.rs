@@ -1,7 +1,7 @@
 //! `inkout preview FILE…`: the lines that would change, already masked, and why. Never a line as it was.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ impl<'p> Preview<'p> {
         Preview { engine, name, scratch: engine.scratch(), carry: Carry::default(), line: 1 }
     }
 
-    fn piece(&mut self, piece: &Piece, out: &mut impl Write) -> std::io::Result<()> {
+    fn piece(&mut self, piece: &Piece, out: &mut impl Write) -> io::Result<()> {
         let (masked, carry, tally) = self.engine.redact_piece(&mut self.scratch, &self.carry, piece);
         let open = !self.carry.is_empty();
         self.carry = carry;
@@ -60,18 +60,21 @@ impl<'p> Preview<'p> {
         if piece.is_window() {
             return writeln!(out, "{}:{first}: {} findings in a part of a long line", self.name, tally.total());
         }
-        let block = piece.body();
+        self.changed(first, piece.body(), masked.as_bytes(), out)
+    }
+
+    /// Masking keeps the number of lines, so the lines of both can be compared one by one.
+    fn changed(&mut self, first: usize, block: &[u8], masked: &[u8], out: &mut impl Write) -> io::Result<()> {
         let spans = self.engine.find(&mut self.scratch, block);
+        let lines = block.split_inclusive(is_newline).zip(masked.split_inclusive(is_newline));
         let mut at = 0;
-        for (number, (before, after)) in
-            block.split_inclusive(is_newline).zip(masked.as_bytes().split_inclusive(is_newline)).enumerate()
-        {
+        for (number, (before, after)) in lines.enumerate() {
+            let end = at + before.len();
             if before != after {
-                let end = at + before.len();
                 let here: Vec<&Span> = spans.iter().filter(|span| span.start < end && at < span.end).collect();
                 self.line(out, first + number, block, &here, after)?;
             }
-            at += before.len();
+            at = end;
         }
         Ok(())
     }
@@ -83,7 +86,7 @@ impl<'p> Preview<'p> {
         block: &[u8],
         spans: &[&Span],
         masked: &[u8],
-    ) -> std::io::Result<()> {
+    ) -> io::Result<()> {
         let rules = self.engine.rules();
         let mut reasons: Vec<String> =
             spans.iter().map(|span| format!("{} ({})", rules[span.rule.index()].id, reason(block, span))).collect();

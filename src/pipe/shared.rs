@@ -60,10 +60,7 @@ pub(super) fn run(
     if well < threads || handles.into_iter().any(|handle| handle.join().is_err()) {
         return Err(PipeError::Panicked);
     }
-    let shared = Arc::into_inner(shared).expect("every thread has let go of it");
-    let (feed, turn) = (shared.feed.into_inner(), shared.turn.into_inner());
-    let turn = turn.unwrap_or_else(PoisonError::into_inner);
-    Ok(turn.state.into_summary(feed.unwrap_or_else(PoisonError::into_inner).into_failed()))
+    Ok(Arc::into_inner(shared).expect("every thread has let go of it").into_summary())
 }
 
 /// How a thread ended.
@@ -132,6 +129,12 @@ impl Shared {
         turn.number += 1;
         self.next[self.slot(turn.number)].notify_one();
         Some(redacted)
+    }
+
+    fn into_summary(self) -> Summary {
+        let turn = self.turn.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let feed = self.feed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        turn.state.into_summary(feed.into_failed())
     }
 
     fn slot(&self, number: u64) -> usize {

@@ -25,14 +25,14 @@ fn hard_log() -> (Vec<u8>, Vec<String>) {
         log.extend(corpus::generate(&spec).bytes);
         log.extend(b"-----BEGIN RSA PRIVATE KEY-----\n");
         for line in 0..KEY_LINES {
-            let body = generator::expand("{pem}", (block * 1000 + line) as u64).unwrap();
+            let body = generator::expand("{pem}", (block * 1000 + line) as u64).expect("a generator");
             log.extend(format!("{body}\n").into_bytes());
             bodies.push(body);
         }
         log.extend(b"-----END RSA PRIVATE KEY-----\n");
     }
     for part in 0..30 {
-        let secret = generator::expand("{alnum:24}", part).unwrap();
+        let secret = generator::expand("{alnum:24}", part).expect("a generator");
         log.extend(vec![b'.'; 100 << 10]);
         log.extend(format!(" password={secret} ").into_bytes());
         bodies.push(secret);
@@ -43,7 +43,8 @@ fn hard_log() -> (Vec<u8>, Vec<String>) {
 
 /// What the library makes of it.
 fn expected(log: &[u8]) -> Vec<u8> {
-    let engine = Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default()).unwrap();
+    let engine =
+        Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default()).expect("built-in rules");
     let (mut stream, mut out) = (Stream::new(Arc::new(engine)), Vec::new());
     stream.push(log, |masked| out.extend_from_slice(masked.as_bytes()));
     stream.finish(|masked| out.extend_from_slice(masked.as_bytes()));
