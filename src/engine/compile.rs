@@ -10,7 +10,7 @@ use super::pattern::Pattern;
 use super::policy::{Action, Mode, Policy};
 use super::prefilter::{Backend, Literal, Prefilter};
 use super::rule::{Grammar, Matcher, Rule, RuleId, RuleSet};
-use super::{Engine, view};
+use super::{Engine, fragment, view};
 
 /// Rules at most; a literal's index has 16 bits and a rule has a handful of them.
 const MAX_RULES: usize = 4096;
@@ -47,6 +47,8 @@ pub(super) enum Target {
     Armour { rule: RuleId, len: u8 },
     /// Something that hides letters: look at the record's view too.
     View,
+    /// The line goes on in a later one: look at both joined.
+    Fragment,
 }
 
 /// Literals with what to do at each; equal ones are one.
@@ -83,6 +85,7 @@ impl Engine {
         }
         grammars(&set, &mut targets);
         view::triggers().into_iter().for_each(|sets| targets.add(sets, Target::View));
+        fragment::triggers().into_iter().for_each(|sets| targets.add(sets, Target::Fragment));
         let (sets, targets): (Vec<_>, Vec<_>) = targets.literals.into_iter().unzip();
         let literals: Vec<Literal> = sets.into_iter().map(|sets| Literal { sets: sets.into() }).collect();
         let prefilter = Prefilter::new(&literals, Some(&super::prefilter::Tables::built_in()), limits.backend);
@@ -100,6 +103,7 @@ impl Engine {
         key_literals.into_iter().for_each(|literal| targets.add(literal.sets, Target::View));
         grammars(set, &mut targets);
         view::triggers().into_iter().for_each(|sets| targets.add(sets, Target::View));
+        fragment::triggers().into_iter().for_each(|sets| targets.add(sets, Target::View));
         Ok(targets.literals.into_iter().map(|(sets, _)| Literal { sets: sets.into() }).collect())
     }
 
@@ -159,9 +163,12 @@ fn patterns(set: &RuleSet, targets: &mut Targets) -> Result<Vec<Option<Pattern>>
         .enumerate()
         .map(|(index, rule)| {
             let Matcher::Pattern(text) = &rule.matcher else { return Ok(None) };
-            let (pattern, anchors) = Pattern::new(text, rule.always_scan).map_err(|reason| bad_pattern(rule, reason))?;
+            let (pattern, anchors) =
+                Pattern::new(text, rule.always_scan).map_err(|reason| bad_pattern(rule, reason))?;
+            // All alternatives look back as far as the farthest, so that the leftmost match is the first one tried.
+            let far = anchors.iter().map(|anchor| anchor.far).max().unwrap_or(0);
             for anchor in anchors {
-                let target = Target::Pattern { rule: RuleId(index as u16), near: anchor.near, far: anchor.far };
+                let target = Target::Pattern { rule: RuleId(index as u16), near: anchor.near, far };
                 targets.add(anchor.sets, target);
             }
             Ok(Some(pattern))

@@ -6,6 +6,8 @@ use std::ops::Range;
 use bytes::Bytes;
 use memchr::{memchr, memrchr};
 
+use super::fragment;
+
 /// What a window sees before and behind its body.
 pub(crate) const LOOK: usize = 64 << 10;
 
@@ -108,7 +110,11 @@ impl Cutter {
         match memrchr(b'\n', &self.buffer[self.searched..]) {
             Some(newline) => {
                 let end = self.searched + newline + 1;
-                Some(self.take_records(end))
+                match fragment::safe_cut(&self.buffer, end) {
+                    0 if self.buffer.len() < fragment::MAX_JOINED => None,
+                    0 => Some(self.take_records(end)),
+                    cut => Some(self.take_records(cut)),
+                }
             }
             None => {
                 self.searched = self.buffer.len();
@@ -240,7 +246,8 @@ mod tests {
                 let whole = cut(&text, text.len());
                 for step in [997, 4096, 65_537] {
                     let pieces = cut(&text, step);
-                    let bodies: Vec<u8> = pieces.iter().flat_map(|piece| piece.haystack[piece.body.clone()].to_vec()).collect();
+                    let bodies: Vec<u8> =
+                        pieces.iter().flat_map(|piece| piece.haystack[piece.body.clone()].to_vec()).collect();
                     assert_eq!(bodies, text, "{len} {step}");
                     assert_eq!(windows(&pieces), windows(&whole), "{len} {step}");
                 }

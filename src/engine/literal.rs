@@ -19,7 +19,7 @@ pub(crate) struct Anchor {
 }
 
 /// Alternatives kept at most: `(?:a|b|c)(?:d|e)` multiplies.
-const MAX_ALTERNATIVES: usize = 96;
+const MAX_ALTERNATIVES: usize = 16;
 /// Positions kept at most of one alternative; what follows is the regex's work.
 const MAX_SETS: usize = 40;
 /// How far behind the match's start an anchor may begin: each such start is tried.
@@ -179,8 +179,12 @@ fn product(heads: &[Vec<ByteSet>], tails: &[Vec<ByteSet>]) -> Vec<Vec<ByteSet>> 
 }
 
 fn set_of(class: &Class) -> Option<ByteSet> {
-    let Class::Bytes(class) = class else { return None };
-    Some(class.iter().fold(ByteSet::EMPTY, |set, range| set.with_range(range.start(), range.end())))
+    // An alternation of single letters becomes a class of characters, in a pattern of bytes too.
+    let bytes = match class {
+        Class::Bytes(class) => class.clone(),
+        Class::Unicode(class) => class.to_byte_class()?,
+    };
+    Some(bytes.iter().fold(ByteSet::EMPTY, |set, range| set.with_range(range.start(), range.end())))
 }
 
 /// Cuts a run down to an anchor: it begins at the first selective position of the rarest four, and keeps what follows.

@@ -6,12 +6,18 @@ mod carrier;
 mod compile;
 mod cut;
 mod error;
+mod fragment;
+#[cfg(test)]
+mod haystacks;
 mod keys;
+mod learned;
 mod literal;
 mod masked;
 mod pattern;
 mod policy;
 pub mod prefilter;
+#[cfg(test)]
+mod properties;
 mod redact;
 mod rule;
 mod scan;
@@ -28,9 +34,7 @@ pub use cut::{Cutter, Piece};
 pub use error::CompileError;
 pub use masked::Masked;
 pub use policy::{Action, HashKey, Mode, NumberAs, Policy};
-pub use rule::{
-    Category, Grammar, KeyRule, KeyValue, KeyWords, Matcher, Origin, Rule, RuleId, RuleSet, ValidatorRole,
-};
+pub use rule::{Category, Grammar, KeyRule, KeyValue, KeyWords, Matcher, Origin, Rule, RuleId, RuleSet, ValidatorRole};
 pub use scan::{Carry, Cost, Scratch};
 pub use span::{Form, Span, Why};
 pub use stream::{MaskingWriter, Stream};

@@ -148,6 +148,9 @@ pub struct Rule {
     pub validator_role: ValidatorRole,
     /// Runs the pattern over every line because it holds no required literal. Costs accordingly.
     pub always_scan: bool,
+    /// The pattern only finds where a value begins; it is masked to where its carrier says it ends. For secrets known by
+    /// what stands before them, whose own characters no pattern can foresee.
+    pub whole_value: bool,
     /// Counted, never masked.
     pub shadow: bool,
     /// Where it was written.

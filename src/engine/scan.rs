@@ -1,6 +1,10 @@
 //! Finds every span of a haystack: prefilter hits in order, each handed to the rule, key or grammar it belongs to. It writes
 //! nothing: see `redact`.
 
+#[cfg(test)]
+#[path = "naive.rs"]
+mod naive;
+
 use std::ops::Range;
 
 use memchr::{memchr, memrchr};
@@ -8,6 +12,7 @@ use memchr::{memchr, memrchr};
 use super::Engine;
 use super::carrier::{self, Beside, LineState, Pending, Site, armour};
 use super::compile::Target;
+use super::fragment;
 use super::pattern::{self, Cache, MAX_WINDOW, TOKEN_BYTES};
 use super::prefilter::{self, Hit};
 use super::rule::{Matcher, RuleId, ValidatorRole};
@@ -55,6 +60,8 @@ pub struct Scratch {
     view: View,
     /// Lines that hold a trigger.
     view_lines: Vec<Range<usize>>,
+    /// Lines that a container runtime cut.
+    fragment_lines: Vec<Range<usize>>,
     caches: Vec<Option<Box<Cache>>>,
     /// By rule: where its last match ended. Its next one begins there or later.
     matched_to: Vec<usize>,
@@ -90,6 +97,7 @@ impl Engine {
     pub(super) fn scan(&self, scratch: &mut Scratch, carry: &Carry, haystack: &[u8]) -> Carry {
         scratch.spans.clear();
         scratch.view_lines.clear();
+        scratch.fragment_lines.clear();
         scratch.counts = Counts::default();
         let mut hits = std::mem::take(&mut scratch.hits);
         let found = self.prefilter.find(&mut scratch.prefilter, haystack, &mut hits);
@@ -103,6 +111,8 @@ impl Engine {
         scratch.hits = hits;
         self.scan_always(scratch, haystack);
         self.scan_views(scratch, haystack);
+        self.scan_fragments(scratch, haystack);
+        self.learn(scratch, haystack);
         Carry { states: states.open, over: None }
     }
 
@@ -159,7 +169,12 @@ impl Engine {
                     scratch.view_lines.push(place.line.clone());
                 }
             }
-            Target::View => {}
+            Target::Fragment if depth == Depth::Original => {
+                if scratch.fragment_lines.last() != Some(&place.line) {
+                    scratch.fragment_lines.push(place.line.clone());
+                }
+            }
+            Target::View | Target::Fragment => {}
         }
     }
 
@@ -185,15 +200,36 @@ impl Engine {
             let window = line_end.min(start + MAX_WINDOW);
             if let Some((whole, secret)) = pattern.match_at(cache, haystack, start, window) {
                 scratch.matched_to[rule.index()] = whole.end.max(start + 1);
-                let end = if secret.end == window { window + TOKEN_BYTES.run(&haystack[window..line_end]) } else { secret.end };
-                self.accept(scratch, haystack, rule, secret.start..end);
+                let end = self.secret_end(haystack, rule, &secret, window, line_end);
+                self.accept(scratch, haystack, rule, whole.start, secret.start..end);
                 return;
             }
         }
     }
 
-    /// A match becomes a finding unless a required validator says no.
-    fn accept(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, secret: Range<usize>) {
+    /// Where a matched secret really ends: one that fills the window of its regex is followed by its alphabet, and a rule
+    /// may say that its pattern only finds where the value begins.
+    fn secret_end(
+        &self,
+        haystack: &[u8],
+        rule: RuleId,
+        secret: &Range<usize>,
+        window: usize,
+        line_end: usize,
+    ) -> usize {
+        let tail = if secret.end == window { TOKEN_BYTES.run(&haystack[window..line_end]) } else { 0 };
+        let end = secret.end + tail;
+        let whole = self.set.rules[rule.index()].whole_value;
+        if whole { carrier::value_end(haystack, secret.start, line_end).max(end) } else { end }
+    }
+
+    /// A match that begins at `start` becomes a finding unless a required validator says no.
+    fn accept(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, start: usize, secret: Range<usize>) {
+        // What we wrote is neither a secret nor the name that stands before one.
+        let ours = |range| self.forms.end_around(haystack, range).is_some();
+        if ours(start..start + 1) || ours(secret.clone()) {
+            return;
+        }
         let rules = &self.set.rules[rule.index()];
         let valid = rules.validator.map(|validator| validator.passes(&haystack[secret.clone()]));
         if valid == Some(false) && rules.validator_role == ValidatorRole::Required {
@@ -215,14 +251,20 @@ impl Engine {
         states: &mut States,
         depth: Depth,
     ) {
-        if !carrier::may_bridge(haystack, word.end, place.line.end) {
+        if !carrier::may_bridge(haystack, word.clone(), place.line.end) {
             return;
         }
-        let Some(key) = self.keys.examine(group, haystack, word, place.line.clone()) else { return };
+        let Some(key) = self.keys.examine(group, haystack, word.clone(), place.line.clone()) else { return };
+        if let Some(end) = self.forms.end_around(haystack, word) {
+            place.done_to = place.done_to.max(end);
+            return;
+        }
+        // Another word of the same key has nothing to add.
+        place.done_to = place.done_to.max(key.end);
         scratch.counts.survivors += 1;
         let end = place.line.end;
         let (keys, forms, spans) = (&self.keys, &self.forms, &mut scratch.spans);
-        let mut site = Site { haystack, end, key, keys, forms, spans, header: &mut place.header };
+        let mut site = Site { haystack, end, key, keys, forms, spans, header: &mut place.header, reached: 0 };
         match site.search() {
             Beside::Nothing => {}
             Beside::Value(to) => place.done_to = place.done_to.max(to),
@@ -286,7 +328,7 @@ impl Engine {
             let cache = scratch.caches[rule.index()].get_or_insert_with(|| Box::new(pattern.cache()));
             let Some((whole, secret)) = pattern.find_in(cache, haystack, from..line.end) else { return };
             if !pattern.word_start || pattern::starts_word(haystack, whole.start) {
-                self.accept(scratch, haystack, rule, secret);
+                self.accept(scratch, haystack, rule, whole.start, secret);
                 from = whole.end.max(from + 1);
             } else {
                 from = whole.start + 1;
@@ -309,6 +351,32 @@ impl Engine {
         scratch.view = view;
     }
 
+    /// Looks at lines that a container runtime cut, joined. A span over a cut has its placeholder in the first fragment.
+    fn scan_fragments(&self, scratch: &mut Scratch, haystack: &[u8]) {
+        if scratch.fragment_lines.is_empty() {
+            return;
+        }
+        let lines = std::mem::take(&mut scratch.fragment_lines);
+        let mut view = std::mem::take(&mut scratch.view);
+        let mut contents = Vec::new();
+        let mut done_to = 0;
+        for line in lines.iter().filter(|line| line.len() <= MAX_VIEW) {
+            if line.start < done_to && contents.contains(&line.end) {
+                continue;
+            }
+            let mut parts = Vec::new();
+            fragment::group(haystack, line.clone(), &mut parts);
+            if parts.len() > 1 {
+                view.join(haystack, &parts);
+                self.scan_view(scratch, &view);
+                done_to = parts.last().map_or(0, |part| part.end);
+                contents = parts.iter().map(|part| part.end).collect::<Vec<_>>();
+            }
+        }
+        scratch.fragment_lines = lines;
+        scratch.view = view;
+    }
+
     fn scan_view(&self, scratch: &mut Scratch, view: &View) {
         let mut hits = std::mem::take(&mut scratch.view_hits);
         let found = self.prefilter.find(&mut scratch.prefilter, &view.bytes, &mut hits);
@@ -319,20 +387,26 @@ impl Engine {
         let mut states = States { open: Vec::new(), at: 0 };
         self.walk(scratch, &view.bytes, &hits, &mut states, Depth::View);
         let found = std::mem::replace(&mut scratch.spans, originals);
-        scratch.spans.extend(found.iter().map(|span| {
-            let original = view.original(span.start..span.end);
-            let why = match span.why {
-                Why::Key { start, end } if start < end => {
-                    let key = view.original(start..end);
-                    Why::Key { start: key.start, end: key.end }
-                }
-                other => other,
-            };
-            Span { start: original.start, end: original.end, why, ..*span }
-        }));
+        found.iter().for_each(|span| map_back(view, span, &mut scratch.spans));
         scratch.view_spans = found;
         scratch.view_spans.clear();
         scratch.view_hits = hits;
+    }
+}
+
+/// Adds what of `span`, found in `view`, stands where in the original: a span over a cut has its placeholder in the first part.
+fn map_back(view: &View, span: &Span, out: &mut Vec<Span>) {
+    let why = match span.why {
+        Why::Key { start, end } if start < end => {
+            let key = view.original(start..end);
+            Why::Key { start: key.start, end: key.end }
+        }
+        other => other,
+    };
+    let mut form = span.form;
+    for original in view.originals(span.start..span.end) {
+        out.push(Span { start: original.start, end: original.end, form, why, ..*span });
+        form = Form::Silent;
     }
 }
 
@@ -380,7 +454,14 @@ impl States {
     }
 
     /// Opens a state that is fed from the line behind `line` on.
-    fn open_behind(&mut self, haystack: &[u8], line: Range<usize>, state: LineState, engine: &Engine, spans: &mut Vec<Span>) {
+    fn open_behind(
+        &mut self,
+        haystack: &[u8],
+        line: Range<usize>,
+        state: LineState,
+        engine: &Engine,
+        spans: &mut Vec<Span>,
+    ) {
         self.advance(haystack, (line.end + 1).min(haystack.len()), engine, spans);
         self.open.retain(|open| !open.same_place(&state));
         if self.open.len() == MAX_STATES {

@@ -36,6 +36,7 @@ struct RuleTable {
     validator: Option<Spanned<String>>,
     validator_role: Option<Spanned<String>>,
     always_scan: Option<Spanned<bool>>,
+    whole_value: Option<Spanned<bool>>,
     #[serde(default)]
     shadow: bool,
     #[serde(default)]
@@ -173,6 +174,7 @@ impl RuleTable {
             validator: self.validator.as_ref().map(validator).transpose()?,
             validator_role: choice("validator_role", self.validator_role.as_ref(), ROLES)?.unwrap_or_default(),
             always_scan: self.always_scan.is_some_and(Spanned::into_inner),
+            whole_value: self.whole_value.is_some_and(Spanned::into_inner),
             shadow: self.shadow,
             origin,
         };
@@ -196,6 +198,7 @@ impl RuleTable {
             ("validator", self.validator.as_ref().map(Spanned::span), "pattern", pattern),
             ("validator_role", self.validator_role.as_ref().map(Spanned::span), "validator", validator),
             ("always_scan", self.always_scan.as_ref().map(Spanned::span), "pattern", pattern),
+            ("whole_value", self.whole_value.as_ref().map(Spanned::span), "pattern", pattern),
         ];
         let lonely = companions.into_iter().find(|(_, span, _, present)| span.is_some() && !present);
         let Some((field, Some(span), other, _)) = lonely else { return Ok(()) };

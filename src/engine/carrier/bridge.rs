@@ -2,7 +2,11 @@
 //! it is that one does; where the value ends is `value`'s work.
 
 use super::quote::{self, Quote};
+use super::value;
+use std::ops::Range;
+
 use crate::engine::byteset::ByteSet;
+use crate::engine::pattern::TOKEN_BYTES;
 
 /// Where a value begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +17,10 @@ pub(crate) struct Bridge {
     pub(crate) joint: Joint,
     /// The quote that closed the key, if one did.
     pub(crate) key_quote: Option<Quote>,
+    /// For [`Joint::Tag`]: how the `<` that ends the element's text is spelt, as the `>` before it was.
+    pub(crate) tag_open: &'static [u8],
+    /// Where a type stands between key and value: `api_key: &str = "…"`.
+    pub(crate) annotation: Option<usize>,
 }
 
 /// What joins a key and its value.
@@ -20,8 +28,8 @@ pub(crate) struct Bridge {
 pub(crate) enum Joint {
     /// `=`, `=>`, `:=` and their kin: the value is masked whatever it is.
     Assign,
-    /// The same, percent-encoded: the value ends at an encoded `&`.
-    EncodedAssign,
+    /// The same, percent-encoded this many times: the value ends at an `&` encoded as often.
+    EncodedAssign(u8),
     /// `:`: a bare value must look like a secret.
     Colon,
     /// `<key>value`: ends at the next tag.
@@ -34,15 +42,17 @@ pub(crate) enum Joint {
     Flag,
     /// `the key is value`, `key "value"`.
     Prose,
+    /// `key value`: only what cannot be a word.
+    Nothing,
 }
 
 impl Joint {
     /// Whether any value is masked, or only one that looks like a secret.
     pub(crate) fn is_sure(self, quoted: bool) -> bool {
         match self {
-            Joint::Assign | Joint::EncodedAssign | Joint::Tag | Joint::Pair | Joint::Flag => true,
+            Joint::Assign | Joint::EncodedAssign(_) | Joint::Tag | Joint::Pair | Joint::Flag => true,
             Joint::Colon => quoted,
-            Joint::List | Joint::Prose => false,
+            Joint::List | Joint::Prose | Joint::Nothing => false,
         }
     }
 }
@@ -50,30 +60,41 @@ impl Joint {
 /// Whether what follows a key word could be the rest of its key and a bridge. Almost every key word of a log is prose and is
 /// dismissed here.
 #[inline]
-pub(crate) fn may_bridge(haystack: &[u8], word_end: usize, end: usize) -> bool {
+pub(crate) fn may_bridge(haystack: &[u8], word: Range<usize>, end: usize) -> bool {
     const MARKS: ByteSet = ByteSet::from_bytes(b"\"'`=:\\])}*?![<>,/&%(|+-\xc2\xe2\xef");
-    let window = &haystack[word_end..end.min(word_end + 64)];
+    let window = &haystack[word.end..end.min(word.end + 64)];
     let key = KEY_TAIL.run(window);
     match window.get(key) {
         None => key == window.len() && window.len() == 64 || key > 0 && window[key - 1] == b'-',
-        Some(b' ' | b'\t') => behind_blank(&window[key..]),
+        Some(b' ' | b'\t') => behind_blank(&window[key..]) || is_option(&haystack[..word.start]),
         Some(byte) => MARKS.contains(*byte),
     }
 }
 
 const KEY_TAIL: ByteSet =
-    ByteSet::from_bytes(b"_.$@-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+    ByteSet::from_bytes(b"_.-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 
-/// What makes a bridge behind a blank: an operator, a quote, a copula, an attribute, or anything behind an option.
+/// Whether the key that `head` begins is a command-line option.
+fn is_option(head: &[u8]) -> bool {
+    let key = head.iter().rev().take(64).take_while(|byte| KEY_TAIL.contains(**byte)).count();
+    head[head.len() - key..].starts_with(b"-")
+}
+
+/// What makes a bridge behind a blank: an operator, a quote, a copula, or a long run of what tokens are made of.
 fn behind_blank(window: &[u8]) -> bool {
     let rest = &window[BLANK.run(window)..];
     const MARKS: ByteSet = ByteSet::from_bytes(b"\"'`=:\\<>|?+-%&~\xc2\xe2\xef");
     match rest.first() {
         None => false,
         Some(byte) if MARKS.contains(*byte) => true,
-        Some(_) => rest.len() > 2,
+        Some(_) => COPULAS.iter().any(|word| rest.starts_with(word)) || TOKEN_BYTES.run(rest) >= MIN_BARE_TOKEN,
     }
 }
+
+/// What a token that stands behind its name without any mark is at least as long as: `using the deploy token 3f9c…`.
+pub(super) const MIN_BARE_TOKEN: usize = 20;
+/// Words that say what a key is, longest first.
+const COPULAS: [&[u8]; 7] = [b"is set to ", b"is: ", b"is ", b"was ", b"are ", b"equals ", b"set to "];
 
 const BLANK: ByteSet = ByteSet::from_bytes(b" \t");
 /// Blanks skipped between a key and its value: aligned columns, no more.
@@ -90,19 +111,29 @@ fn starts(haystack: &[u8], at: usize, end: usize, text: &[u8]) -> bool {
 
 /// The bridge behind the key `start..key_end`, within a record that ends at `end`.
 pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -> Option<Bridge> {
-    let (behind, key_quote) = skip_closers(haystack, start, key_end, end);
+    let (behind, key_quote) = skip_closers(haystack, key_end, end);
     let at = skip_blanks(haystack, behind, end);
-    let found = |at, joint| Some(Bridge { at, joint, key_quote });
-    if let Some((len, joint)) = operator(haystack, at, end) {
+    let found =
+        |at, joint| Some(Bridge { at, joint, key_quote, tag_open: tag_open_before(haystack, at), annotation: None });
+    if let Some((len, joint)) = operator(haystack, start, at, end, key_quote) {
         let value = skip_blanks(haystack, at + len, end);
+        // `token= user=ada`: the value is empty, and what follows is another field's.
+        let glued = at == key_end && haystack[at..].starts_with(b"=") && len == 1;
+        if glued && value > at + len && value::is_param(&haystack[value..end]) {
+            return None;
+        }
         return match annotation(haystack, value, end).filter(|_| joint == Joint::Colon && key_quote.is_none()) {
-            Some(assigned) => found(assigned, Joint::Assign),
+            Some(assigned) => {
+                Some(Bridge { at: assigned, joint: Joint::Assign, key_quote, tag_open: b"<", annotation: Some(value) })
+            }
             None => found(value, joint),
         };
     }
     match haystack[..end].get(at)? {
         b',' if key_quote.is_some() => list(haystack, start, at, end).and_then(|(at, joint)| found(at, joint)),
-        b'>' | b'<' | b'\\' | b'&' | b'/' => tag(haystack, start, at, end, key_quote).and_then(|at| found(at, Joint::Tag)),
+        b'>' | b'<' | b'\\' | b'&' | b'/' => {
+            tag(haystack, start, at, end, key_quote).and_then(|at| found(at, Joint::Tag))
+        }
         b'(' if at == behind && key_quote.is_none() => {
             quote::at(haystack, at + 1, end).and_then(|_| found(at + 1, Joint::Prose))
         }
@@ -115,7 +146,7 @@ pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -
 }
 
 /// Marks that close a key: quotes, brackets, an index, `?` of an optional field, `**` of Markdown.
-fn skip_closers(haystack: &[u8], start: usize, key_end: usize, end: usize) -> (usize, Option<Quote>) {
+fn skip_closers(haystack: &[u8], key_end: usize, end: usize) -> (usize, Option<Quote>) {
     let mut at = key_end;
     let mut key_quote = None;
     for _ in 0..6 {
@@ -135,7 +166,6 @@ fn skip_closers(haystack: &[u8], start: usize, key_end: usize, end: usize) -> (u
             _ => break,
         }
     }
-    let _ = start;
     (at, key_quote)
 }
 
@@ -162,12 +192,12 @@ const OPERATORS: [(&[u8], Joint); 30] = [
     (b"+=", Joint::Assign),
     (b"?=", Joint::Assign),
     (b"!=", Joint::Assign),
-    (b"%3D", Joint::EncodedAssign),
-    (b"%3d", Joint::EncodedAssign),
-    (b"%253D", Joint::EncodedAssign),
-    (b"%253d", Joint::EncodedAssign),
-    (b"%3A", Joint::EncodedAssign),
-    (b"%3a", Joint::EncodedAssign),
+    (b"%3D", Joint::EncodedAssign(1)),
+    (b"%3d", Joint::EncodedAssign(1)),
+    (b"%253D", Joint::EncodedAssign(2)),
+    (b"%253d", Joint::EncodedAssign(2)),
+    (b"%3A", Joint::EncodedAssign(1)),
+    (b"%3a", Joint::EncodedAssign(1)),
     (b"\\u003d", Joint::Assign),
     (b"\\u003D", Joint::Assign),
     (b"\\u003a", Joint::Colon),
@@ -180,7 +210,13 @@ const OPERATORS: [(&[u8], Joint); 30] = [
     ("\u{ff1d}".as_bytes(), Joint::Assign),
 ];
 
-fn operator(haystack: &[u8], at: usize, end: usize) -> Option<(usize, Joint)> {
+fn operator(
+    haystack: &[u8],
+    key_start: usize,
+    at: usize,
+    end: usize,
+    key_quote: Option<Quote>,
+) -> Option<(usize, Joint)> {
     let first = *haystack[..end].get(at)?;
     if !b"=:-<+?!|%\\&\xef".contains(&first) {
         return None;
@@ -194,21 +230,40 @@ fn operator(haystack: &[u8], at: usize, end: usize) -> Option<(usize, Joint)> {
     if *text == b":" && starts(haystack, at + 1, end, b"//") {
         return None;
     }
+    // Glued behind a path or inside a resource name (`registry/token-broker:v1`, `arn:…:secret:name`), `:` is no operator.
+    if *text == b":"
+        && !matches!(haystack[..end].get(at + 1), Some(b' ' | b'\t'))
+        && names_resource(haystack, key_start)
+        && key_quote.is_none()
+    {
+        return None;
+    }
     // JavaScript's and Python's source print `\u003d\u003e` for `=>`.
     if *joint == Joint::Assign && starts(haystack, at + len, end, b"\\u003e") {
         len += 6;
     }
     // `%3A+` and `%3A%20` are a colon and a blank.
-    if *joint == Joint::EncodedAssign {
+    if matches!(joint, Joint::EncodedAssign(_)) {
         let rest = &haystack[at + len..end];
         len += if rest.starts_with(b"%20") { 3 } else { rest.starts_with(b"+") as usize };
     }
     Some((len, *joint))
 }
 
+/// Whether the key is a part of a path, an image or a resource name.
+fn names_resource(haystack: &[u8], key_start: usize) -> bool {
+    let head = &haystack[key_start.saturating_sub(96)..key_start];
+    match head.last() {
+        Some(b'/') => true,
+        Some(b':') => memchr::memmem::rfind(head, b"arn:").is_some_and(|at| !head[at..].contains(&b' ')),
+        _ => false,
+    }
+}
+
 /// A type between the colon and `=`: `api_key: &str = "…"`. Returns where the value begins.
 fn annotation(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
-    const TYPE: ByteSet = ByteSet::from_bytes(b"_&'<>[]|. ?:").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+    const TYPE: ByteSet =
+        ByteSet::from_bytes(b"_&'<>[]|. ?:").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
     let window = &haystack[at..end.min(at + 48)];
     let len = TYPE.run(window);
     let assigned = len > 1 && window.get(len) == Some(&b'=') && window[len - 1] == b' ';
@@ -223,7 +278,7 @@ fn list(haystack: &[u8], start: usize, comma: usize, end: usize) -> Option<(usiz
     let close = quote::close(haystack, &open, end.min(open.end + 4096))?;
     let behind = quote::at(haystack, close, end).map_or(close, |quote| quote.end);
     let colon = skip_blanks(haystack, behind, end);
-    if let Some((len, Joint::Colon | Joint::Assign)) = operator(haystack, colon, end) {
+    if let Some((len, Joint::Colon | Joint::Assign)) = operator(haystack, open.start, colon, end, Some(open)) {
         let value = skip_space(haystack, colon + len, end);
         return names_value(&haystack[open.end..close]).then_some((value, Joint::Pair));
     }
@@ -244,7 +299,7 @@ fn skip_space(haystack: &[u8], at: usize, end: usize) -> usize {
 }
 
 /// Whether a field is the value of a pair object: `value`, `Value`, `param.value`, `stringValue`, `values`.
-fn names_value(name: &[u8]) -> bool {
+pub(super) fn names_value(name: &[u8]) -> bool {
     const NAMES: [&[u8]; 6] = [b"value", b"values", b"val", b"content", b"default", b"data"];
     let folded = name.to_ascii_lowercase();
     NAMES.iter().any(|word| folded.ends_with(word)) && name.len() <= 32
@@ -261,7 +316,8 @@ fn attribute(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
 
 /// Text behind a tag: `<key>value`, `name="key">value`, `<key>name</key><value>value`.
 fn tag(haystack: &[u8], start: usize, at: usize, end: usize, key_quote: Option<Quote>) -> Option<usize> {
-    let opened = [&b"<"[..], b"\\u003c", b"\\u003C", b"&lt;", b"%3C", b":"].iter().any(|mark| haystack[..start].ends_with(mark));
+    let opened =
+        [&b"<"[..], b"\\u003c", b"\\u003C", b"&lt;", b"%3C", b":"].iter().any(|mark| haystack[..start].ends_with(mark));
     if let Some(len) = closer(haystack, at, end) {
         return (opened || key_quote.is_some()).then_some(at + len);
     }
@@ -277,11 +333,28 @@ fn tag(haystack: &[u8], start: usize, at: usize, end: usize, key_quote: Option<Q
 }
 
 fn opener(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
-    [&b"<"[..], b"\\u003c", b"\\u003C", b"&lt;"].iter().find(|mark| starts(haystack, at, end, mark)).map(|mark| mark.len())
+    [&b"<"[..], b"\\u003c", b"\\u003C", b"&lt;"]
+        .iter()
+        .find(|mark| starts(haystack, at, end, mark))
+        .map(|mark| mark.len())
 }
 
 fn closer(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
-    [&b">"[..], b"\\u003e", b"\\u003E", b"&gt;"].iter().find(|mark| starts(haystack, at, end, mark)).map(|mark| mark.len())
+    [&b">"[..], b"\\u003e", b"\\u003E", b"&gt;"]
+        .iter()
+        .find(|mark| starts(haystack, at, end, mark))
+        .map(|mark| mark.len())
+}
+
+/// The spelling of `<` that goes with the `>` right before `at`.
+fn tag_open_before(haystack: &[u8], at: usize) -> &'static [u8] {
+    let head = &haystack[..at];
+    match head {
+        _ if head.ends_with(b"\\u003e") => b"\\u003c",
+        _ if head.ends_with(b"\\u003E") => b"\\u003C",
+        _ if head.ends_with(b"&gt;") => b"&lt;",
+        _ => b"<",
+    }
 }
 
 /// One past the `>` of a tag whose name begins at `at`.
@@ -295,11 +368,13 @@ fn prose(haystack: &[u8], start: usize, at: usize, end: usize) -> Option<(usize,
         let flag = is_flag(haystack, start);
         return Some((at, if flag { Joint::Flag } else { Joint::Prose }));
     }
-    let copula = [&b"is "[..], b"was ", b"are ", b"equals ", b"set to ", b"is: ", b"is set to "];
-    if let Some(copula) = copula.iter().rev().find(|word| starts(haystack, at, end, word)) {
+    if let Some(copula) = COPULAS.iter().find(|word| starts(haystack, at, end, word)) {
         return Some((skip_blanks(haystack, at + copula.len(), end), Joint::Prose));
     }
-    (is_flag(haystack, start) && haystack[at] != b'-').then_some((at, Joint::Flag))
+    if is_flag(haystack, start) {
+        return (haystack[at] != b'-').then_some((at, Joint::Flag));
+    }
+    (TOKEN_BYTES.run(&haystack[at..end]) >= MIN_BARE_TOKEN).then_some((at, Joint::Nothing))
 }
 
 /// Whether the key is a command-line option.
@@ -322,6 +397,19 @@ mod tests {
     }
 
     #[test]
+    fn a_colon_in_a_resource_name_assigns_nothing() {
+        for (text, expected) in [
+            ("\"arn:aws:x:eu:0:KEY:n/db\"", true),
+            ("registry/KEY:v1", true),
+            ("arn: KEY:n", false),
+            ("a:KEY:n", false),
+        ] {
+            let start = text.find("KEY").expect("a key");
+            assert_eq!(names_resource(text.as_bytes(), start), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn a_bridge_leads_from_the_key_to_its_value() {
         check("KEY=v", Some(("v", Joint::Assign)));
         check("KEY => v", Some(("v", Joint::Assign)));
@@ -330,7 +418,7 @@ mod tests {
         check(r"\u0022KEY\u0022:\u0022v", Some((r"\u0022v", Joint::Colon)));
         check("cfg[KEY]:v", Some(("v", Joint::Colon)));
         check("KEY[]=v", Some(("v", Joint::Assign)));
-        check("KEY%3Dv", Some(("v", Joint::EncodedAssign)));
+        check("KEY%3Dv", Some(("v", Joint::EncodedAssign(1))));
         check("<KEY>v</KEY>", Some(("v</KEY>", Joint::Tag)));
         check("<k>KEY</k><v>x</v>", Some(("x</v>", Joint::Tag)));
         check(r#"{"name":"KEY","value":"v"}"#, Some((r#""v"}"#, Joint::Pair)));
@@ -341,6 +429,8 @@ mod tests {
         check("the KEY is v", Some(("v", Joint::Prose)));
         check("KEY: &str = \"v\"", Some(("\"v\"", Joint::Assign)));
         check("KEY：v", Some(("v", Joint::Assign)));
+        check("KEY= a=1", None);
+        check("KEY = a=1", Some(("a=1", Joint::Assign)));
         check("KEY refresh", None);
         check("KEY://v", None);
         check("KEY::new", None);

@@ -1,9 +1,9 @@
 //! Where a bare value ends, and whether a value is worth masking. Quoted values end at their quote: see `quote`.
 
-use super::bridge::Joint;
+use super::bridge::{Joint, MIN_BARE_TOKEN};
 use super::quote;
 use crate::engine::byteset::ByteSet;
-use crate::engine::pattern::ends_escape;
+use crate::engine::pattern::{TOKEN_BYTES, ends_escape};
 
 /// Bytes that always end a bare value: blanks, controls, `"`, `` ` ``, `<`, `>`.
 const ENDS: ByteSet = ByteSet::from_bytes(b"\"`<> \x7f").with_range(0, 0x1f);
@@ -13,7 +13,7 @@ const ASKS: ByteSet = ByteSet::from_bytes(b"'&,;|)]}([{\\%#^\xc2\xe2\xef");
 /// The end of the bare value that begins at `start`.
 pub(crate) fn bare_end(haystack: &[u8], start: usize, end: usize, joint: Joint, query: bool) -> usize {
     let mut depth = 0usize;
-    let mut at = start;
+    let mut at = start + entities_len(&haystack[start.min(end)..end]);
     while at < end {
         let byte = haystack[at];
         if ENDS.contains(byte) {
@@ -39,6 +39,16 @@ pub(crate) fn bare_end(haystack: &[u8], start: usize, end: usize, joint: Joint, 
     trim_sentence(haystack, start, at)
 }
 
+/// A value spelt in numeric entities from its first character on is one to its last: `&#x70;&#x2f;`.
+fn entities_len(text: &[u8]) -> usize {
+    let mut len = 0;
+    while text[len..].starts_with(b"&#") {
+        let Some(end) = text[len..].iter().take(9).position(|&byte| byte == b';') else { break };
+        len += end + 1;
+    }
+    len
+}
+
 /// A backslash inside a bare value: the length of what it escapes, or `None` where it ends the value.
 fn escape(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
     let slashes = haystack[at..end].iter().take_while(|&&byte| byte == b'\\').count();
@@ -52,8 +62,8 @@ fn escape(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
 /// `\u0022`, `\u0026`, `\u003c`, `\u001b` and their kin stand for bytes that end a value.
 fn decodes_to_end(tail: &[u8]) -> bool {
     const CODES: [&[u8]; 14] = [
-        b"u0022", b"u0027", b"u0026", b"u003c", b"u003C", b"u003e", b"u003E", b"u001b", b"u001B", b"x1b", b"x1B", b"033", b"u000a",
-        b"u000A",
+        b"u0022", b"u0027", b"u0026", b"u003c", b"u003C", b"u003e", b"u003E", b"u001b", b"u001B", b"x1b", b"x1B",
+        b"033", b"u000a", b"u000A",
     ];
     CODES.iter().any(|code| tail.starts_with(code))
 }
@@ -65,26 +75,36 @@ fn stops(haystack: &[u8], at: usize, end: usize, joint: Joint, query: bool) -> b
     let text = &haystack[at..end];
     match haystack[at] {
         b'\'' => next.is_none_or(|b| !b.is_ascii_alphanumeric()),
-        b'&' => query || is_param(rest) || [&b"&quot;"[..], b"&lt;", b"&gt;", b"&amp;", b"&#"].iter().any(|e| text.starts_with(e)),
+        b'&' => {
+            query
+                || is_param(rest)
+                || [&b"&quot;"[..], b"&lt;", b"&gt;", b"&amp;", b"&#"].iter().any(|e| text.starts_with(e))
+        }
         b',' | b';' | b'|' => next.is_none_or(|b| b" \t\r\n\"'{[(\\".contains(&b)) || is_param(rest),
         b')' | b']' | b'}' => next.is_none_or(|b| !b.is_ascii_alphanumeric() && !b"_-+=/~@#$%^!*".contains(&b)),
-        b'%' => joint == Joint::EncodedAssign && encoded_end(text),
+        b'%' => matches!(joint, Joint::EncodedAssign(times) if encoded_end(text, times)),
         b'#' => query || text.starts_with(b"#033["),
         b'^' => text.starts_with(b"^[["),
-        _ => quote::at(haystack, at, end).is_some() || ["\u{ff0c}", "\u{ff1b}"].iter().any(|mark| text.starts_with(mark.as_bytes())),
+        _ => {
+            quote::at(haystack, at, end).is_some()
+                || ["\u{ff0c}", "\u{ff1b}"].iter().any(|mark| text.starts_with(mark.as_bytes()))
+        }
     }
 }
 
-/// An encoded delimiter, once or twice: `&`, blank, quotes, `;`, line ends, `}`, `,`.
-fn encoded_end(text: &[u8]) -> bool {
-    let code = text.strip_prefix(b"%25").or_else(|| text.strip_prefix(b"%")).and_then(|tail| tail.get(..2));
+/// A delimiter encoded as often as the operator was: `&`, blank, quotes, `;`, line ends, `}`, `,`.
+fn encoded_end(text: &[u8], times: u8) -> bool {
+    let mark: &[u8] = if times == 1 { b"%" } else { b"%25" };
+    let code = text.strip_prefix(mark).and_then(|tail| tail.get(..2));
     code.is_some_and(|code| {
-        [b"26", b"20", b"22", b"27", b"3B", b"3b", b"0A", b"0a", b"0D", b"0d", b"7D", b"7d", b"2C", b"2c"].iter().any(|c| *c == code)
+        [b"26", b"20", b"22", b"27", b"3B", b"3b", b"0A", b"0a", b"0D", b"0d", b"7D", b"7d", b"2C", b"2c"]
+            .iter()
+            .any(|c| *c == code)
     })
 }
 
 /// Whether another `name=` or `name:` begins here: then the delimiter before it was one.
-fn is_param(rest: &[u8]) -> bool {
+pub(super) fn is_param(rest: &[u8]) -> bool {
     const NAME: ByteSet =
         ByteSet::from_bytes(b"_.-[]").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
     let len = NAME.run(&rest[..rest.len().min(48)]);
@@ -133,8 +153,32 @@ fn is_number(value: &[u8]) -> bool {
 /// Text that is no secret whatever key it stands under.
 fn is_blank(value: &[u8]) -> bool {
     const WORDS: [&str; 26] = [
-        "true", "false", "null", "none", "nil", "undefined", "yes", "no", "on", "off", "(null)", "<nil>", "<null>", "n/a", "na", "-", "...",
-        "empty", "unset", "missing", "<none>", "(none)", "[filtered]", "[redacted]", "redacted", "\u{2026}",
+        "true",
+        "false",
+        "null",
+        "none",
+        "nil",
+        "undefined",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "(null)",
+        "<nil>",
+        "<null>",
+        "n/a",
+        "na",
+        "-",
+        "...",
+        "empty",
+        "unset",
+        "missing",
+        "<none>",
+        "(none)",
+        "[filtered]",
+        "[redacted]",
+        "redacted",
+        "\u{2026}",
     ];
     if value.is_empty() || WORDS.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes())) {
         return true;
@@ -155,7 +199,9 @@ fn is_template(value: &[u8]) -> bool {
         value.len() > open.len() + close.len() && value.starts_with(open) && value.ends_with(close)
     };
     let inner = &value[1.min(value.len())..];
-    let constant = |name: &[u8]| !name.is_empty() && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
+    let constant = |name: &[u8]| {
+        !name.is_empty() && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
+    };
     within(b"${", b"}")
         || within(b"{{", b"}}")
         || within(b"$(", b")")
@@ -177,7 +223,9 @@ fn is_object(value: &[u8]) -> bool {
     match value.get(name) {
         Some(b'{') => capital,
         Some(b'@') => capital && dotted && identity(&value[name + 1..]),
-        Some(b'(') => value[..name].iter().all(|b| b.is_ascii_alphabetic() || b"_.".contains(b)) && value.ends_with(b")"),
+        Some(b'(') => {
+            value[..name].iter().all(|b| b.is_ascii_alphabetic() || b"_.".contains(b)) && value.ends_with(b")")
+        }
         _ => false,
     }
 }
@@ -189,6 +237,26 @@ pub(crate) fn looks_opaque(value: &[u8]) -> bool {
     let humps = value.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
     let long = value.len() >= 24 && !value.iter().any(|b| b" ./:\\".contains(b)) && humps != 0;
     digit || symbol || long || humps >= 3
+}
+
+/// Whether a value that stands behind its key without any mark can be nothing but a token: one run of its alphabet, with
+/// digits among letters, in no word's shape. A UUID is an identifier there, and a short digest too.
+pub(super) fn is_bare_token(value: &[u8]) -> bool {
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let lower = value.iter().any(u8::is_ascii_lowercase);
+    let upper = value.iter().any(u8::is_ascii_uppercase);
+    let joints = value.iter().filter(|byte| !byte.is_ascii_alphanumeric()).count();
+    let long = value.len() >= if lower && upper { MIN_BARE_TOKEN } else { 32 };
+    long && digits >= 2
+        && (lower || upper)
+        && joints * 8 <= value.len()
+        && TOKEN_BYTES.run(value) == value.len()
+        && !is_uuid(value)
+}
+
+fn is_uuid(value: &[u8]) -> bool {
+    let dashes = value.len() == 36 && [8, 13, 18, 23].iter().all(|at| value[*at] == b'-');
+    dashes && value.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-')
 }
 
 /// Whether a placeholder in brackets would not be legal at `at`, or would change the meaning: URLs, forms, bare scalars, maps.
