@@ -5,6 +5,7 @@ use regex_automata::meta::Regex;
 use super::args::ColorWhen;
 use super::print::on_terminal;
 use crate::engine::PLACEHOLDER_REGEX;
+use crate::pipe::Painter;
 
 const START: &[u8] = b"\x1b[1;30;43m";
 const END: &[u8] = b"\x1b[0m";
@@ -12,10 +13,7 @@ const END: &[u8] = b"\x1b[0m";
 const OTHER_FORMS: &str = r"\[[a-z0-9-]+:[0-9a-f]{16}\]|\*{4}[A-Za-z0-9]{0,4}";
 
 /// What colours a block, if it is to be coloured.
-pub(super) fn painter(
-    when: ColorWhen,
-    placeholder: Option<&str>,
-) -> Option<Box<dyn Fn(&[u8], &mut Vec<u8>) + Send + Sync>> {
+pub(super) fn painter(when: ColorWhen, placeholder: Option<&str>) -> Option<Box<Painter>> {
     let wanted = match when {
         ColorWhen::Always => true,
         ColorWhen::Never => false,

@@ -12,18 +12,13 @@ use crate::pipe::{self, Input, Output, PipeError, Threads};
 
 pub(super) fn run(args: &FilterArgs, closed: Closed) -> anyhow::Result<Exit> {
     let started = Instant::now();
-    let mut setup = Setup::read(&args.engine)?;
-    if args.audit {
-        setup.config.mode = Mode::Audit;
-        setup.config.audit_until = None;
-    }
-    warn(setup.config.mode);
-    let threads = threads(args.threads.or(setup.config.threads));
+    let setup = setup(args)?;
+    let (mode, threads) = (setup.config.mode, threads(args.threads.or(setup.config.threads)));
     let painter = color::painter(args.color, setup.config.placeholder.as_deref());
     let lines = if args.stats.is_some() { Lines::Count } else { Lines::Ignore };
     let engine = setup.compile(&args.engine, lines)?;
-    let inputs: Vec<Input> =
-        if args.files.is_empty() { vec![Input::Stdin] } else { args.files.iter().map(input).collect() };
+    warn(mode);
+    let inputs = inputs(&args.files);
     if closed.stdin && inputs.contains(&Input::Stdin) {
         complain(&"standard input: it is closed");
         return Ok(Exit::Incomplete);
@@ -32,18 +27,33 @@ pub(super) fn run(args: &FilterArgs, closed: Closed) -> anyhow::Result<Exit> {
         Some(painter) => Output::painted(stdout()?, painter),
         None => Output::new(stdout()?),
     };
-    let summary = match pipe::run(engine.clone(), inputs, output, threads) {
+    let summary = match pipe::run(&engine, inputs, output, threads) {
         Ok(summary) => summary,
-        Err(PipeError::Output(reason)) => return Err(OutputError(reason).into()),
-        Err(error) => {
-            complain(&error);
-            return Ok(Exit::Incomplete);
-        }
+        Err(error) => return lost(error),
     };
     if let Some(what) = args.stats {
         stats::print(what, &engine, &summary, started.elapsed());
     }
     Ok(exit(&summary))
+}
+
+fn setup(args: &FilterArgs) -> anyhow::Result<Setup> {
+    let mut setup = Setup::read(&args.engine)?;
+    if args.audit {
+        // Asked for on the command line it ends with the command, so it needs no last day.
+        setup.config.mode = Mode::Audit;
+        setup.config.audit_until = None;
+    }
+    Ok(setup)
+}
+
+/// The output ends here.
+fn lost(error: PipeError) -> anyhow::Result<Exit> {
+    if let PipeError::Output(reason) = error {
+        return Err(OutputError(reason).into());
+    }
+    complain(&error);
+    Ok(Exit::Incomplete)
 }
 
 fn warn(mode: Mode) {
@@ -55,8 +65,9 @@ fn warn(mode: Mode) {
     }
 }
 
-pub(super) fn input(path: &PathBuf) -> Input {
-    if path == Path::new("-") { Input::Stdin } else { Input::File(path.clone()) }
+fn inputs(files: &[PathBuf]) -> Vec<Input> {
+    let input = |path: &PathBuf| if path == Path::new("-") { Input::Stdin } else { Input::File(path.clone()) };
+    if files.is_empty() { vec![Input::Stdin] } else { files.iter().map(input).collect() }
 }
 
 fn threads(asked: Option<usize>) -> Threads {

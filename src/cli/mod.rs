@@ -14,6 +14,8 @@ mod man;
 mod panics;
 mod preview;
 mod print;
+mod read;
+mod reason;
 mod rules;
 mod sample;
 mod setup;

@@ -111,7 +111,7 @@ fn section(text: &mut String, title: &str, lines: &[String]) {
     if !lines.is_empty() {
         let _ = writeln!(text, "\n{title}");
         lines.iter().for_each(|line| {
-            drop(writeln!(text, "  {}", line.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'")))
+            let _ = writeln!(text, "  {}", line.replace('\n', "\n  "));
         });
     }
 }

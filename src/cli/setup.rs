@@ -93,8 +93,12 @@ pub(super) fn rule_files(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
     let mut paths = vec![path.to_owned()];
     if path.is_dir() {
         let entries = fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-        paths =
-            entries.with_context(|| unreadable(path))?.iter().map(fs::DirEntry::path).filter(is_rule_file).collect();
+        paths = entries
+            .with_context(|| unreadable(path))?
+            .iter()
+            .map(fs::DirEntry::path)
+            .filter(|path| is_rule_file(path))
+            .collect();
         paths.sort();
         anyhow::ensure!(!paths.is_empty(), "{}: no *.toml file in this folder", path.display());
     }
@@ -105,7 +109,7 @@ pub(super) fn rule_files(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
     paths.iter().map(read).collect()
 }
 
-fn is_rule_file(path: &PathBuf) -> bool {
+fn is_rule_file(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "toml")
 }
 

@@ -38,6 +38,16 @@ impl Piece {
         Piece { body: 0..block.len(), haystack: block, kind: Kind::Records }
     }
 
+    /// The bytes it stands for, as they came.
+    pub fn body(&self) -> &[u8] {
+        &self.haystack[self.body.clone()]
+    }
+
+    /// Whether it is a part of a record that is too long to be held.
+    pub fn is_window(&self) -> bool {
+        self.kind != Kind::Records
+    }
+
     /// The memory it was read into.
     pub fn into_haystack(self) -> Bytes {
         self.haystack

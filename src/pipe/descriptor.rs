@@ -13,7 +13,7 @@ use rustix::io::Errno;
 const PIPE_BYTES: usize = 1 << 20;
 
 /// Changes what is written without changing what it says: colours.
-pub(crate) type Painter = dyn Fn(&[u8], &mut Vec<u8>) + Send + Sync;
+pub type Painter = dyn Fn(&[u8], &mut Vec<u8>) + Send + Sync;
 
 /// Where the redacted bytes go.
 pub struct Output {

@@ -16,7 +16,7 @@ const MIN_READ_BYTES: usize = 64 << 10;
 /// A buffer that a long record made larger than this is given back to the system.
 const MAX_KEPT_BYTES: usize = 2 * BLOCK_BYTES;
 /// A read of at least this much from a pipe means that its writer is faster than we are.
-const FULL_READ_BYTES: usize = 64 << 10;
+const FULL_READ_BYTES: usize = 32 << 10;
 /// After so many bytes of full reads more threads are worth their start (0.1 ms each).
 const BUSY_BYTES: usize = 4 << 20;
 
@@ -78,6 +78,7 @@ impl Feed {
     /// How many threads pay for what has come so far.
     pub(super) fn worthwhile_threads(&self, threads: Threads) -> usize {
         match threads {
+            Threads::Exactly(_) if self.busy == 0 => 1,
             Threads::Exactly(count) => count,
             Threads::Auto if self.busy < BUSY_BYTES => 1,
             Threads::Auto => std::thread::available_parallelism().map_or(1, NonZero::get),

@@ -36,7 +36,7 @@ struct Turn {
 ///
 /// The threads are left behind when the output fails: one of them may be waiting for input that never comes.
 pub(super) fn run(
-    engine: Arc<Engine>,
+    engine: &Arc<Engine>,
     feed: Feed,
     output: Output,
     state: State,
@@ -48,7 +48,7 @@ pub(super) fn run(
     let (sender, ended) = mpsc::channel();
     let mut handles = Vec::new();
     for _ in 0..threads {
-        let (shared, engine, sender) = (Arc::clone(&shared), Arc::clone(&engine), sender.clone());
+        let (shared, engine, sender) = (Arc::clone(&shared), Arc::clone(engine), sender.clone());
         let thread = thread::Builder::new().name("redact".to_owned());
         handles.push(thread.spawn(move || work(&shared, engine, &sender)).map_err(PipeError::Thread)?);
     }
@@ -60,10 +60,7 @@ pub(super) fn run(
     if well < threads || handles.into_iter().any(|handle| handle.join().is_err()) {
         return Err(PipeError::Panicked);
     }
-    let shared = Arc::into_inner(shared).expect("every thread has let go of it");
-    let (feed, turn) = (shared.feed.into_inner(), shared.turn.into_inner());
-    let turn = turn.unwrap_or_else(PoisonError::into_inner);
-    Ok(turn.state.into_summary(feed.unwrap_or_else(PoisonError::into_inner).into_failed()))
+    Ok(Arc::into_inner(shared).expect("every thread has let go of it").into_summary())
 }
 
 /// How a thread ended.
@@ -132,6 +129,12 @@ impl Shared {
         turn.number += 1;
         self.next[self.slot(turn.number)].notify_one();
         Some(redacted)
+    }
+
+    fn into_summary(self) -> Summary {
+        let turn = self.turn.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let feed = self.feed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        turn.state.into_summary(feed.into_failed())
     }
 
     fn slot(&self, number: u64) -> usize {
