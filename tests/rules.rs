@@ -182,8 +182,8 @@ fn refused(text: &str, message: &str) {
 #[test]
 fn a_file_that_is_no_rule_file_is_refused_at_its_line() {
     refused("[[rule]]\nid = \n", "my.toml:2: string values must be quoted, expected literal string");
-    refused("\n\n[[rules]]\nid = 'x'\n", "my.toml:3: unknown table `rules`; known: rule, key_words");
-    refused("version = 1\n", "my.toml:1: unknown table `version`; known: rule, key_words");
+    refused("\n\n[[rules]]\nid = 'x'\n", "my.toml:3: unknown table `rules`; known: rule, key_words, allow");
+    refused("version = 1\n", "my.toml:1: unknown table `version`; known: rule, key_words, allow");
     refused("[rule]\nid = 'x'\n", "my.toml:1: a rule is a table: [[rule]]");
     refused("[[rule]]\nsummary = 'x'\n", "my.toml:1: missing field `id`");
     refused("[[rule]]\nid = 7\n", "my.toml:2: field `id`: invalid type: integer `7`, expected a string");
@@ -224,7 +224,7 @@ fn a_wrong_field_is_refused_at_its_line() {
     field(
         "patern = 'x'\n",
         "unknown field `patern`; known: id, summary, category, pattern, keys, grammar, value, numbers, neutral_after, \
-         neutral_before, validator, validator_role, always_scan, shadow, examples, counter_examples, known_misses, references",
+         neutral_before, validator, validator_role, always_scan, keywords, min_entropy, allow, shadow, examples, counter_examples, known_misses, references",
     );
     field("numbers = 'yes'\n", "field `numbers`: invalid type: string \"yes\", expected a boolean");
     field("examples = 'one'\n", "field `examples`: invalid type: string \"one\", expected a sequence");

@@ -6,6 +6,7 @@ mod carrier;
 mod compile;
 mod cut;
 mod error;
+mod gate;
 mod keys;
 mod literal;
 mod masked;
@@ -28,8 +29,11 @@ pub use cut::{Cutter, Piece};
 pub use error::CompileError;
 pub use masked::Masked;
 pub use policy::{Action, HashKey, Mode, NumberAs, Policy};
+pub(crate) use gate::{KEYWORD_BYTES, check_allow};
+pub(crate) use literal::is_rare;
+pub(crate) use pattern::study;
 pub use rule::{
-    Category, Grammar, KeyRule, KeyValue, KeyWords, Matcher, Origin, Rule, RuleId, RuleSet, ValidatorRole,
+    Allow, AllowTarget, Category, Grammar, KeyRule, KeyValue, KeyWords, Matcher, Origin, Rule, RuleId, RuleSet, ValidatorRole,
 };
 pub use scan::{Carry, Cost, Scratch};
 pub use span::{Form, Span, Why};
@@ -46,6 +50,8 @@ pub struct Engine {
     keys: keys::Keys,
     /// By rule.
     patterns: Vec<Option<pattern::Pattern>>,
+    /// By rule, what its matches must pass beside its validator.
+    gates: Vec<Option<gate::Gate>>,
     /// By literal of the prefilter.
     targets: Vec<Vec<compile::Target>>,
     prefilter: prefilter::Prefilter,

@@ -7,10 +7,11 @@ use std::sync::OnceLock;
 use regex_automata::meta::{self, Regex};
 use regex_automata::util::captures::Captures;
 use regex_automata::{Anchored, Input};
-use regex_syntax::hir::{Hir, HirKind, Look};
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 use super::byteset::ByteSet;
 use super::literal::{self, Anchor};
+use super::rule::Rule;
 
 /// Bytes of haystack a regex may look at from the start of a match: two hundred and fifty times the length of a common key. A secret that
 /// reaches this far is followed to its end by its alphabet, so that the cost of a near miss is bounded.
@@ -27,6 +28,63 @@ pub(crate) struct Pattern {
     /// Whether the pattern began with `\b`, which the engine checks itself: see [`starts_word`].
     pub(crate) word_start: bool,
     regex: OnceLock<Regex>,
+}
+
+/// What is known of a pattern before it is a rule; for importers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Study {
+    /// Whether it requires a literal by which the prefilter finds its places.
+    pub(crate) anchored: bool,
+    /// Whether every match holds one of the words it was asked about.
+    pub(crate) implied: bool,
+    /// Whether every match holds a line end, which no record does.
+    pub(crate) spans_records: bool,
+}
+
+/// Checks `pattern`, its program's size included, and says what it requires.
+///
+/// # Errors
+/// A sentence that says what is wrong and what is allowed.
+pub(crate) fn study(pattern: &str, words: &[String]) -> Result<Study, String> {
+    let (pattern, anchors) = Pattern::new(pattern, Lookup::Always)?;
+    pattern.warm()?;
+    let hir = &pattern.hir;
+    let implied = literal::implies(hir, words);
+    Ok(Study { anchored: anchors.is_some(), implied, spans_records: holds_line_end(hir) })
+}
+
+fn holds_line_end(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Literal(literal) => literal.0.contains(&b'\n'),
+        HirKind::Class(Class::Bytes(class)) => class.ranges().iter().all(|range| (range.start(), range.end()) == (b'\n', b'\n')),
+        HirKind::Capture(capture) => holds_line_end(&capture.sub),
+        HirKind::Repetition(repetition) => repetition.min > 0 && holds_line_end(&repetition.sub),
+        HirKind::Concat(parts) => parts.iter().any(holds_line_end),
+        HirKind::Alternation(branches) => branches.iter().all(holds_line_end),
+        _ => false,
+    }
+}
+
+/// How a pattern is brought to the places where it may match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lookup {
+    /// By the literals it requires.
+    Anchors,
+    /// By those, or else by keywords that stand in the same record.
+    Keywords,
+    /// It is run over everything.
+    Always,
+}
+
+impl Lookup {
+    /// How `rule` is brought to its places.
+    pub(crate) fn of(rule: &Rule) -> Lookup {
+        match rule.always_scan {
+            true => Lookup::Always,
+            false if rule.keywords.is_empty() => Lookup::Anchors,
+            false => Lookup::Keywords,
+        }
+    }
 }
 
 /// The mutable memory a search needs.
@@ -58,19 +116,16 @@ impl Pattern {
     ///
     /// # Errors
     /// A sentence that says what is wrong and what is allowed.
-    pub(crate) fn new(pattern: &str, always_scan: bool) -> Result<(Pattern, Vec<Anchor>), String> {
+    pub(crate) fn new(pattern: &str, lookup: Lookup) -> Result<(Pattern, Option<Vec<Anchor>>), String> {
         let (word_start, hir) = strip_word_start(parse(pattern)?);
         check_secret_group(&hir)?;
         let anchors = literal::anchors(&hir);
-        if anchors.is_none() && !always_scan {
-            return Err(
-                "pattern requires no literal of 3 or more bytes near its start; add one, or set `always_scan = true` \
-                        and pay for a regex on every line"
-                    .to_owned(),
-            );
+        if anchors.is_none() && lookup == Lookup::Anchors {
+            return Err("pattern requires no literal of 3 or more bytes near its start; add one, name `keywords` that stand \
+                        in the same record, or set `always_scan = true` and pay for a regex on every line"
+                .to_owned());
         }
-        let pattern = Pattern { hir, word_start, regex: OnceLock::new() };
-        Ok((pattern, if always_scan { Vec::new() } else { anchors.unwrap_or_default() }))
+        Ok((Pattern { hir, word_start, regex: OnceLock::new() }, anchors))
     }
 
     /// Builds the regex now; a program that is too large is refused.
@@ -118,7 +173,7 @@ impl Pattern {
         self.search(cache, &input)
     }
 
-    /// The first match anywhere in `span`; only for rules that are always scanned.
+    /// The first match anywhere in `span`; only for rules that are always scanned, or wherever a keyword stands.
     pub(crate) fn find_in(
         &self,
         cache: &mut Cache,
@@ -250,7 +305,7 @@ mod tests {
             ("(?<secret>token", "unclosed group"),
         ];
         for (pattern, expected) in cases {
-            let message = Pattern::new(pattern, false).err().expect(pattern);
+            let message = Pattern::new(pattern, Lookup::Anchors).err().expect(pattern);
             assert!(message.contains(expected), "{pattern}: {message}");
         }
     }

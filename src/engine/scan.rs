@@ -16,6 +16,8 @@ use super::view::{MAX_VIEW, View};
 
 /// Secrets that go on line by line at most, of as many writers.
 const MAX_STATES: usize = 8;
+/// Bytes of a record that are searched at a time for a rule without a literal.
+const STRIDE: usize = 4096;
 /// What one block must tell the next: small, comparable, empty for almost every block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Carry {
@@ -140,6 +142,15 @@ impl Engine {
                     self.confirm(scratch, haystack, rule, from..last + 1, place.line.end);
                 }
             }
+            Target::Gate { rule } => {
+                // What was searched once is behind the record's end.
+                if scratch.matched_to[rule.index()] <= place.line.start {
+                    scratch.matched_to[rule.index()] = place.line.end + 1;
+                    scratch.costs[rule.index()].candidates += 1;
+                    scratch.counts.survivors += 1;
+                    self.scan_line(scratch, haystack, rule, place.line.clone());
+                }
+            }
             Target::Key { group, len } if at >= place.done_to => {
                 let word = at..at + usize::from(len);
                 self.beside(scratch, haystack, group, word, place, states, depth);
@@ -185,15 +196,19 @@ impl Engine {
             let window = line_end.min(start + MAX_WINDOW);
             if let Some((whole, secret)) = pattern.match_at(cache, haystack, start, window) {
                 scratch.matched_to[rule.index()] = whole.end.max(start + 1);
-                let end = if secret.end == window { window + TOKEN_BYTES.run(&haystack[window..line_end]) } else { secret.end };
-                self.accept(scratch, haystack, rule, secret.start..end);
+                let secret = to_its_end(haystack, secret, window, line_end);
+                self.accept(scratch, haystack, rule, whole, secret);
                 return;
             }
         }
     }
 
-    /// A match becomes a finding unless a required validator says no.
-    fn accept(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, secret: Range<usize>) {
+    /// A match becomes a finding unless a required validator or the rule's gate says no.
+    fn accept(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, whole: Range<usize>, secret: Range<usize>) {
+        let gate = self.gates[rule.index()].as_ref();
+        if gate.is_some_and(|gate| !gate.opens(haystack, whole, secret.clone())) {
+            return;
+        }
         let rules = &self.set.rules[rule.index()];
         let valid = rules.validator.map(|validator| validator.passes(&haystack[secret.clone()]));
         if valid == Some(false) && rules.validator_role == ValidatorRole::Required {
@@ -277,19 +292,28 @@ impl Engine {
         }
     }
 
+    /// Searches one record, in strides: what a near miss costs is bounded by the stride, not by the record.
     fn scan_line(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, line: Range<usize>) {
-        let pattern = self.patterns[rule.index()].as_ref().expect("an always-scanned rule has a pattern");
+        let pattern = self.patterns[rule.index()].as_ref().expect("a rule that searches records has a pattern");
         let mut from = line.start;
         while from < line.end {
+            let window = line.end.min(from + STRIDE + MAX_WINDOW);
+            // A match that begins behind this may need more than the window to be seen whole.
+            let fresh = if window == line.end { line.end } else { from + STRIDE };
             scratch.counts.regex_calls += 1;
             scratch.costs[rule.index()].regex_calls += 1;
             let cache = scratch.caches[rule.index()].get_or_insert_with(|| Box::new(pattern.cache()));
-            let Some((whole, secret)) = pattern.find_in(cache, haystack, from..line.end) else { return };
+            let found = pattern.find_in(cache, haystack, from..window).filter(|(whole, _)| whole.start < fresh);
+            let Some((whole, secret)) = found else {
+                from = fresh;
+                continue;
+            };
+            from = whole.end.max(whole.start + 1);
             if !pattern.word_start || pattern::starts_word(haystack, whole.start) {
-                self.accept(scratch, haystack, rule, secret);
-                from = whole.end.max(from + 1);
+                self.accept(scratch, haystack, rule, whole, to_its_end(haystack, secret, window, line.end));
             } else {
-                from = whole.start + 1;
+                let next = (whole.start + 1..line.end).find(|&at| pattern::starts_word(haystack, at));
+                from = next.unwrap_or(line.end);
             }
         }
     }
@@ -344,6 +368,12 @@ struct Place {
     done_to: usize,
     /// The last bare header value.
     header: Range<usize>,
+}
+
+/// A secret that fills its window goes on in its alphabet.
+fn to_its_end(haystack: &[u8], secret: Range<usize>, window: usize, line_end: usize) -> Range<usize> {
+    let more = if secret.end == window { TOKEN_BYTES.run(&haystack[window..line_end]) } else { 0 };
+    secret.start..secret.end + more
 }
 
 /// The record around `at`; `from` is the end of the last one, before which no line end need be sought.
