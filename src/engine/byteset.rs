@@ -52,11 +52,6 @@ impl ByteSet {
         ByteSet([self.0[0] | other.0[0], self.0[1] | other.0[1], self.0[2] | other.0[2], self.0[3] | other.0[3]])
     }
 
-    /// Whether every byte of this set is in `other` too; the empty set is in none.
-    pub const fn is_within(&self, other: ByteSet) -> bool {
-        !self.is_empty() && self.union(other).len() == other.len()
-    }
-
     /// Whether `byte` is in the set.
     #[inline(always)]
     pub const fn contains(&self, byte: u8) -> bool {

@@ -3,6 +3,8 @@
 //! A walk over the pattern's HIR keeps the byte sets of the positions that every match has, one list per alternative.
 //! Where the pattern's length begins to vary the list is closed and a new one begun; the rarest list is the anchor.
 
+use std::collections::BTreeSet;
+
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::byteset::ByteSet;
@@ -24,6 +26,9 @@ const MAX_ALTERNATIVES: usize = 16;
 const MAX_SETS: usize = 40;
 /// How far behind the match's start an anchor may begin: each such start is tried.
 const MAX_DISTANCE: u32 = 128;
+/// Bytes that a position may hold, and texts there may be, where it is asked which words stand in all of them.
+const MAX_LETTERS: usize = 4;
+const MAX_TEXTS: usize = 64;
 /// Bits of surprise below which an anchor is worthless: `key` alone has about 14, `ghp_` 22.
 const MIN_BITS: f32 = 12.0;
 
@@ -48,10 +53,25 @@ pub(crate) fn is_rare(word: &str) -> bool {
     word.bytes().take(8).map(|byte| bits_of(&ByteSet::fold(byte))).sum::<f32>() >= MIN_BITS
 }
 
-/// Whether one of `words` stands in every text of the shape `sets`.
+/// Whether one of `words` stands in every text of the shape `sets`. Wide sets end a text: no word is sought across one.
 fn holds(sets: &[ByteSet], words: &[String]) -> bool {
-    let stands = |at: &[ByteSet], word: &str| at.iter().zip(word.bytes()).all(|(set, byte)| set.is_within(ByteSet::fold(byte)));
-    words.iter().any(|word| sets.windows(word.len().max(1)).any(|at| stands(at, word)))
+    let letters: Vec<Vec<u8>> = sets.iter().map(lower_case).collect();
+    letters.split(|letters| letters.len() > MAX_LETTERS).any(|run| {
+        let mut texts = vec![Vec::new()];
+        for letters in run {
+            if texts.len() * letters.len() > MAX_TEXTS {
+                texts.iter_mut().for_each(|text| text.push(0));
+                continue;
+            }
+            texts = texts.iter().flat_map(|text| letters.iter().map(move |letter| [&text[..], &[*letter]].concat())).collect();
+        }
+        texts.iter().all(|text| words.iter().any(|word| memchr::memmem::find(text, word.to_ascii_lowercase().as_bytes()).is_some()))
+    })
+}
+
+/// The bytes of `set`, each letter once.
+fn lower_case(set: &ByteSet) -> Vec<u8> {
+    set.iter().map(|byte| byte.to_ascii_lowercase()).collect::<BTreeSet<u8>>().into_iter().collect()
 }
 
 /// The best list so far, and how rare it is.
@@ -287,6 +307,8 @@ mod tests {
             ("[a-z]{0,50}?(?:acme|emca)[a-z]{9}", &["acme", "emca"], true),
             ("[a-z]{0,50}?(?:acme|emca)[a-z]{9}", &["acme"], false),
             ("(?:acme)?[a-z]{9}", &["acme"], false),
+            ("acme[_-]?key", &["acme_key", "acme-key", "acmekey"], true),
+            ("acme[_-]?key", &["acme_key", "acme-key"], false),
             ("[0-9a-f]{32}", &["acme"], false),
             ("acme", &[], false),
         ];

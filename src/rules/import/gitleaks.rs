@@ -23,7 +23,7 @@ const PRICE: &str = "a regex alone reads some 20 to 60 MB/s on one core, where l
 pub fn gitleaks(file_name: &str, text: &str) -> Result<Imported, RuleError> {
     let source = Source::new(file_name, text);
     let root = DeTable::parse(text).map_err(|error| source.file_error(&explained(&error)))?;
-    let mut reader = Reader { imported: Imported::default(), extends: false, shared: Vec::new() };
+    let mut reader = Reader::default();
     reader.file(&source, &mut Fields { table: root.into_inner(), at: 0..text.len() })?;
     Ok(reader.imported)
 }
@@ -44,12 +44,17 @@ pub fn looks_like_gitleaks(text: &str) -> bool {
 }
 
 /// A file half read.
+#[derive(Default)]
 struct Reader {
     imported: Imported,
     /// Whether the file builds on another set.
     extends: bool,
     /// The file's own allowlists, and the ids (as they are imported) they are for; none means all.
     shared: Vec<(Vec<String>, Allow)>,
+    /// The lines of rules whose regex speaks of the ends of a file.
+    edges: Vec<usize>,
+    /// The lines of rules whose keywords their patterns imply.
+    spared: Vec<usize>,
 }
 
 /// A rule half read.
@@ -57,9 +62,17 @@ struct Draft {
     id: String,
     line: usize,
     notes: Vec<ImportNote>,
+    /// Whether its regex speaks of the ends of a file.
+    edges: bool,
+    /// Whether its keywords say nothing that its pattern does not say.
+    spared: bool,
 }
 
 impl Draft {
+    fn new(id: String, line: usize) -> Draft {
+        Draft { id, line, notes: Vec::new(), edges: false, spared: false }
+    }
+
     fn note(&mut self, what: impl Into<String>) {
         self.notes.push(ImportNote { rule: self.id.clone(), line: self.line, what: what.into() });
     }
@@ -80,6 +93,7 @@ impl Reader {
         for (name, at) in fields.rest() {
             self.note_file(source, &at, format!("`{name}` is unknown and not kept"));
         }
+        self.note_crowds();
         self.imported.notes.sort_by_key(|note| note.line);
         Ok(())
     }
@@ -116,7 +130,7 @@ impl Reader {
     fn allowlists(&mut self, source: &Source<'_>, fields: &mut Fields<'_>) -> Result<(), Fault> {
         for mut list in fields.lists()? {
             let line = source.origin(list.at.start).line;
-            let mut draft = Draft { id: String::new(), line, notes: Vec::new() };
+            let mut draft = Draft::new(String::new(), line);
             let targets = list.strings("targetrules")?.into_iter().map(|id| kebab(id.get_ref())).collect();
             if let Some(allow) = allow(list, &mut draft)? {
                 self.shared.push((targets, allow));
@@ -144,8 +158,21 @@ impl Reader {
             rule.origin = origin;
             self.imported.catalog.push(rule, Notes::default())?;
         }
+        self.edges.extend(draft.edges.then_some(draft.line));
+        self.spared.extend(draft.spared.then_some(draft.line));
         self.imported.notes.append(&mut draft.notes);
         Ok(())
+    }
+
+    /// What holds for so many rules that it is said once.
+    fn note_crowds(&mut self) {
+        let edges = "`^`, `$`, `\\A` and `\\z` are the ends of a record here and not of a file, so that they stand in more places";
+        let spared = "keywords are not kept, because every match holds one of them anyway";
+        for (lines, what) in [(&self.edges, edges), (&self.spared, spared)] {
+            let Some(line) = lines.first().copied() else { continue };
+            let what = format!("in {} of the rules: {what}", lines.len());
+            self.imported.notes.push(ImportNote { rule: String::new(), line, what });
+        }
     }
 
     /// The rule, or nothing but a note where nothing of it can work here.
@@ -157,8 +184,7 @@ impl Reader {
         if path.is_some() {
             draft.note("`path` is not kept: the rule holds for every record, not for some files");
         }
-        let (matcher, notes) = matcher(&mut fields, &regex)?;
-        notes.into_iter().for_each(|what| draft.note(what));
+        let matcher = matcher(&mut fields, &regex, draft)?;
         let words = keywords(&mut fields, draft)?;
         let mut rule = Rule {
             id: draft.id.clone(),
@@ -203,7 +229,7 @@ impl Reader {
 /// The draft of a rule, under an id of our form.
 fn named(id: Spanned<String>, line: usize) -> Result<Draft, Fault> {
     let ours = kebab(id.get_ref());
-    let mut draft = Draft { id: kebab_case(Spanned::new(id.span(), ours))?, line, notes: Vec::new() };
+    let mut draft = Draft::new(kebab_case(Spanned::new(id.span(), ours))?, line);
     if draft.id != *id.get_ref() {
         draft.note(format!("its id was `{}`", id.get_ref()));
     }
@@ -220,7 +246,7 @@ fn kebab(id: &str) -> String {
 }
 
 /// The regex as a pattern of ours.
-fn matcher(fields: &mut Fields<'_>, regex: &Spanned<String>) -> Result<(String, Vec<String>), Fault> {
+fn matcher(fields: &mut Fields<'_>, regex: &Spanned<String>, draft: &mut Draft) -> Result<String, Fault> {
     let group = fields.integer("secretgroup")?;
     let at = group.as_ref().map_or_else(|| regex.span(), Spanned::span);
     let wanted = match group.map(Spanned::into_inner) {
@@ -229,10 +255,15 @@ fn matcher(fields: &mut Fields<'_>, regex: &Spanned<String>) -> Result<(String, 
         Some(number @ 1..=999) => Wanted::Group(number as usize),
         Some(_) => return Fault::new(at, "field `secretGroup` is the number of a group, or 0 for the whole match"),
     };
-    match regex::pattern(regex.get_ref(), wanted) {
-        Ok(converted) => Ok((converted.pattern, converted.notes)),
-        Err(reason) => Fault::new(if reason.starts_with("secretGroup") { at } else { regex.span() }, reason),
+    let converted = match regex::pattern(regex.get_ref(), wanted) {
+        Ok(converted) => converted,
+        Err(reason) => return Fault::new(if reason.starts_with("secretGroup") { at } else { regex.span() }, reason),
+    };
+    draft.edges = converted.edges;
+    if converted.widened {
+        draft.note("its first group is not in every match, so that the whole match is masked");
     }
+    Ok(converted.pattern)
 }
 
 /// The keywords that can be sought.
@@ -271,7 +302,7 @@ fn lookup(rule: &mut Rule, words: Vec<String>, draft: &mut Draft, at: Range<usiz
     }
     match (study.anchored, words.is_empty()) {
         (true, true) => {}
-        (true, false) if study.implied => draft.note("keywords are not needed: every match holds one of them"),
+        (true, false) if study.implied => draft.spared = true,
         (false, true) => {
             rule.always_scan = true;
             draft.note(format!("always_scan: no literal and no keyword says where it may match, so that it reads every record; {PRICE}"));

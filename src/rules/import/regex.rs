@@ -19,11 +19,14 @@ pub(super) enum Wanted {
     Group(usize),
 }
 
-/// A rewritten pattern and what people should know about it.
+/// A rewritten pattern, and what it means beside what it meant.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Converted {
     pub(super) pattern: String,
-    pub(super) notes: Vec<String>,
+    /// Whether the first group is not in every match, so that the whole match is the secret.
+    pub(super) widened: bool,
+    /// Whether it speaks of the ends of a file, which became those of a record.
+    pub(super) edges: bool,
 }
 
 /// `regex` as a pattern of ours.
@@ -35,12 +38,10 @@ pub(super) fn pattern(regex: &str, wanted: Wanted) -> Result<Converted, String> 
     let tree = parse(&text)?;
     let mut found = Found::default();
     found.visit(&tree, true);
-    let mut notes = Vec::new();
-    let chosen = found.choose(wanted, &mut notes)?;
-    if found.edges > 0 {
-        notes.push("`^`, `$`, `\\A` and `\\z` are the ends of a record here, not of a file".to_owned());
-    }
-    Ok(Converted { pattern: found.rewrite(&text, &tree, chosen), notes })
+    let chosen = found.choose(wanted)?;
+    let widened = wanted == Wanted::Default && chosen.is_none() && !found.groups.is_empty();
+    let edges = !found.edits.is_empty();
+    Ok(Converted { pattern: found.rewrite(&text, &tree, chosen), widened, edges })
 }
 
 /// `regex` for an exemption: groups and ends mean the same there.
@@ -77,10 +78,8 @@ struct Group {
 #[derive(Default)]
 struct Found {
     groups: Vec<Group>,
-    /// Replacements of text, by start and end.
+    /// Replacements of the ends of a file, by start and end.
     edits: Vec<(usize, usize, String)>,
-    /// Ends of a file.
-    edges: usize,
 }
 
 impl Found {
@@ -108,12 +107,11 @@ impl Found {
             AssertionKind::EndLine | AssertionKind::EndText => "(?mR:$)",
             _ => return,
         };
-        self.edges += 1;
         self.edits.push((assertion.span.start.offset, assertion.span.end.offset, ours.to_owned()));
     }
 
     /// The index of the group that is to be the secret; `None` is the whole match.
-    fn choose(&self, wanted: Wanted, notes: &mut Vec<String>) -> Result<Option<usize>, String> {
+    fn choose(&self, wanted: Wanted) -> Result<Option<usize>, String> {
         match wanted {
             Wanted::Whole => Ok(None),
             Wanted::Group(number) => match self.groups.get(number - 1) {
@@ -121,14 +119,7 @@ impl Found {
                 Some(_) => Err(format!("group {number} may take no part in a match, or nothing of it; the secret is in every match")),
                 None => Err(format!("secretGroup {number} is not there; the regex has {} groups", self.groups.len())),
             },
-            Wanted::Default => match self.groups.first() {
-                Some(group) if group.certain => Ok(Some(0)),
-                Some(_) => {
-                    notes.push("its first group is not in every match, so that the whole match is masked".to_owned());
-                    Ok(None)
-                }
-                None => Ok(None),
-            },
+            Wanted::Default => Ok(self.groups.first().filter(|group| group.certain).map(|_| 0)),
         }
     }
 
@@ -305,7 +296,7 @@ mod tests {
     fn the_ends_of_a_file_become_those_of_a_record() {
         let found = pattern(r"^ab(c)$|\Ad\z", Wanted::Whole).expect("a valid regex");
         assert_eq!(found.pattern, "(?<secret>(?mR:^)ab(?:c)(?mR:$)|(?mR:^)d(?mR:$))");
-        assert_eq!(found.notes.len(), 1);
+        assert!(found.edges && !found.widened);
     }
 
     #[test]
