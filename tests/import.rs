@@ -1,7 +1,9 @@
 //! Rules of gitleaks as rules of ours: what they find and leave here, what is said about the rest, and that what cannot work is
 //! refused at its line. The rules are written for these tests; they are nobody's.
 
-use inkout::engine::{Engine, Limits, Policy, Rule, RuleSet};
+use std::sync::Arc;
+
+use inkout::engine::{Engine, Limits, Policy, Rule, RuleSet, Stream};
 use inkout::rules::import::{Imported, gitleaks, looks_like_gitleaks, to_toml};
 use inkout::rules::{Catalog, generator};
 
@@ -32,9 +34,15 @@ fn check(text: &str, texts: &[&str], notes: &[&str]) {
 }
 
 #[track_caller]
-fn finds(set: RuleSet, texts: &[&str]) {
+fn engine(set: RuleSet) -> Engine {
     let engine = Engine::compile(set, Policy::default(), &Limits::default()).unwrap_or_else(|error| panic!("{error}"));
     engine.warm().expect("no program is too large");
+    engine
+}
+
+#[track_caller]
+fn finds(set: RuleSet, texts: &[&str]) {
+    let engine = engine(set);
     let mut scratch = engine.scratch();
     for text in texts {
         for seed in 0..5 {
@@ -125,6 +133,57 @@ fn a_rule_that_reads_every_record_says_what_it_costs() {
     check(&common, &["s.{hex:3} «{hex:32}»", "{hex:32}"], &["must stand in the record", "keyword `s.` stands in many records"]);
     let long = rule(&format!("regex = '''\\b[a-f0-9]{{32}}\\b'''\nkeywords = [\"{}\"]", "acme".repeat(20)));
     check(&long, &["{hex:32}"], &["only the first 48 bytes", "must stand in the record"]);
+}
+
+/// A rule with no literal, for records with `acme` in them.
+const GATED: &str = "regex = '''\\b[A-F0-9]{32}\\b'''\nkeywords = [\"acme\"]";
+
+#[test]
+fn a_record_is_searched_in_strides_and_nothing_falls_between_them() {
+    let engine = engine(imported(&rule(GATED)).catalog.set);
+    let mut scratch = engine.scratch();
+    let secret = generator::expand("{HEX:32}", 1).unwrap();
+    for gap in (0..300).chain(4000..4200).chain(8100..8300) {
+        let text = format!("{} {secret} {} {secret} acme", "-".repeat(gap), "- ".repeat(3000));
+        let found: Vec<usize> = engine.find(&mut scratch, text.as_bytes()).iter().map(|span| span.start).collect();
+        assert_eq!(found, [gap + 1, gap + 6035], "{gap}");
+    }
+}
+
+#[test]
+fn a_record_of_near_misses_costs_no_more_than_its_length() {
+    let engine = engine(imported(&rule("regex = '''\\b[b-z][a-z ]{30,}=[0-9]'''\nkeywords = [\"acme\"]")).catalog.set);
+    let mut scratch = engine.scratch();
+    let text = format!("acme {}", "ab ".repeat(200_000));
+    assert!(engine.find(&mut scratch, text.as_bytes()).is_empty());
+    let calls = engine.costs(&scratch)[0].regex_calls;
+    assert!(calls < 1_000, "{calls} regex calls for {} bytes", text.len());
+}
+
+#[test]
+fn a_record_with_many_keywords_is_searched_once() {
+    let engine = engine(imported(&rule(GATED)).catalog.set);
+    let mut scratch = engine.scratch();
+    let line = format!("{}\n", "acme ".repeat(50));
+    engine.find(&mut scratch, line.repeat(10).as_bytes());
+    assert_eq!(engine.costs(&scratch)[0].regex_calls, 10);
+}
+
+#[test]
+fn the_gate_does_not_depend_on_how_the_input_was_cut() {
+    let engine = Arc::new(engine(imported(&rule(GATED)).catalog.set));
+    let text = generator::expand("a {HEX:32}\nb acme {HEX:32} {HEX:32}\r\n{HEX:32}\nacme {HEX:32}", 3).unwrap();
+    let redacted = |cut: usize| {
+        let (mut stream, mut out) = (Stream::new(Arc::clone(&engine)), Vec::new());
+        text.as_bytes().chunks(cut).for_each(|chunk| stream.push(chunk, |masked| out.extend_from_slice(masked.as_bytes())));
+        stream.finish(|masked| out.extend_from_slice(masked.as_bytes()));
+        String::from_utf8(out).unwrap()
+    };
+    let whole = redacted(text.len());
+    assert_eq!(whole.matches("REDACTED").count(), 3, "{whole}");
+    for cut in 1..60 {
+        assert_eq!(redacted(cut), whole, "{cut}");
+    }
 }
 
 #[test]

@@ -226,6 +226,14 @@ fn product(heads: &[Vec<ByteSet>], tails: &[Vec<ByteSet>]) -> Vec<Vec<ByteSet>> 
     heads.iter().flat_map(|head| tails.iter().map(move |tail| [&head[..], &tail[..]].concat())).collect()
 }
 
+/// The bytes of a pattern that matches one byte.
+pub(crate) fn one_of(hir: &Hir) -> Option<ByteSet> {
+    match hir.kind() {
+        HirKind::Class(class) => set_of(class),
+        _ => None,
+    }
+}
+
 fn set_of(class: &Class) -> Option<ByteSet> {
     let Class::Bytes(class) = class else { return None };
     Some(class.iter().fold(ByteSet::EMPTY, |set, range| set.with_range(range.start(), range.end())))

@@ -27,6 +27,8 @@ pub(crate) struct Pattern {
     hir: Hir,
     /// Whether the pattern began with `\b`, which the engine checks itself: see [`starts_word`].
     pub(crate) word_start: bool,
+    /// What the pattern began with and need not: see [`strip_lead`].
+    lead: Option<Lead>,
     regex: OnceLock<Regex>,
 }
 
@@ -63,6 +65,13 @@ fn holds_line_end(hir: &Hir) -> bool {
         HirKind::Alternation(branches) => branches.iter().all(holds_line_end),
         _ => false,
     }
+}
+
+/// A run of bytes before a match, of which it takes as many as there are.
+#[derive(Clone, Copy, Debug)]
+struct Lead {
+    bytes: ByteSet,
+    max: usize,
 }
 
 /// How a pattern is brought to the places where it may match.
@@ -117,7 +126,8 @@ impl Pattern {
     /// # Errors
     /// A sentence that says what is wrong and what is allowed.
     pub(crate) fn new(pattern: &str, lookup: Lookup) -> Result<(Pattern, Option<Vec<Anchor>>), String> {
-        let (word_start, hir) = strip_word_start(parse(pattern)?);
+        let (lead, hir) = strip_lead(parse(pattern)?);
+        let (word_start, hir) = strip_word_start(hir);
         check_secret_group(&hir)?;
         let anchors = literal::anchors(&hir);
         if anchors.is_none() && lookup == Lookup::Anchors {
@@ -125,7 +135,7 @@ impl Pattern {
                         in the same record, or set `always_scan = true` and pay for a regex on every line"
                 .to_owned());
         }
-        Ok((Pattern { hir, word_start, regex: OnceLock::new() }, anchors))
+        Ok((Pattern { hir, word_start, lead, regex: OnceLock::new() }, anchors))
     }
 
     /// Builds the regex now; a program that is too large is refused.
@@ -161,6 +171,13 @@ impl Pattern {
         Cache { regex: regex.create_cache(), captures: regex.create_captures() }
     }
 
+    /// Where a match that was found at `start` begins, no further back than `floor` and its record.
+    pub(crate) fn led_from(&self, haystack: &[u8], start: usize, floor: usize) -> usize {
+        let Some(Lead { bytes, max }) = self.lead else { return start };
+        let before = haystack[floor.min(start)..start].iter().rev().take(max);
+        start - before.take_while(|byte| bytes.contains(**byte) && **byte != b'\n').count()
+    }
+
     /// The match that begins exactly at `start`, looking no further than `end`: where the whole of it and its secret stand.
     pub(crate) fn match_at(
         &self,
@@ -188,6 +205,22 @@ impl Pattern {
         let whole = cache.captures.get_match()?.range();
         let secret = cache.captures.get_group_by_name("secret")?.range();
         Some((whole, secret))
+    }
+}
+
+/// Takes a leading `[\w.-]{0,50}?` off, with which many rules of scanners begin. A lazy run that may be empty decides
+/// nothing but where the match begins: what stands behind it is found at the same place without it. With it, each of the
+/// fifty bytes before a literal would be tried as a start.
+fn strip_lead(hir: Hir) -> (Option<Lead>, Hir) {
+    let HirKind::Concat(parts) = hir.kind() else { return (None, hir) };
+    let lead = match parts.first().map(Hir::kind) {
+        Some(HirKind::Repetition(run)) if run.min == 0 && !run.greedy => literal::one_of(&run.sub)
+            .map(|bytes| Lead { bytes, max: run.max.map_or(usize::MAX, |max| max as usize) }),
+        _ => None,
+    };
+    match lead {
+        Some(lead) => (Some(lead), Hir::concat(parts[1..].to_vec())),
+        None => (None, hir),
     }
 }
 
@@ -291,6 +324,30 @@ mod tests {
         ];
         for (head, expected) in cases {
             assert_eq!(starts_word(format!("{head}ghp_").as_bytes(), head.len()), *expected, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn a_lazy_lead_changes_the_start_of_a_match_and_nothing_else() {
+        let haystack = b"x my.acme=abc, my.acme=abc\nmy.acme=abc";
+        let found = |pattern: &str| {
+            let (pattern, anchors) = Pattern::new(pattern, Lookup::Anchors).expect("a valid pattern");
+            let mut cache = pattern.cache();
+            let (mut at, mut found) = (0, Vec::new());
+            while let Some((whole, secret)) = pattern.find_in(&mut cache, haystack, at..haystack.len()) {
+                found.push((pattern.led_from(haystack, whole.start, at), whole.end, secret));
+                at = whole.end;
+            }
+            (found, anchors.expect("a literal")[0].far)
+        };
+        let plain = |pattern: &str| {
+            let regex = Regex::new(pattern).expect("a valid regex");
+            let wholes: Vec<_> = regex.find_iter(haystack).map(|found| found.range()).collect();
+            wholes.into_iter().map(|whole| (whole.start, whole.end, whole.end - 3..whole.end)).collect::<Vec<_>>()
+        };
+        for lead in ["[a-z.]{0,50}?", "[a-z.]{0,2}?", "[a-z.]*?", ".*?"] {
+            let pattern = format!("{lead}acme=(?<secret>[a-z]{{3}})");
+            assert_eq!(found(&pattern), (plain(&pattern), 0), "{lead}");
         }
     }
 

@@ -195,6 +195,7 @@ impl Engine {
             let cache = scratch.caches[rule.index()].get_or_insert_with(|| Box::new(pattern.cache()));
             let window = line_end.min(start + MAX_WINDOW);
             if let Some((whole, secret)) = pattern.match_at(cache, haystack, start, window) {
+                let whole = pattern.led_from(haystack, start, scratch.matched_to[rule.index()])..whole.end;
                 scratch.matched_to[rule.index()] = whole.end.max(start + 1);
                 let secret = to_its_end(haystack, secret, window, line_end);
                 self.accept(scratch, haystack, rule, whole, secret);
@@ -308,8 +309,10 @@ impl Engine {
                 from = fresh;
                 continue;
             };
+            let led = pattern.led_from(haystack, whole.start, from)..whole.end;
             from = whole.end.max(whole.start + 1);
             if !pattern.word_start || pattern::starts_word(haystack, whole.start) {
+                let whole = led;
                 self.accept(scratch, haystack, rule, whole, to_its_end(haystack, secret, window, line.end));
             } else {
                 let next = (whole.start + 1..line.end).find(|&at| pattern::starts_word(haystack, at));
