@@ -94,7 +94,8 @@ fn the_syntax_of_go_is_understood() {
 #[test]
 fn the_ends_of_a_file_are_those_of_a_record() {
     let ends = rule("regex = '''^acme_key=([a-z]{9})$'''");
-    let texts = ["acme_key=«{lower:9}»", "a\nacme_key=«{lower:9}»\nb", "a\r\nacme_key=«{lower:9}»\r\n", "x acme_key={lower:9}"];
+    let texts =
+        ["acme_key=«{lower:9}»", "a\nacme_key=«{lower:9}»\nb", "a\r\nacme_key=«{lower:9}»\r\n", "x acme_key={lower:9}"];
     check(&ends, &texts, &["ends of a record"]);
     let text = rule(r"regex = '''\Aacme_key=([a-z]{9})\z'''");
     check(&text, &["a\nacme_key=«{lower:9}»\nb", "acme_key={lower:9} "], &["ends of a record"]);
@@ -104,7 +105,9 @@ fn the_ends_of_a_file_are_those_of_a_record() {
 
 #[test]
 fn a_prefix_that_may_be_anything_is_no_hindrance() {
-    let any = rule("regex = '''(?i)[\\w.-]{0,50}?(?:acme|emca)(?:[ \\t\\w.-]{0,20})[=:]\\s?([a-f0-9]{32})\\b'''\nkeywords = [\"acme\", \"emca\"]");
+    let any = rule(
+        "regex = '''(?i)[\\w.-]{0,50}?(?:acme|emca)(?:[ \\t\\w.-]{0,20})[=:]\\s?([a-f0-9]{32})\\b'''\nkeywords = [\"acme\", \"emca\"]",
+    );
     let texts = ["my.acme-api_key: «{hex:32}»", "EMCA=«{hex:32}»", "{hex:32}", "acne={hex:32}"];
     check(&any, &texts, &["keywords are not kept, because"]);
 }
@@ -113,7 +116,11 @@ fn a_prefix_that_may_be_anything_is_no_hindrance() {
 fn keywords_are_a_gate_where_the_pattern_has_no_literal() {
     let hex = rule("regex = '''\\b[a-f0-9]{32}\\b'''\nkeywords = [\"Acme\"]");
     let note = "keywords must stand in the record";
-    check(&hex, &["id {hex:32}\nACME said «{hex:32}» and «{hex:32}»\n{hex:32}", "«{hex:32}» acme", "x{hex:32} acme"], &[note]);
+    check(
+        &hex,
+        &["id {hex:32}\nACME said «{hex:32}» and «{hex:32}»\n{hex:32}", "«{hex:32}» acme", "x{hex:32} acme"],
+        &[note],
+    );
     let both = rule("regex = '''\\b(?:id|no)-[0-9]{9}\\b'''\nkeywords = [\"acme_key\", \"acme-key\"]");
     check(&both, &["«id-{digit:9}» acme_key", "no-{digit:9} acme key"], &[note]);
     let anchored = rule("regex = '''\\bSKX[a-f0-9]{32}\\b'''\nkeywords = [\"acme\"]");
@@ -130,7 +137,11 @@ fn a_rule_that_reads_every_record_says_what_it_costs() {
     let short = rule("regex = '''\\b[a-f0-9]{32}\\b'''\nkeywords = [\"\"]");
     check(&short, &["«{hex:32}»"], &["keywords are not kept: ``", "always_scan"]);
     let common = rule("regex = '''\\b[a-f0-9]{32}\\b'''\nkeywords = [\"s.\"]");
-    check(&common, &["s.{hex:3} «{hex:32}»", "{hex:32}"], &["must stand in the record", "keyword `s.` stands in many records"]);
+    check(
+        &common,
+        &["s.{hex:3} «{hex:32}»", "{hex:32}"],
+        &["must stand in the record", "keyword `s.` stands in many records"],
+    );
     let long = rule(&format!("regex = '''\\b[a-f0-9]{{32}}\\b'''\nkeywords = [\"{}\"]", "acme".repeat(20)));
     check(&long, &["{hex:32}"], &["only the first 48 bytes", "must stand in the record"]);
 }
@@ -175,7 +186,9 @@ fn the_gate_does_not_depend_on_how_the_input_was_cut() {
     let text = generator::expand("a {HEX:32}\nb acme {HEX:32} {HEX:32}\r\n{HEX:32}\nacme {HEX:32}", 3).unwrap();
     let redacted = |cut: usize| {
         let (mut stream, mut out) = (Stream::new(Arc::clone(&engine)), Vec::new());
-        text.as_bytes().chunks(cut).for_each(|chunk| stream.push(chunk, |masked| out.extend_from_slice(masked.as_bytes())));
+        text.as_bytes()
+            .chunks(cut)
+            .for_each(|chunk| stream.push(chunk, |masked| out.extend_from_slice(masked.as_bytes())));
         stream.finish(|masked| out.extend_from_slice(masked.as_bytes()));
         String::from_utf8(out).unwrap()
     };
@@ -201,14 +214,19 @@ fn an_allowlist_looks_at_the_secret_the_match_or_the_record() {
     check(&secret, &["acme_key=demo{lower:5}", "acme_key=«x{lower:4}demo»", "demo acme_key=«xx{lower:7}»"], &[]);
     let matched = rule(&format!("{body}[[rules.allowlists]]\nregexTarget = \"match\"\nregexes = ['''=demo''']"));
     check(&matched, &["acme_key=demo{lower:5}", "x=demo acme_key=«xx{lower:7}»"], &[]);
-    let line = rule(&format!("{body}[[rules.allowlists]]\nregexTarget = \"line\"\nregexes = ['''^DEMO ''', '''test$''']"));
+    let line =
+        rule(&format!("{body}[[rules.allowlists]]\nregexTarget = \"line\"\nregexes = ['''^DEMO ''', '''test$''']"));
     check(&line, &["DEMO acme_key={lower:9}\nacme_key=«{lower:9}»", "a\nacme_key={lower:9} test\r\nb test x"], &[]);
 }
 
 #[test]
 fn stopwords_are_sought_in_the_secret_whatever_their_case() {
     let body = "regex = '''acme_key=(\\w{12})'''\n[rules.allowlist]\nstopwords = [\"Example\", \"dummy\"]";
-    check(&rule(body), &["acme_key=EXAMPLE{lower:5}", "acme_key=a_duMMy_{lower:4}", "example acme_key=«{digit:12}»"], &[]);
+    check(
+        &rule(body),
+        &["acme_key=EXAMPLE{lower:5}", "acme_key=a_duMMy_{lower:4}", "example acme_key=«{digit:12}»"],
+        &[],
+    );
 }
 
 #[test]
@@ -255,7 +273,8 @@ fn what_a_log_does_not_have_is_said() {
 #[test]
 fn a_file_that_extends_another_says_what_stands_in_for_it() {
     let head = "[extend]\nuseDefault = true\npath = \"base.toml\"\ndisabledRules = [\"jwt\", \"acme-old\"]\n";
-    let text = format!("{head}[[rules]]\nid = \"jwt\"\nkeywords = [\"x\"]\n{}", rule("regex = '''acme_key=(\\w{9})'''"));
+    let text =
+        format!("{head}[[rules]]\nid = \"jwt\"\nkeywords = [\"x\"]\n{}", rule("regex = '''acme_key=(\\w{9})'''"));
     let notes = [
         "the rules built in here stand in",
         "`base.toml` is not read",
@@ -285,7 +304,9 @@ fn names_are_made_ours_and_kept_apart_from_those_built_in() {
 
 #[test]
 fn fields_are_read_whatever_their_case_and_missing_ones_have_a_meaning() {
-    let text = rule("description = \"two\\n lines\"\nREGEX = '''acme_key:(a)([a-z]{9})'''\nsecretgroup = 2\nKeywords = [\"ACME\"]");
+    let text = rule(
+        "description = \"two\\n lines\"\nREGEX = '''acme_key:(a)([a-z]{9})'''\nsecretgroup = 2\nKeywords = [\"ACME\"]",
+    );
     let imported = imported(&text);
     assert_eq!(imported.catalog.set.rules[0].summary, "two lines");
     finds(imported.catalog.set, &["acme_key:a«{lower:9}»"]);
@@ -314,7 +335,9 @@ fn a_written_file_holds_every_note_and_the_same_rules() {
 
 #[test]
 fn a_file_of_gitleaks_is_known_by_its_tables() {
-    for text in ["[[rules]]\nid='x'", "title='x'\n[allowlist]\npaths=[]", "[extend]\nuseDefault=true", "[[rules]]\nid = \nx"] {
+    for text in
+        ["[[rules]]\nid='x'", "title='x'\n[allowlist]\npaths=[]", "[extend]\nuseDefault=true", "[[rules]]\nid = \nx"]
+    {
         assert!(looks_like_gitleaks(text), "{text}");
     }
     for text in ["", "[[rule]]\nid='x'", "[key_words]", "no toml", "[[rule]]\nid = \n", "title = 'x'"] {

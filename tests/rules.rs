@@ -186,11 +186,15 @@ fn a_wrong_gate_is_refused_with_what_was_allowed() {
     check("allow = [{}]\n", "field `allow`: an entry has regexes, stopwords or both, and none of them is empty");
     check("allow = [{ regexes = ['x'], target = 'file' }]\n", "unknown target `file`; known: secret, match, line");
     check("allow = [{ regexes = ['x'], condition = 'or' }]\n", "unknown condition `or`; known: any, all");
-    let lonely = |field: &str, message: &str| refused(&rule_with(&[], field), &format!("my.toml:6: rule `x-key`: {message}"));
+    let lonely =
+        |field: &str, message: &str| refused(&rule_with(&[], field), &format!("my.toml:6: rule `x-key`: {message}"));
     lonely("keywords = ['acme']\n", "field `keywords` goes only with `pattern`");
     lonely("min_entropy = 3\n", "field `min_entropy` goes only with `pattern`");
     lonely("allow = [{ stopwords = ['x'] }]\n", "field `allow` goes only with `pattern`");
-    refused("[[allow]]\n", "my.toml:1: field `allow`: an entry has regexes, stopwords or both, and none of them is empty");
+    refused(
+        "[[allow]]\n",
+        "my.toml:1: field `allow`: an entry has regexes, stopwords or both, and none of them is empty",
+    );
 }
 
 #[test]

@@ -92,7 +92,8 @@ impl Engine {
         let literals: Vec<Literal> = sets.into_iter().map(|sets| Literal { sets: sets.into() }).collect();
         let prefilter = Prefilter::new(&literals, Some(&super::prefilter::Tables::built_in()), limits.backend);
         let actions: Vec<Action> = set.rules.iter().map(|rule| policy.action_of(rule)).collect();
-        let engine = Engine { set, policy, limits: limits.clone(), forms, keys, patterns, gates, targets, prefilter, actions };
+        let engine =
+            Engine { set, policy, limits: limits.clone(), forms, keys, patterns, gates, targets, prefilter, actions };
         engine.check_placeholder()?;
         Ok(engine)
     }
@@ -168,7 +169,8 @@ fn patterns(set: &RuleSet, targets: &mut Targets) -> Result<Vec<Option<Pattern>>
         .enumerate()
         .map(|(index, rule)| {
             let Matcher::Pattern(text) = &rule.matcher else { return Ok(None) };
-            let (pattern, anchors) = Pattern::new(text, Lookup::of(rule)).map_err(|reason| bad_pattern(rule, reason))?;
+            let (pattern, anchors) =
+                Pattern::new(text, Lookup::of(rule)).map_err(|reason| bad_pattern(rule, reason))?;
             let id = RuleId(index as u16);
             match anchors {
                 _ if rule.always_scan => {}

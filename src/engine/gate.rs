@@ -119,7 +119,8 @@ impl Exemption {
     fn covers(&self, target: &[u8], secret: &[u8]) -> bool {
         let matches = || {
             self.regexes.iter().any(|exempt| {
-                let regex = exempt.regex.get_or_init(|| build(&exempt.hir).expect("user regexes were built at the start"));
+                let regex =
+                    exempt.regex.get_or_init(|| build(&exempt.hir).expect("user regexes were built at the start"));
                 regex.is_match(target)
             })
         };
@@ -151,7 +152,8 @@ impl Words {
     fn stand_in(&self, haystack: &[u8]) -> bool {
         let automaton = self.automaton.get_or_init(|| {
             let mut builder = AhoCorasick::builder();
-            let builder = builder.ascii_case_insensitive(true).kind(Some(AhoCorasickKind::ContiguousNFA)).prefilter(false);
+            let builder =
+                builder.ascii_case_insensitive(true).kind(Some(AhoCorasickKind::ContiguousNFA)).prefilter(false);
             builder.build(&self.list).expect("a rule file's words are far from the automaton's limits")
         });
         automaton.is_match(haystack)
@@ -162,7 +164,10 @@ impl Words {
 fn record<'h>(haystack: &'h [u8], whole: &Range<usize>) -> &'h [u8] {
     let start = memrchr(b'\n', &haystack[..whole.start]).map_or(0, |newline| newline + 1);
     let end = memchr(b'\n', &haystack[whole.end..]).map_or(haystack.len(), |len| whole.end + len);
-    haystack[start..end].strip_suffix(b"\r").filter(|line| start + line.len() >= whole.end).unwrap_or(&haystack[start..end])
+    haystack[start..end]
+        .strip_suffix(b"\r")
+        .filter(|line| start + line.len() >= whole.end)
+        .unwrap_or(&haystack[start..end])
 }
 
 /// Shannon's entropy of `secret`, in bits per byte: 0 for one repeated byte, 8 at most.
@@ -192,7 +197,9 @@ mod tests {
     }
 
     fn covers(allow: &Allow, target: &str, secret: &str) -> bool {
-        Exemption::new(allow, &mut Known::new()).expect("a valid exemption").covers(target.as_bytes(), secret.as_bytes())
+        Exemption::new(allow, &mut Known::new())
+            .expect("a valid exemption")
+            .covers(target.as_bytes(), secret.as_bytes())
     }
 
     #[test]
@@ -210,8 +217,15 @@ mod tests {
     fn an_exemption_from_everything_is_refused() {
         for (regex, expected) in [("", "matches everything"), ("x*", "matches everything"), ("(x", "no valid regex")] {
             let allow = Allow { regexes: vec![regex.to_owned()], ..Allow::default() };
-            assert!(Exemption::new(&allow, &mut Known::new()).err().is_some_and(|reason| reason.contains(expected)), "{regex}");
+            assert!(
+                Exemption::new(&allow, &mut Known::new()).err().is_some_and(|reason| reason.contains(expected)),
+                "{regex}"
+            );
         }
-        assert!(Exemption::new(&Allow::default(), &mut Known::new()).err().is_some_and(|reason| reason.contains("names nothing")));
+        assert!(
+            Exemption::new(&Allow::default(), &mut Known::new())
+                .err()
+                .is_some_and(|reason| reason.contains("names nothing"))
+        );
     }
 }

@@ -63,9 +63,14 @@ fn holds(sets: &[ByteSet], words: &[String]) -> bool {
                 texts.iter_mut().for_each(|text| text.push(0));
                 continue;
             }
-            texts = texts.iter().flat_map(|text| letters.iter().map(move |letter| [&text[..], &[*letter]].concat())).collect();
+            texts = texts
+                .iter()
+                .flat_map(|text| letters.iter().map(move |letter| [&text[..], &[*letter]].concat()))
+                .collect();
         }
-        texts.iter().all(|text| words.iter().any(|word| memchr::memmem::find(text, word.to_ascii_lowercase().as_bytes()).is_some()))
+        texts.iter().all(|text| {
+            words.iter().any(|word| memchr::memmem::find(text, word.to_ascii_lowercase().as_bytes()).is_some())
+        })
     })
 }
 

@@ -27,13 +27,14 @@ pub use action::{PLACEHOLDER_REGEX, Purpose};
 pub use compile::Limits;
 pub use cut::{Cutter, Piece};
 pub use error::CompileError;
-pub use masked::Masked;
-pub use policy::{Action, HashKey, Mode, NumberAs, Policy};
 pub(crate) use gate::{KEYWORD_BYTES, check_allow};
 pub(crate) use literal::is_rare;
+pub use masked::Masked;
 pub(crate) use pattern::study;
+pub use policy::{Action, HashKey, Mode, NumberAs, Policy};
 pub use rule::{
-    Allow, AllowTarget, Category, Grammar, KeyRule, KeyValue, KeyWords, Matcher, Origin, Rule, RuleId, RuleSet, ValidatorRole,
+    Allow, AllowTarget, Category, Grammar, KeyRule, KeyValue, KeyWords, Matcher, Origin, Rule, RuleId, RuleSet,
+    ValidatorRole,
 };
 pub use scan::{Carry, Cost, Scratch};
 pub use span::{Form, Span, Why};

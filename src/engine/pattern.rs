@@ -58,7 +58,9 @@ pub(crate) fn study(pattern: &str, words: &[String]) -> Result<Study, String> {
 fn holds_line_end(hir: &Hir) -> bool {
     match hir.kind() {
         HirKind::Literal(literal) => literal.0.contains(&b'\n'),
-        HirKind::Class(Class::Bytes(class)) => class.ranges().iter().all(|range| (range.start(), range.end()) == (b'\n', b'\n')),
+        HirKind::Class(Class::Bytes(class)) => {
+            class.ranges().iter().all(|range| (range.start(), range.end()) == (b'\n', b'\n'))
+        }
         HirKind::Capture(capture) => holds_line_end(&capture.sub),
         HirKind::Repetition(repetition) => repetition.min > 0 && holds_line_end(&repetition.sub),
         HirKind::Concat(parts) => parts.iter().any(holds_line_end),
@@ -131,9 +133,11 @@ impl Pattern {
         check_secret_group(&hir)?;
         let anchors = literal::anchors(&hir);
         if anchors.is_none() && lookup == Lookup::Anchors {
-            return Err("pattern requires no literal of 3 or more bytes near its start; add one, name `keywords` that stand \
+            return Err(
+                "pattern requires no literal of 3 or more bytes near its start; add one, name `keywords` that stand \
                         in the same record, or set `always_scan = true` and pay for a regex on every line"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         Ok((Pattern { hir, word_start, lead, regex: OnceLock::new() }, anchors))
     }
@@ -214,8 +218,9 @@ impl Pattern {
 fn strip_lead(hir: Hir) -> (Option<Lead>, Hir) {
     let HirKind::Concat(parts) = hir.kind() else { return (None, hir) };
     let lead = match parts.first().map(Hir::kind) {
-        Some(HirKind::Repetition(run)) if run.min == 0 && !run.greedy => literal::one_of(&run.sub)
-            .map(|bytes| Lead { bytes, max: run.max.map_or(usize::MAX, |max| max as usize) }),
+        Some(HirKind::Repetition(run)) if run.min == 0 && !run.greedy => {
+            literal::one_of(&run.sub).map(|bytes| Lead { bytes, max: run.max.map_or(usize::MAX, |max| max as usize) })
+        }
         _ => None,
     };
     match lead {

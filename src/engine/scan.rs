@@ -406,7 +406,14 @@ impl States {
     }
 
     /// Opens a state that is fed from the line behind `line` on.
-    fn open_behind(&mut self, haystack: &[u8], line: Range<usize>, state: LineState, engine: &Engine, spans: &mut Vec<Span>) {
+    fn open_behind(
+        &mut self,
+        haystack: &[u8],
+        line: Range<usize>,
+        state: LineState,
+        engine: &Engine,
+        spans: &mut Vec<Span>,
+    ) {
         self.advance(haystack, (line.end + 1).min(haystack.len()), engine, spans);
         self.open.retain(|open| !open.same_place(&state));
         if self.open.len() == MAX_STATES {

@@ -243,9 +243,10 @@ impl RuleTable {
     fn check_lookup(&self) -> Result<(), Fault> {
         let always = self.always_scan.as_ref().is_some_and(|always| *always.get_ref());
         match &self.keywords {
-            Some(words) if always => {
-                Fault::new(words.span(), "field `keywords` names some records and `always_scan` means all; a rule has one of them")
-            }
+            Some(words) if always => Fault::new(
+                words.span(),
+                "field `keywords` names some records and `always_scan` means all; a rule has one of them",
+            ),
             _ => Ok(()),
         }
     }
@@ -319,7 +320,10 @@ fn allows(tables: Spanned<Vec<AllowTable>>) -> Result<Vec<Allow>, Fault> {
     let at = tables.span();
     let build = |table: AllowTable| {
         if table.regexes.is_empty() && table.stopwords.is_empty() || table.stopwords.iter().any(String::is_empty) {
-            return Fault::new(at.clone(), "field `allow`: an entry has regexes, stopwords or both, and none of them is empty");
+            return Fault::new(
+                at.clone(),
+                "field `allow`: an entry has regexes, stopwords or both, and none of them is empty",
+            );
         }
         let target = choice("target", table.target.as_ref(), TARGETS)?.unwrap_or_default();
         let both = choice("condition", table.condition.as_ref(), CONDITIONS)?.unwrap_or_default();

@@ -53,7 +53,9 @@ impl Imported {
     pub fn stand_beside(&mut self, known: &Catalog) {
         let mut taken: HashSet<String> = known.set.rules.iter().map(|rule| rule.id.clone()).collect();
         let own: HashSet<String> = self.catalog.set.rules.iter().map(|rule| rule.id.clone()).collect();
-        for rule in self.catalog.set.rules.iter_mut().filter(|rule| known.set.rules.iter().any(|first| first.id == rule.id)) {
+        for rule in
+            self.catalog.set.rules.iter_mut().filter(|rule| known.set.rules.iter().any(|first| first.id == rule.id))
+        {
             let tries = (1..).map(|count| if count == 1 { "gitleaks".to_owned() } else { format!("gitleaks-{count}") });
             let names = tries.map(|prefix| shortened(&format!("{prefix}-{}", rule.id)));
             let free = names.into_iter().find(|id| !taken.contains(id) && !own.contains(id)).expect("a number is free");
@@ -69,4 +71,3 @@ impl Imported {
 fn shortened(id: &str) -> String {
     id.chars().take(super::file::MAX_ID_LEN).collect::<String>().trim_end_matches('-').to_owned()
 }
-

@@ -116,7 +116,9 @@ impl Found {
             Wanted::Whole => Ok(None),
             Wanted::Group(number) => match self.groups.get(number - 1) {
                 Some(group) if group.certain => Ok(Some(number - 1)),
-                Some(_) => Err(format!("group {number} may take no part in a match, or nothing of it; the secret is in every match")),
+                Some(_) => Err(format!(
+                    "group {number} may take no part in a match, or nothing of it; the secret is in every match"
+                )),
                 None => Err(format!("secretGroup {number} is not there; the regex has {} groups", self.groups.len())),
             },
             Wanted::Default => Ok(self.groups.first().filter(|group| group.certain).map(|_| 0)),
