@@ -1,6 +1,11 @@
 //! The rule files: that every one is built in, complete and well-formed, that their examples expand, and that a wrong file
 //! is refused with its place and what was allowed. Not the parser's own unit tests, which stand beside it.
 
+#[path = "rules/examples.rs"]
+mod examples;
+#[path = "rules/sampler.rs"]
+mod sampler;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -92,8 +97,6 @@ fn the_set_has_a_version_and_a_hash() {
     let hash = Catalog::hash();
     assert!(hash.len() == 12 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()));
 }
-
-// Examples, counter-examples and known misses are run through the engine here.
 
 #[test]
 fn a_full_rule_is_read_field_by_field() {
@@ -285,7 +288,7 @@ fn a_wrong_field_is_refused_at_its_line() {
     field(
         "patern = 'x'\n",
         "unknown field `patern`; known: id, summary, category, pattern, keys, grammar, value, numbers, neutral_after, \
-         neutral_before, validator, validator_role, always_scan, keywords, min_entropy, allow, shadow, examples, counter_examples, known_misses, references",
+         neutral_before, validator, validator_role, always_scan, keywords, min_entropy, allow, whole_value, shadow, examples, counter_examples, known_misses, references",
     );
     field("numbers = 'yes'\n", "field `numbers`: invalid type: string \"yes\", expected a boolean");
     field("examples = 'one'\n", "field `examples`: invalid type: string \"one\", expected a sequence");

@@ -106,19 +106,32 @@ impl Forms {
             }
         };
         let actions: Vec<Action> = set.rules.iter().map(|rule| policy.action_of(rule)).collect();
-        let kept = |action: &Action| if let Action::Mask { keep_last } = action { usize::from(*keep_last) + 1 } else { 0 };
+        let kept =
+            |action: &Action| if let Action::Mask { keep_last } = action { usize::from(*keep_last) + 1 } else { 0 };
         let hashes = actions.contains(&Action::Hash);
         if hashes && policy.hash_key.is_none() {
             return Err(CompileError::NoHashKey);
         }
-        Ok(Forms { bracket, bare, number: policy.number, max_kept: actions.iter().map(kept).max().unwrap_or(0), hashes })
+        Ok(Forms {
+            bracket,
+            bare,
+            number: policy.number,
+            max_kept: actions.iter().map(kept).max().unwrap_or(0),
+            hashes,
+        })
     }
 
     /// Whether what stands at `start` is exactly what we write, and ends at a delimiter at or before `end`.
     pub(crate) fn stands_at(&self, haystack: &[u8], start: usize, end: usize) -> bool {
         let text = &haystack[start..];
         let quoted_number = text.strip_prefix(b"\"").map_or(text, |inner| inner);
-        let lens = [self.bracket.len_at(text), self.bare.len_at(text), self.bracket.len_at(quoted_number), self.hash_len(text), self.mask_len(text)];
+        let lens = [
+            self.bracket.len_at(text),
+            self.bare.len_at(text),
+            self.bracket.len_at(quoted_number),
+            self.hash_len(text),
+            self.mask_len(text),
+        ];
         let ends = |len: usize| start + len == end || haystack.get(start + len).is_none_or(|byte| delimits(*byte));
         lens.into_iter().flatten().any(|len| len > 0 && ends(len))
     }
@@ -146,7 +159,15 @@ impl Forms {
     }
 
     /// Writes what stands in place of `span`, whose bytes are `secret`.
-    pub(crate) fn write(&self, action: Action, rule: &str, span: &Span, secret: &[u8], policy: &Policy, out: &mut Vec<u8>) {
+    pub(crate) fn write(
+        &self,
+        action: Action,
+        rule: &str,
+        span: &Span,
+        secret: &[u8],
+        policy: &Policy,
+        out: &mut Vec<u8>,
+    ) {
         match (action, span.form) {
             (Action::Keep, _) => out.extend_from_slice(secret),
             (_, Form::Silent) => {}
@@ -184,7 +205,8 @@ fn delimits(byte: u8) -> bool {
 
 /// Refuses a template that would break a quote, a line or a tag.
 fn check_template(template: &str) -> Result<(), CompileError> {
-    let refuse = |reason: &str| Err(CompileError::Placeholder { template: template.to_owned(), reason: reason.to_owned() });
+    let refuse =
+        |reason: &str| Err(CompileError::Placeholder { template: template.to_owned(), reason: reason.to_owned() });
     if template.is_empty() {
         return refuse("it is empty; use action `remove` to write nothing");
     }
@@ -220,7 +242,8 @@ fn write_mask(secret: &[u8], keep_last: usize, out: &mut Vec<u8>) {
 fn write_hash(rule: &str, form: Form, secret: &[u8], policy: &Policy, out: &mut Vec<u8>) {
     let key = policy.hash_key.as_ref().expect("compile refuses the hash action without a key");
     let digest = fingerprint(key.bytes(), Purpose::Placeholder, secret);
-    let (open, mark, close) = if form == Form::Bare { (&b""[..], b'.', &b""[..]) } else { (&b"["[..], b':', &b"]"[..]) };
+    let (open, mark, close) =
+        if form == Form::Bare { (&b""[..], b'.', &b""[..]) } else { (&b"["[..], b':', &b"]"[..]) };
     out.extend_from_slice(open);
     out.extend_from_slice(rule.as_bytes());
     out.push(mark);

@@ -12,7 +12,7 @@ use super::pattern::{Lookup, Pattern};
 use super::policy::{Action, Mode, Policy};
 use super::prefilter::{Backend, Literal, Prefilter};
 use super::rule::{Grammar, Matcher, Rule, RuleId, RuleSet};
-use super::{Engine, view};
+use super::{Engine, fragment, view};
 
 /// Rules at most; a literal's index has 16 bits and a rule has a handful of them.
 const MAX_RULES: usize = 4096;
@@ -51,6 +51,8 @@ pub(super) enum Target {
     Armour { rule: RuleId, len: u8 },
     /// Something that hides letters: look at the record's view too.
     View,
+    /// The line goes on in a later one: look at both joined.
+    Fragment,
 }
 
 /// Literals with what to do at each; equal ones are one.
@@ -88,6 +90,7 @@ impl Engine {
         }
         grammars(&set, &mut targets);
         view::triggers().into_iter().for_each(|sets| targets.add(sets, Target::View));
+        fragment::triggers().into_iter().for_each(|sets| targets.add(sets, Target::Fragment));
         let (sets, targets): (Vec<_>, Vec<_>) = targets.literals.into_iter().unzip();
         let literals: Vec<Literal> = sets.into_iter().map(|sets| Literal { sets: sets.into() }).collect();
         let prefilter = Prefilter::new(&literals, Some(&super::prefilter::Tables::built_in()), limits.backend);
@@ -106,6 +109,7 @@ impl Engine {
         key_literals.into_iter().for_each(|literal| targets.add(literal.sets, Target::View));
         grammars(set, &mut targets);
         view::triggers().into_iter().for_each(|sets| targets.add(sets, Target::View));
+        fragment::triggers().into_iter().for_each(|sets| targets.add(sets, Target::View));
         Ok(targets.literals.into_iter().map(|(sets, _)| Literal { sets: sets.into() }).collect())
     }
 

@@ -240,8 +240,12 @@ pub(crate) fn one_of(hir: &Hir) -> Option<ByteSet> {
 }
 
 fn set_of(class: &Class) -> Option<ByteSet> {
-    let Class::Bytes(class) = class else { return None };
-    Some(class.iter().fold(ByteSet::EMPTY, |set, range| set.with_range(range.start(), range.end())))
+    // An alternation of single letters becomes a class of characters, in a pattern of bytes too.
+    let bytes = match class {
+        Class::Bytes(class) => class.clone(),
+        Class::Unicode(class) => class.to_byte_class()?,
+    };
+    Some(bytes.iter().fold(ByteSet::EMPTY, |set, range| set.with_range(range.start(), range.end())))
 }
 
 /// Cuts a run down to an anchor: it begins at the first selective position of the rarest four, and keeps what follows.

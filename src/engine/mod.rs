@@ -6,8 +6,10 @@ mod carrier;
 mod compile;
 mod cut;
 mod error;
+mod fragment;
 mod gate;
 mod keys;
+mod learned;
 mod literal;
 mod masked;
 mod pattern;
@@ -64,6 +66,16 @@ impl Engine {
     /// The rules this engine was compiled from.
     pub fn rules(&self) -> &[Rule] {
         &self.set.rules
+    }
+
+    /// What is done to the findings of each rule, by rule.
+    pub fn actions(&self) -> &[Action] {
+        &self.actions
+    }
+
+    /// The bounds this engine was compiled with.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// What is done to the findings of `rule`.

@@ -104,9 +104,10 @@ pub(crate) struct Cache {
     captures: Captures,
 }
 
-/// Parses a pattern the way rules mean it: bytes, ASCII classes, no Unicode.
+/// Parses a pattern the way rules mean it: bytes, ASCII classes, no Unicode; `^` and `$` are the ends of a record, because
+/// a haystack is a block of them.
 pub(crate) fn parse(pattern: &str) -> Result<Hir, String> {
-    let mut parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build();
+    let mut parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).multi_line(true).crlf(true).build();
     parser.parse(pattern).map_err(|error| explain(&error.to_string()))
 }
 

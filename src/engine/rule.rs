@@ -180,6 +180,9 @@ pub struct Rule {
     pub min_entropy: Option<f32>,
     /// Matches that are left.
     pub allow: Vec<Allow>,
+    /// The pattern only finds where a value begins; it is masked to where its carrier says it ends. For secrets known by
+    /// what stands before them, whose own characters no pattern can foresee.
+    pub whole_value: bool,
     /// Counted, never masked.
     pub shadow: bool,
     /// Where it was written.

@@ -8,6 +8,7 @@ use memchr::{memchr, memrchr};
 use super::Engine;
 use super::carrier::{self, Beside, LineState, Pending, Site, armour};
 use super::compile::Target;
+use super::fragment;
 use super::pattern::{self, Cache, MAX_WINDOW, TOKEN_BYTES};
 use super::prefilter::{self, Hit};
 use super::rule::{Matcher, RuleId, ValidatorRole};
@@ -57,6 +58,8 @@ pub struct Scratch {
     view: View,
     /// Lines that hold a trigger.
     view_lines: Vec<Range<usize>>,
+    /// Lines that a container runtime cut.
+    fragment_lines: Vec<Range<usize>>,
     caches: Vec<Option<Box<Cache>>>,
     /// By rule: where its last match ended. Its next one begins there or later.
     matched_to: Vec<usize>,
@@ -92,6 +95,7 @@ impl Engine {
     pub(super) fn scan(&self, scratch: &mut Scratch, carry: &Carry, haystack: &[u8]) -> Carry {
         scratch.spans.clear();
         scratch.view_lines.clear();
+        scratch.fragment_lines.clear();
         scratch.counts = Counts::default();
         let mut hits = std::mem::take(&mut scratch.hits);
         let found = self.prefilter.find(&mut scratch.prefilter, haystack, &mut hits);
@@ -105,6 +109,8 @@ impl Engine {
         scratch.hits = hits;
         self.scan_always(scratch, haystack);
         self.scan_views(scratch, haystack);
+        self.scan_fragments(scratch, haystack);
+        self.learn(scratch, haystack);
         Carry { states: states.open, over: None }
     }
 
@@ -170,7 +176,12 @@ impl Engine {
                     scratch.view_lines.push(place.line.clone());
                 }
             }
-            Target::View => {}
+            Target::Fragment if depth == Depth::Original => {
+                if scratch.fragment_lines.last() != Some(&place.line) {
+                    scratch.fragment_lines.push(place.line.clone());
+                }
+            }
+            Target::View | Target::Fragment => {}
         }
     }
 
@@ -197,10 +208,27 @@ impl Engine {
             if let Some((whole, secret)) = pattern.match_at(cache, haystack, start, window) {
                 let whole = pattern.led_from(haystack, start, scratch.matched_to[rule.index()])..whole.end;
                 scratch.matched_to[rule.index()] = whole.end.max(start + 1);
-                let secret = to_its_end(haystack, secret, window, line_end);
+                let secret = self.to_its_end(haystack, rule, secret, window, line_end);
                 self.accept(scratch, haystack, rule, whole, secret);
                 return;
             }
+        }
+    }
+
+    /// A secret that fills its window goes on in its alphabet, and one that is a whole value to the value's end.
+    fn to_its_end(
+        &self,
+        haystack: &[u8],
+        rule: RuleId,
+        secret: Range<usize>,
+        window: usize,
+        line_end: usize,
+    ) -> Range<usize> {
+        let more = if secret.end == window { TOKEN_BYTES.run(&haystack[window..line_end]) } else { 0 };
+        let end = secret.end + more;
+        match self.set.rules[rule.index()].whole_value {
+            true => secret.start..carrier::value_end(haystack, secret.start, line_end).max(end),
+            false => secret.start..end,
         }
     }
 
@@ -231,7 +259,7 @@ impl Engine {
         states: &mut States,
         depth: Depth,
     ) {
-        if !carrier::may_bridge(haystack, word.end, place.line.end) {
+        if !carrier::may_bridge(haystack, word.clone(), place.line.end) {
             return;
         }
         let Some(key) = self.keys.examine(group, haystack, word, place.line.clone()) else { return };
@@ -312,8 +340,8 @@ impl Engine {
             let led = pattern.led_from(haystack, whole.start, from)..whole.end;
             from = whole.end.max(whole.start + 1);
             if !pattern.word_start || pattern::starts_word(haystack, whole.start) {
-                let whole = led;
-                self.accept(scratch, haystack, rule, whole, to_its_end(haystack, secret, window, line.end));
+                let secret = self.to_its_end(haystack, rule, secret, window, line.end);
+                self.accept(scratch, haystack, rule, led, secret);
             } else {
                 let next = (whole.start + 1..line.end).find(|&at| pattern::starts_word(haystack, at));
                 from = next.unwrap_or(line.end);
@@ -336,6 +364,32 @@ impl Engine {
         scratch.view = view;
     }
 
+    /// Looks at lines that a container runtime cut, joined. A span over a cut has its placeholder in the first fragment.
+    fn scan_fragments(&self, scratch: &mut Scratch, haystack: &[u8]) {
+        if scratch.fragment_lines.is_empty() {
+            return;
+        }
+        let lines = std::mem::take(&mut scratch.fragment_lines);
+        let mut view = std::mem::take(&mut scratch.view);
+        let mut contents = Vec::new();
+        let mut done_to = 0;
+        for line in lines.iter().filter(|line| line.len() <= MAX_VIEW) {
+            if line.start < done_to && contents.contains(&line.end) {
+                continue;
+            }
+            let mut parts = Vec::new();
+            fragment::group(haystack, line.clone(), &mut parts);
+            if parts.len() > 1 {
+                view.join(haystack, &parts);
+                self.scan_view(scratch, &view);
+                done_to = parts.last().map_or(0, |part| part.end);
+                contents = parts.iter().map(|part| part.end).collect::<Vec<_>>();
+            }
+        }
+        scratch.fragment_lines = lines;
+        scratch.view = view;
+    }
+
     fn scan_view(&self, scratch: &mut Scratch, view: &View) {
         let mut hits = std::mem::take(&mut scratch.view_hits);
         let found = self.prefilter.find(&mut scratch.prefilter, &view.bytes, &mut hits);
@@ -346,10 +400,20 @@ impl Engine {
         let mut states = States { open: Vec::new(), at: 0 };
         self.walk(scratch, &view.bytes, &hits, &mut states, Depth::View);
         let found = std::mem::replace(&mut scratch.spans, originals);
-        scratch.spans.extend(found.iter().map(|span| {
-            let original = view.original(span.start..span.end);
-            Span { start: original.start, end: original.end, ..*span }
-        }));
+        for span in &found {
+            let why = match span.why {
+                Why::Key { start, end } if start < end => {
+                    let key = view.original(start..end);
+                    Why::Key { start: key.start, end: key.end }
+                }
+                other => other,
+            };
+            let mut form = span.form;
+            for original in view.originals(span.start..span.end) {
+                scratch.spans.push(Span { start: original.start, end: original.end, form, why, ..*span });
+                form = Form::Silent;
+            }
+        }
         scratch.view_spans = found;
         scratch.view_spans.clear();
         scratch.view_hits = hits;
@@ -371,12 +435,6 @@ struct Place {
     done_to: usize,
     /// The last bare header value.
     header: Range<usize>,
-}
-
-/// A secret that fills its window goes on in its alphabet.
-fn to_its_end(haystack: &[u8], secret: Range<usize>, window: usize, line_end: usize) -> Range<usize> {
-    let more = if secret.end == window { TOKEN_BYTES.run(&haystack[window..line_end]) } else { 0 };
-    secret.start..secret.end + more
 }
 
 /// The record around `at`; `from` is the end of the last one, before which no line end need be sought.

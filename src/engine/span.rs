@@ -117,8 +117,12 @@ mod tests {
     #[test]
     fn overlapping_spans_are_united_and_named_by_the_format() {
         let key = Why::Key { start: 0, end: 0 };
-        let mut spans =
-            vec![span(5, 9, 1, key), span(0, 6, 2, key), span(1, 3, 3, Why::Pattern { valid: None }), span(9, 12, 4, key)];
+        let mut spans = vec![
+            span(5, 9, 1, key),
+            span(0, 6, 2, key),
+            span(1, 3, 3, Why::Pattern { valid: None }),
+            span(9, 12, 4, key),
+        ];
         unite(&mut spans);
         let got: Vec<_> = spans.iter().map(|s| (s.start, s.end, s.rule.index())).collect();
         assert_eq!(got, [(0, 9, 3), (9, 12, 4)]);

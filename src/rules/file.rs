@@ -43,6 +43,7 @@ struct RuleTable {
     keywords: Option<Spanned<Vec<Spanned<String>>>>,
     min_entropy: Option<Spanned<f32>>,
     allow: Option<Spanned<Vec<AllowTable>>>,
+    whole_value: Option<Spanned<bool>>,
     #[serde(default)]
     shadow: bool,
     #[serde(default)]
@@ -208,6 +209,7 @@ impl RuleTable {
             keywords: self.keywords.map(keywords).transpose()?.unwrap_or_default(),
             min_entropy: self.min_entropy.map(entropy).transpose()?,
             allow: self.allow.map(allows).transpose()?.unwrap_or_default(),
+            whole_value: self.whole_value.is_some_and(Spanned::into_inner),
             shadow: self.shadow,
             origin,
         };
@@ -234,6 +236,7 @@ impl RuleTable {
             ("keywords", self.keywords.as_ref().map(Spanned::span), "pattern", pattern),
             ("min_entropy", self.min_entropy.as_ref().map(Spanned::span), "pattern", pattern),
             ("allow", self.allow.as_ref().map(Spanned::span), "pattern", pattern),
+            ("whole_value", self.whole_value.as_ref().map(Spanned::span), "pattern", pattern),
         ];
         let lonely = companions.into_iter().find(|(_, span, _, present)| span.is_some() && !present);
         let Some((field, Some(span), other, _)) = lonely else { return self.check_lookup() };

@@ -7,23 +7,62 @@ use crate::engine::byteset::ByteSet;
 
 /// Schemes whose name before a value is never the value itself.
 const SCHEMES: [&[u8]; 22] = [
-    b"bearer", b"basic", b"token", b"apikey", b"api-key", b"negotiate", b"ntlm", b"dpop", b"jwt", b"digest", b"oauth", b"hawk",
-    b"signature", b"aws4-hmac-sha256", b"aws4-ecdsa-p256-sha256", b"googlelogin", b"ssws", b"key", b"mac", b"kerberos", b"privatetoken",
+    b"bearer",
+    b"basic",
+    b"token",
+    b"apikey",
+    b"api-key",
+    b"negotiate",
+    b"ntlm",
+    b"dpop",
+    b"jwt",
+    b"digest",
+    b"oauth",
+    b"hawk",
+    b"signature",
+    b"aws4-hmac-sha256",
+    b"aws4-ecdsa-p256-sha256",
+    b"googlelogin",
+    b"ssws",
+    b"key",
+    b"mac",
+    b"kerberos",
+    b"privatetoken",
     b"sharedaccesssignature",
 ];
 /// Of those, the ones that carry parameters instead of one credential.
 const WITH_PARAMETERS: [&[u8]; 9] = [
-    b"digest", b"oauth", b"hawk", b"signature", b"aws4-hmac-sha256", b"aws4-ecdsa-p256-sha256", b"mac", b"googlelogin",
+    b"digest",
+    b"oauth",
+    b"hawk",
+    b"signature",
+    b"aws4-hmac-sha256",
+    b"aws4-ecdsa-p256-sha256",
+    b"mac",
+    b"googlelogin",
     b"sharedaccesssignature",
 ];
 /// Parameters that prove possession; the others (realm, user name, signed headers, key id) are left for the reader.
 const SECRET_PARAMETERS: [&[u8]; 14] = [
-    b"response", b"nonce", b"cnonce", b"signature", b"mac", b"token", b"auth", b"oauth_token", b"oauth_signature", b"oauth_nonce",
-    b"password", b"sig", b"opaque", b"access_token",
+    b"response",
+    b"nonce",
+    b"cnonce",
+    b"signature",
+    b"mac",
+    b"token",
+    b"auth",
+    b"oauth_token",
+    b"oauth_signature",
+    b"oauth_nonce",
+    b"password",
+    b"sig",
+    b"opaque",
+    b"access_token",
 ];
 /// Shorter ones prove nothing.
 const MIN_PARAMETER: usize = 4;
-const SCHEME_BYTES: ByteSet = ByteSet::from_bytes(b"-_").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+const SCHEME_BYTES: ByteSet =
+    ByteSet::from_bytes(b"-_").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 
 /// Masks the header value `start..end`; bare values may be followed by the rest of a sentence.
 pub(super) fn mask(site: &mut Site<'_>, start: usize, end: usize, joint: Joint, quoted: Option<Form>) {
@@ -105,7 +144,9 @@ fn gap(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
 
 /// A word of letters: an unknown scheme, not a credential.
 fn is_word(scheme: &[u8]) -> bool {
-    (2..=24).contains(&scheme.len()) && scheme.iter().filter(|b| b.is_ascii_digit()).count() <= 3 && scheme[0].is_ascii_alphabetic()
+    (2..=24).contains(&scheme.len())
+        && scheme.iter().filter(|b| b.is_ascii_digit()).count() <= 3
+        && scheme[0].is_ascii_alphabetic()
 }
 
 fn is_listed(list: &[&[u8]], name: &[u8]) -> bool {

@@ -53,7 +53,12 @@ pub(crate) struct LineState {
 impl LineState {
     /// The state behind a line that began with `prefix`.
     pub(crate) fn new(pending: Pending, rule: RuleId, prefix: &[u8]) -> LineState {
-        LineState { pending, rule, prefix: shape_of(&prefix[prefix.len().saturating_sub(MAX_PREFIX)..]).into(), lines: 0 }
+        LineState {
+            pending,
+            rule,
+            prefix: shape_of(&prefix[prefix.len().saturating_sub(MAX_PREFIX)..]).into(),
+            lines: 0,
+        }
     }
 
     /// Whether another secret behind the same prefix takes this one's place.
@@ -91,8 +96,10 @@ impl LineState {
             return None;
         }
         let body = body_of(rest, full).map(|body| start + body.start..start + body.end);
-        let announced = (first && prefix.is_some() && body.is_none()).then(|| start..first_line_end(haystack, start, line.end));
-        let announced = announced.filter(|all| !haystack[all.clone()].trim_ascii().is_empty() && !is_armour_header(rest));
+        let announced =
+            (first && prefix.is_some() && body.is_none()).then(|| start..first_line_end(haystack, start, line.end));
+        let announced =
+            announced.filter(|all| !haystack[all.clone()].trim_ascii().is_empty() && !is_armour_header(rest));
         let found = body.or(announced);
         let passes = found.is_none() && !is_armour_header(rest) && !rest.trim_ascii().is_empty();
         let strangers = if passes { strangers + 1 } else { 0 };

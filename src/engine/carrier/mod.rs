@@ -12,8 +12,8 @@ mod userinfo;
 mod value;
 
 pub(crate) use bridge::may_bridge;
-pub(crate) use quote::{Opening, opening};
 pub(crate) use lines::{LineState, Pending};
+pub(crate) use quote::{Opening, opening};
 pub(crate) use userinfo::password;
 pub(crate) use value::needs_bare;
 
@@ -59,6 +59,9 @@ impl Site<'_> {
         let Key { start, end, .. } = self.key;
         let Some(bridge) = bridge::cross(self.haystack, start, end, self.end) else { return self.form_field() };
         let at = self.skip_wrapper(bridge.at);
+        if bridge.joint == Joint::Tag && self.haystack[..self.end].get(at) != Some(&b'<') {
+            return self.element_text(&bridge);
+        }
         if let Some(open) = quote::at(self.haystack, at, self.end) {
             return self.quoted(&bridge, &open);
         }
@@ -95,7 +98,11 @@ impl Site<'_> {
 
     fn quoted(&mut self, bridge: &Bridge, open: &Quote) -> Beside {
         let close = quote::close(self.haystack, open, self.end).unwrap_or(self.end);
-        let form = if open.spelling == Spelling::Encoded && self.haystack[open.start] == b'%' { Form::Bare } else { Form::Bracket };
+        let form = if open.spelling == Spelling::Encoded && self.haystack[open.start] == b'%' {
+            Form::Bare
+        } else {
+            Form::Bracket
+        };
         self.text(open.end, close, bridge.joint, Some(form));
         self.done()
     }
@@ -124,17 +131,16 @@ impl Site<'_> {
         if let Some(behind) = authorization::known_scheme(self.haystack, start, end) {
             return authorization::mask_credential(self, behind, end, joint, quoted);
         }
-        if quoted.is_some() && userinfo::is_credential_url(&self.haystack[start..end]) {
-            return;
-        }
-        if quoted.is_none() && self.is_directory(start) {
+        let value = &self.haystack[start..end];
+        if quoted.is_some() && userinfo::is_credential_url(value) || self.is_working_directory(value) {
             return;
         }
         let masked = match value::kind_of(&self.haystack[start..end]) {
             Kind::Blank => false,
+            // Four digits behind a bare colon are a code; fewer are as likely a count.
             Kind::Number => self.key.numbers && (joint.is_sure(quoted.is_some()) || end - start >= 4),
             Kind::Word => joint.is_sure(quoted.is_some()) && (joint != Joint::Flag || end - start >= 8),
-            Kind::Opaque => true,
+            Kind::Opaque => joint != Joint::Nothing || value::is_bare_token(&self.haystack[start..end]),
         };
         if masked {
             let form = quoted.unwrap_or_else(|| self.bare_form(start));
@@ -142,11 +148,10 @@ impl Site<'_> {
         }
     }
 
-    /// `PWD=/home/ada`: the working directory, not a password.
-    fn is_directory(&self, start: usize) -> bool {
+    /// `PWD=/home/ada`: what sudo and every environment print under the key that elsewhere is a password's.
+    fn is_working_directory(&self, value: &[u8]) -> bool {
         let key = &self.haystack[self.key.start..self.key.end];
-        let pwd = key.len() >= 3 && key[key.len() - 3..].eq_ignore_ascii_case(b"pwd");
-        pwd && self.haystack[start] == b'/'
+        matches!(key, b"PWD" | b"OLDPWD") && value.starts_with(b"/")
     }
 
     fn bare_form(&self, start: usize) -> Form {
@@ -166,12 +171,6 @@ impl Site<'_> {
             let end = self.header_end(at);
             self.text(at, end, bridge.joint, None);
             return self.done();
-        }
-        if bridge.joint == Joint::Tag {
-            let close = memchr::memmem::find(&self.haystack[at..self.end], bridge.tag_open);
-            let end = close.map_or(self.end, |len| at + len);
-            self.text(at, end, bridge.joint, Some(Form::Bracket));
-            return Beside::Value(end);
         }
         let query = self.is_query();
         let end = value::bare_end(self.haystack, at, self.end, bridge.joint, query);
@@ -205,6 +204,20 @@ impl Site<'_> {
             *self.header = at..header_end(self.haystack, at, self.end);
         }
         self.header.end
+    }
+
+    /// Text between tags. A quote in it is the text's own, unless it closes a JSON string around the element.
+    fn element_text(&mut self, bridge: &Bridge) -> Beside {
+        let text = &self.haystack[bridge.at..self.end];
+        let close = memchr::memmem::find(text, bridge.tag_open).unwrap_or(text.len());
+        let closes = |at: &usize| {
+            let behind = text.get(at + 1);
+            text[*at] == b'"' && behind.is_none_or(|byte| b",}]".contains(byte))
+        };
+        let quote = memchr::memchr_iter(b'"', &text[..close]).find(closes);
+        let end = bridge.at + quote.map_or(close, |quote| quote - usize::from(text[..quote].ends_with(b"\\")));
+        self.text(bridge.at, end, Joint::Tag, Some(Form::Bracket));
+        Beside::Value(end)
     }
 
     /// Whether the key stands in a query string or a form.
@@ -263,6 +276,14 @@ impl Site<'_> {
     }
 }
 
+/// Where the value that begins at `start` ends, behind whatever stands before it: at its closing quote, or as a bare value.
+pub(crate) fn value_end(haystack: &[u8], start: usize, end: usize) -> usize {
+    match opening(haystack, start) {
+        Opening::Quote(open) => quote::close(haystack, &open, end).unwrap_or(end),
+        _ => value::bare_end(haystack, start, end, Joint::Flag, false),
+    }
+}
+
 /// Where a bare header's value ends: the record, a quote around it, an escaped line end. A quote that opens behind `=` is a
 /// parameter's and closes again.
 fn header_end(haystack: &[u8], start: usize, end: usize) -> usize {
@@ -276,7 +297,9 @@ fn header_end(haystack: &[u8], start: usize, end: usize) -> usize {
             Some(b'"') if at > start && haystack[at - 1] == b'=' => in_parameter = true,
             Some(b'"') | None => return at,
             Some(b'n' | b'r') if slashes > 0 => return at,
-            Some(b'\'') if haystack[..end].get(at + slashes + 1).is_none_or(|b| !b.is_ascii_alphanumeric()) => return at,
+            Some(b'\'') if haystack[..end].get(at + slashes + 1).is_none_or(|b| !b.is_ascii_alphanumeric()) => {
+                return at;
+            }
             Some(b'\r' | b'\n' | 0 | 0x1b) => return at,
             Some(_) => {}
         }

@@ -16,7 +16,10 @@ pub(super) fn is_structure(haystack: &[u8], at: usize, end: usize) -> bool {
     let inner = skip(haystack, at + 1, end);
     let nested = matches!(haystack[..end].get(inner), Some(b'{' | b'['));
     let quoted = quote::at(haystack, inner, end).is_some() || literal_quote(haystack, inner, end).is_some();
-    quoted || nested || matches!(haystack[..end].get(inner), Some(b']' | b'}')) || is_number_list(haystack, at, inner, end)
+    quoted
+        || nested
+        || matches!(haystack[..end].get(inner), Some(b']' | b'}'))
+        || is_number_list(haystack, at, inner, end)
 }
 
 /// `[104, 117, …]`: a secret printed as the list of its bytes.

@@ -120,7 +120,9 @@ pub(crate) enum Opening {
 
 /// What opened the value that begins at `start`.
 pub(crate) fn opening(haystack: &[u8], start: usize) -> Opening {
-    let Some(mark) = start.checked_sub(1).filter(|mark| matches!(haystack[*mark], b'"' | b'\'' | b'`')) else { return Opening::Bare };
+    let Some(mark) = start.checked_sub(1).filter(|mark| matches!(haystack[*mark], b'"' | b'\'' | b'`')) else {
+        return Opening::Bare;
+    };
     let slashes = haystack[..mark].iter().rev().take_while(|&&byte| byte == b'\\').count();
     at(haystack, mark - slashes, start).map_or(Opening::Bare, Opening::Quote)
 }
@@ -139,7 +141,9 @@ pub(crate) fn close(haystack: &[u8], open: &Quote, end: usize) -> Option<usize> 
         Spelling::Double => close_double(haystack, open, end),
         Spelling::Single => close_single(haystack, open, end),
         Spelling::Backtick => memchr(b'`', &haystack[open.end..end]).map(|at| open.end + at),
-        Spelling::Encoded => memchr::memmem::find(&haystack[open.end..end], &haystack[open.start..open.end]).map(|at| open.end + at),
+        Spelling::Encoded => {
+            memchr::memmem::find(&haystack[open.end..end], &haystack[open.start..open.end]).map(|at| open.end + at)
+        }
         Spelling::Typographic => close_typographic(haystack, open.end, end),
     }
 }
@@ -182,7 +186,14 @@ fn close_single(haystack: &[u8], open: &Quote, end: usize) -> Option<usize> {
         let rest = &haystack[next + 1..end];
         let joined = rest.starts_with(b"\"'\"'") || rest.starts_with(b"\\''") || rest.starts_with(b"'");
         if joined {
-            at = next + if rest.starts_with(b"\"") { 5 } else if rest.starts_with(b"\\") { 4 } else { 2 };
+            at = next
+                + if rest.starts_with(b"\"") {
+                    5
+                } else if rest.starts_with(b"\\") {
+                    4
+                } else {
+                    2
+                };
             continue;
         }
         if slashes.trailing_ones() <= u32::from(open.level) && delimits(rest) {

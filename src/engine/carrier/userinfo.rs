@@ -8,7 +8,8 @@ use crate::engine::byteset::ByteSet;
 const MAX_AUTHORITY: usize = 512;
 /// Bytes that end a URL in a log.
 const ENDS: ByteSet = ByteSet::from_bytes(b" \"<>`{}|\x7f").with_range(0, 0x1f);
-const SCHEME: ByteSet = ByteSet::from_bytes(b"+.-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+const SCHEME: ByteSet =
+    ByteSet::from_bytes(b"+.-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 
 /// The password in the userinfo behind the `://` at `mark`, if there is one.
 pub(crate) fn password(haystack: &[u8], mark: usize, end: usize) -> Option<Range<usize>> {

@@ -201,6 +201,7 @@ impl Reader {
             validator: None,
             validator_role: ValidatorRole::Label,
             always_scan: false,
+            whole_value: false,
             keywords: Vec::new(),
             min_entropy: floor(&mut fields)?,
             allow: self.exemptions(&mut fields, draft)?,
