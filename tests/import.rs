@@ -299,6 +299,9 @@ fn names_are_made_ours_and_kept_apart_from_those_built_in() {
     imported.stand_beside(&all);
     assert_eq!(imported.catalog.set.rules[0].id, "gitleaks-jwt");
     assert!(imported.notes[0].what.contains("because `jwt` is another rule"));
+    let mut noted = gitleaks("gl.toml", &format!("{}\ntags = ['t']", file("jwt"))).unwrap();
+    noted.stand_beside(&all);
+    assert!(noted.notes.len() == 2 && noted.notes.iter().all(|note| note.rule == "gitleaks-jwt"), "{:?}", noted.notes);
     all.extend(imported.catalog).unwrap();
 }
 

@@ -60,6 +60,7 @@ impl Imported {
             let names = tries.map(|prefix| shortened(&format!("{prefix}-{}", rule.id)));
             let free = names.into_iter().find(|id| !taken.contains(id) && !own.contains(id)).expect("a number is free");
             let what = format!("named `{free}`, because `{}` is another rule", rule.id);
+            self.notes.iter_mut().filter(|note| note.rule == rule.id).for_each(|note| note.rule.clone_from(&free));
             self.notes.push(ImportNote { rule: free.clone(), line: rule.origin.line, what });
             taken.insert(free.clone());
             rule.id = free;
