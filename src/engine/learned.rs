@@ -61,7 +61,7 @@ fn is_lesson(span: &Span, haystack: &[u8]) -> bool {
     let value = &haystack[span.start..span.end];
     let kinds: [fn(&u8) -> bool; 4] =
         [u8::is_ascii_lowercase, u8::is_ascii_uppercase, u8::is_ascii_digit, |byte| !byte.is_ascii_alphanumeric()];
-    let mixed = || kinds.iter().filter(|kind| value.iter().any(|byte| kind(byte))).count() >= 2;
+    let mixed = || kinds.iter().filter(|kind| value.iter().any(*kind)).count() >= 2;
     matches!(span.why, Why::Key { .. }) && span.form != Form::Silent && value.len() >= MIN_LEARNED && mixed()
 }
 
