@@ -145,6 +145,9 @@ fn rule(id: &str, pattern: &str, validator: Option<Validator>) -> Rule {
         always_scan: false,
         shadow: false,
         whole_value: false,
+        keywords: Vec::new(),
+        min_entropy: None,
+        allow: Vec::new(),
         origin: Origin::default(),
     }
 }

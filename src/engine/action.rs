@@ -138,6 +138,13 @@ impl Forms {
         lens.into_iter().flatten().find(ends).map(|len| start + len)
     }
 
+    /// Whether `text`, a key or what a pattern matched, holds something that we wrote: it is not what it was.
+    pub(crate) fn stand_in(&self, text: &[u8]) -> bool {
+        let head = &self.bare.before[..];
+        let placeholder = head.len() >= 4 && memchr::memmem::find(text, head).is_some();
+        placeholder || self.hashes && (0..text.len()).any(|at| self.hash_len(&text[at..]).is_some())
+    }
+
     /// Where the placeholder ends that `word` stands in, if it does: `password` is no key in `[REDACTED:password]`.
     pub(crate) fn end_around(&self, haystack: &[u8], word: Range<usize>) -> Option<usize> {
         const MAX_HEAD: usize = 96;

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use super::action::Forms;
 use super::byteset::ByteSet;
 use super::error::CompileError;
+use super::gate::Gate;
 use super::keys::Keys;
-use super::pattern::Pattern;
+use super::literal::Anchor;
+use super::pattern::{Lookup, Pattern};
 use super::policy::{Action, Mode, Policy};
 use super::prefilter::{Backend, Literal, Prefilter};
 use super::rule::{Grammar, Matcher, Rule, RuleId, RuleSet};
@@ -39,6 +41,8 @@ impl Default for Limits {
 pub(super) enum Target {
     /// Try the rule's regex from `far` to `near` bytes before the literal.
     Pattern { rule: RuleId, near: u32, far: u32 },
+    /// A keyword of a rule whose pattern has no literal of its own: search the record, once.
+    Gate { rule: RuleId },
     /// A key word of this length.
     Key { group: u16, len: u8 },
     /// `://`.
@@ -80,6 +84,7 @@ impl Engine {
         let (keys, key_literals) = Keys::new(&set);
         let mut targets = Targets::default();
         let patterns = patterns(&set, &mut targets)?;
+        let gates = gates(&set)?;
         for literal in key_literals {
             targets.add(literal.sets, Target::Key { group: literal.group, len: literal.len as u8 });
         }
@@ -90,7 +95,8 @@ impl Engine {
         let literals: Vec<Literal> = sets.into_iter().map(|sets| Literal { sets: sets.into() }).collect();
         let prefilter = Prefilter::new(&literals, Some(&super::prefilter::Tables::built_in()), limits.backend);
         let actions: Vec<Action> = set.rules.iter().map(|rule| policy.action_of(rule)).collect();
-        let engine = Engine { set, policy, limits: limits.clone(), forms, keys, patterns, targets, prefilter, actions };
+        let engine =
+            Engine { set, policy, limits: limits.clone(), forms, keys, patterns, gates, targets, prefilter, actions };
         engine.check_placeholder()?;
         Ok(engine)
     }
@@ -130,6 +136,10 @@ impl Engine {
             let built = pattern.as_ref().map_or(Ok(()), Pattern::warm);
             built.map_err(|reason| bad_pattern(rule, reason))?;
         }
+        for (rule, gate) in self.set.rules.iter().zip(&self.gates) {
+            let built = gate.as_ref().map_or(Ok(()), Gate::warm);
+            built.map_err(|reason| bad_pattern(rule, reason))?;
+        }
         Ok(())
     }
 }
@@ -164,16 +174,30 @@ fn patterns(set: &RuleSet, targets: &mut Targets) -> Result<Vec<Option<Pattern>>
         .map(|(index, rule)| {
             let Matcher::Pattern(text) = &rule.matcher else { return Ok(None) };
             let (pattern, anchors) =
-                Pattern::new(text, rule.always_scan).map_err(|reason| bad_pattern(rule, reason))?;
-            // All alternatives look back as far as the farthest, so that the leftmost match is the first one tried.
-            let far = anchors.iter().map(|anchor| anchor.far).max().unwrap_or(0);
-            for anchor in anchors {
-                let target = Target::Pattern { rule: RuleId(index as u16), near: anchor.near, far };
-                targets.add(anchor.sets, target);
+                Pattern::new(text, Lookup::of(rule)).map_err(|reason| bad_pattern(rule, reason))?;
+            let id = RuleId(index as u16);
+            match anchors {
+                _ if rule.always_scan => {}
+                Some(anchors) => {
+                    // All alternatives look back as far as the farthest, so that the leftmost match is the first one tried.
+                    let far = anchors.iter().map(|anchor| anchor.far).max().unwrap_or(0);
+                    anchors.into_iter().for_each(|Anchor { sets, near, .. }| {
+                        targets.add(sets, Target::Pattern { rule: id, near, far });
+                    });
+                }
+                None => rule.keywords.iter().for_each(|word| {
+                    targets.add(word.bytes().map(ByteSet::fold).collect(), Target::Gate { rule: id });
+                }),
             }
             Ok(Some(pattern))
         })
         .collect()
+}
+
+/// What the matches of each rule must pass, by rule.
+fn gates(set: &RuleSet) -> Result<Vec<Option<Gate>>, CompileError> {
+    let mut known = HashMap::new();
+    set.rules.iter().map(|rule| Gate::new(rule, &mut known).map_err(|reason| bad_pattern(rule, reason))).collect()
 }
 
 fn grammars(set: &RuleSet, targets: &mut Targets) {

@@ -7,6 +7,7 @@ mod compile;
 mod cut;
 mod error;
 mod fragment;
+mod gate;
 #[cfg(test)]
 mod haystacks;
 mod keys;
@@ -32,9 +33,15 @@ pub use action::{PLACEHOLDER_REGEX, Purpose};
 pub use compile::Limits;
 pub use cut::{Cutter, Piece};
 pub use error::CompileError;
+pub(crate) use gate::{KEYWORD_BYTES, check_allow};
+pub(crate) use literal::is_rare;
 pub use masked::Masked;
+pub(crate) use pattern::study;
 pub use policy::{Action, HashKey, Mode, NumberAs, Policy};
-pub use rule::{Category, Grammar, KeyRule, KeyValue, KeyWords, Matcher, Origin, Rule, RuleId, RuleSet, ValidatorRole};
+pub use rule::{
+    Allow, AllowTarget, Category, Grammar, KeyRule, KeyValue, KeyWords, Matcher, Origin, Rule, RuleId, RuleSet,
+    ValidatorRole,
+};
 pub use scan::{Carry, Cost, Scratch};
 pub use span::{Form, Span, Why};
 pub use stream::{MaskingWriter, Stream};
@@ -50,6 +57,8 @@ pub struct Engine {
     keys: keys::Keys,
     /// By rule.
     patterns: Vec<Option<pattern::Pattern>>,
+    /// By rule, what its matches must pass beside its validator.
+    gates: Vec<Option<gate::Gate>>,
     /// By literal of the prefilter.
     targets: Vec<Vec<compile::Target>>,
     prefilter: prefilter::Prefilter,

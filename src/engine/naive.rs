@@ -89,8 +89,8 @@ impl<'e> Naive<'e> {
                     start += 1;
                     continue;
                 };
-                let end = self.engine.secret_end(haystack, rule, &secret, window, line.end);
-                self.engine.accept(&mut self.scratch, haystack, rule, start, secret.start..end);
+                let secret = self.engine.to_its_end(haystack, rule, secret, window, line.end);
+                self.engine.accept(&mut self.scratch, haystack, rule, start..whole.end, secret);
                 start = whole.end.max(start + 1);
             }
         }
@@ -105,8 +105,8 @@ impl<'e> Naive<'e> {
             while start < line.end {
                 let may_start = !pattern.word_start || starts_word(haystack, start);
                 let found = may_start.then(|| pattern.match_at(cache, haystack, start, line.end)).flatten();
-                if let Some((_, secret)) = found.clone() {
-                    self.engine.accept(&mut self.scratch, haystack, RuleId(index as u16), start, secret);
+                if let Some((whole, secret)) = found.clone() {
+                    self.engine.accept(&mut self.scratch, haystack, RuleId(index as u16), start..whole.end, secret);
                 }
                 start = found.map_or(start + 1, |(whole, _)| whole.end.max(start + 1));
             }

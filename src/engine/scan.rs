@@ -21,6 +21,8 @@ use super::view::{MAX_VIEW, View};
 
 /// Secrets that go on line by line at most, of as many writers.
 const MAX_STATES: usize = 8;
+/// Bytes of a record that are searched at a time for a rule without a literal.
+const STRIDE: usize = 4096;
 /// What one block must tell the next: small, comparable, empty for almost every block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Carry {
@@ -150,6 +152,15 @@ impl Engine {
                     self.confirm(scratch, haystack, rule, from..last + 1, place.line.end);
                 }
             }
+            Target::Gate { rule } => {
+                // What was searched once is behind the record's end.
+                if scratch.matched_to[rule.index()] <= place.line.start {
+                    scratch.matched_to[rule.index()] = place.line.end + 1;
+                    scratch.costs[rule.index()].candidates += 1;
+                    scratch.counts.survivors += 1;
+                    self.scan_line(scratch, haystack, rule, place.line.clone());
+                }
+            }
             Target::Key { group, len } if at >= place.done_to => {
                 let word = at..at + usize::from(len);
                 self.beside(scratch, haystack, group, word, place, states, depth);
@@ -199,35 +210,40 @@ impl Engine {
             let cache = scratch.caches[rule.index()].get_or_insert_with(|| Box::new(pattern.cache()));
             let window = line_end.min(start + MAX_WINDOW);
             if let Some((whole, secret)) = pattern.match_at(cache, haystack, start, window) {
+                let whole = pattern.led_from(haystack, start, scratch.matched_to[rule.index()])..whole.end;
                 scratch.matched_to[rule.index()] = whole.end.max(start + 1);
-                let end = self.secret_end(haystack, rule, &secret, window, line_end);
-                self.accept(scratch, haystack, rule, whole.start, secret.start..end);
+                let secret = self.to_its_end(haystack, rule, secret, window, line_end);
+                self.accept(scratch, haystack, rule, whole, secret);
                 return;
             }
         }
     }
 
-    /// Where a matched secret really ends: one that fills the window of its regex is followed by its alphabet, and a rule
-    /// may say that its pattern only finds where the value begins.
-    fn secret_end(
+    /// A secret that fills its window goes on in its alphabet, and one that is a whole value to the value's end.
+    fn to_its_end(
         &self,
         haystack: &[u8],
         rule: RuleId,
-        secret: &Range<usize>,
+        secret: Range<usize>,
         window: usize,
         line_end: usize,
-    ) -> usize {
-        let tail = if secret.end == window { TOKEN_BYTES.run(&haystack[window..line_end]) } else { 0 };
-        let end = secret.end + tail;
+    ) -> Range<usize> {
+        let more = if secret.end == window { TOKEN_BYTES.run(&haystack[window..line_end]) } else { 0 };
+        let end = secret.end + more;
         let whole = self.set.rules[rule.index()].whole_value;
-        if whole { carrier::value_end(haystack, secret.start, line_end).max(end) } else { end }
+        secret.start..if whole { carrier::value_end(haystack, secret.start, line_end).max(end) } else { end }
     }
 
-    /// A match that begins at `start` becomes a finding unless a required validator says no.
-    fn accept(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, start: usize, secret: Range<usize>) {
+    /// A match becomes a finding unless a required validator or the rule's gate says no.
+    fn accept(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, whole: Range<usize>, secret: Range<usize>) {
         // What we wrote is neither a secret nor the name that stands before one.
         let ours = |range| self.forms.end_around(haystack, range).is_some();
-        if ours(start..start + 1) || ours(secret.clone()) {
+        if ours(whole.start..whole.start + 1) || ours(secret.clone()) || self.forms.stand_in(&haystack[secret.clone()])
+        {
+            return;
+        }
+        let gate = self.gates[rule.index()].as_ref();
+        if gate.is_some_and(|gate| !gate.opens(haystack, whole, secret.clone())) {
             return;
         }
         let rules = &self.set.rules[rule.index()];
@@ -257,6 +273,9 @@ impl Engine {
         let Some(key) = self.keys.examine(group, haystack, word.clone(), place.line.clone()) else { return };
         if let Some(end) = self.forms.end_around(haystack, word) {
             place.done_to = place.done_to.max(end);
+            return;
+        }
+        if self.forms.stand_in(&haystack[key.start..key.end]) {
             return;
         }
         // Another word of the same key has nothing to add.
@@ -319,19 +338,30 @@ impl Engine {
         }
     }
 
+    /// Searches one record, in strides: what a near miss costs is bounded by the stride, not by the record.
     fn scan_line(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, line: Range<usize>) {
-        let pattern = self.patterns[rule.index()].as_ref().expect("an always-scanned rule has a pattern");
+        let pattern = self.patterns[rule.index()].as_ref().expect("a rule that searches records has a pattern");
         let mut from = line.start;
         while from < line.end {
+            let window = line.end.min(from + STRIDE + MAX_WINDOW);
+            // A match that begins behind this may need more than the window to be seen whole.
+            let fresh = if window == line.end { line.end } else { from + STRIDE };
             scratch.counts.regex_calls += 1;
             scratch.costs[rule.index()].regex_calls += 1;
             let cache = scratch.caches[rule.index()].get_or_insert_with(|| Box::new(pattern.cache()));
-            let Some((whole, secret)) = pattern.find_in(cache, haystack, from..line.end) else { return };
+            let found = pattern.find_in(cache, haystack, from..window).filter(|(whole, _)| whole.start < fresh);
+            let Some((whole, secret)) = found else {
+                from = fresh;
+                continue;
+            };
+            let led = pattern.led_from(haystack, whole.start, from)..whole.end;
+            from = whole.end.max(whole.start + 1);
             if !pattern.word_start || pattern::starts_word(haystack, whole.start) {
-                self.accept(scratch, haystack, rule, whole.start, secret);
-                from = whole.end.max(from + 1);
+                let secret = self.to_its_end(haystack, rule, secret, window, line.end);
+                self.accept(scratch, haystack, rule, led, secret);
             } else {
-                from = whole.start + 1;
+                let next = (whole.start + 1..line.end).find(|&at| pattern::starts_word(haystack, at));
+                from = next.unwrap_or(line.end);
             }
         }
     }

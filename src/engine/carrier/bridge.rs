@@ -250,12 +250,18 @@ fn operator(
     Some((len, *joint))
 }
 
+/// Colons before a key that make it a part of a resource's name: `arn:aws:secretsmanager:…:secret:`.
+const MIN_COLONS: usize = 3;
+
 /// Whether the key is a part of a path, an image or a resource name.
 fn names_resource(haystack: &[u8], key_start: usize) -> bool {
     let head = &haystack[key_start.saturating_sub(96)..key_start];
     match head.last() {
         Some(b'/') => true,
-        Some(b':') => memchr::memmem::rfind(head, b"arn:").is_some_and(|at| !head[at..].contains(&b' ')),
+        Some(b':') => {
+            let name = head.iter().rev().take_while(|byte| !byte.is_ascii_whitespace() && !b"\"'=".contains(byte));
+            name.filter(|byte| **byte == b':').count() >= MIN_COLONS
+        }
         _ => false,
     }
 }

@@ -63,6 +63,11 @@ impl Site<'_> {
     pub(crate) fn search(&mut self) -> Beside {
         let Key { start, end, .. } = self.key;
         let Some(bridge) = bridge::cross(self.haystack, start, end, self.end) else { return self.form_field() };
+        // Without any mark between them only a plain secret is believed; and a placeholder is no index of a key.
+        let scheme_alone = bridge.joint == Joint::Nothing && self.key.value != KeyValue::Secret;
+        if scheme_alone || self.forms.end_at(self.haystack, end, self.end).is_some() {
+            return Beside::Nothing;
+        }
         let at = self.skip_wrapper(bridge.at);
         let stands = |at| self.forms.end_at(self.haystack, at, self.end);
         if let Some(end) = bridge.annotation.and_then(stands).or_else(|| stands(at)) {
@@ -201,7 +206,9 @@ impl Site<'_> {
         }
         // `Token{password=…}` is no value, but what stands in it may be one.
         let opened = self.spans.len() == found && end <= at + MAX_OBJECT && self.haystack[at..end].contains(&b'{');
-        if opened { Beside::Nothing } else { Beside::Value(end) }
+        // Nor is a run behind a key of prose, when it was left: a URL with a key of its own may stand in it.
+        let prose = self.spans.len() == found && matches!(bridge.joint, Joint::Nothing | Joint::Prose | Joint::Flag);
+        if opened || prose { Beside::Nothing } else { Beside::Value(end) }
     }
 
     /// Whether the key is a quoted one before a colon, so that what follows without quotes is a number or a word of JSON.

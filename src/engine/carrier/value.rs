@@ -233,7 +233,7 @@ fn is_object(value: &[u8]) -> bool {
 /// A digit, a symbol that words do not have, mixed case inside a word, or sheer length.
 pub(crate) fn looks_opaque(value: &[u8]) -> bool {
     let digit = value.iter().any(u8::is_ascii_digit);
-    let symbol = value.iter().any(|b| b"!@#$%^&*+=~?".contains(b));
+    let symbol = value.iter().any(|b| b"!@#$%^&+=~?".contains(b));
     let humps = value.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
     let long = value.len() >= 24 && !value.iter().any(|b| b" ./:\\".contains(b)) && humps != 0;
     digit || symbol || long || humps >= 3
@@ -246,6 +246,10 @@ pub(super) fn is_bare_token(value: &[u8]) -> bool {
     let lower = value.iter().any(u8::is_ascii_lowercase);
     let upper = value.iter().any(u8::is_ascii_uppercase);
     let joints = value.iter().filter(|byte| !byte.is_ascii_alphanumeric()).count();
+    let end = value.trim_ascii_end().iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
+    if value[..end].contains(&b'=') {
+        return false;
+    }
     let long = value.len() >= if lower && upper { MIN_BARE_TOKEN } else { 32 };
     long && digits >= 2
         && (lower || upper)
