@@ -34,7 +34,7 @@
 //! | [`rules`] | PURE. parses the built-in rule files and the user's into what the engine compiles | `engine` |
 //! | `config` | a TOML file and flags become one configuration; parsed once, never validated later | `engine`, `rules` |
 //! | `secrets` | loads what must never be printed: keys for hashing | `engine`, `config` |
-//! | `pipe` | files and standard input to standard output: one reader, workers, one ordered writer | `engine` |
+//! | `pipe` | files and standard input to standard output: each thread takes a piece, redacts it, and writes it in its turn | `engine` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
 //!
 //! PURE rooms hold no files, sockets, environment, threads, clocks or logging. Cargo features follow the rooms:
@@ -46,7 +46,7 @@
 //! left open (an armoured key, a block scalar) is in the [`engine::Carry`]. A record of up to 1 MiB is seen whole. A longer
 //! one is cut at fixed offsets from its start into windows of 1 MiB that see 64 KiB to both sides; a span that reaches a
 //! window's end goes on in the next. So the output does not depend on how the input was read, nor on the number of threads:
-//! workers assume an empty carry, and the writer has a piece done again when the real one was not empty.
+//! a thread assumes an empty carry, and does its piece again when, in its turn to write, the real one is not empty.
 //!
 //! # Invariants
 //!

@@ -87,3 +87,16 @@ fn exit(summary: &pipe::Summary) -> Exit {
     }
     if summary.failed.is_empty() && withheld == 0 { Exit::Done } else { Exit::Incomplete }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Tally;
+
+    #[test]
+    fn a_record_that_was_masked_whole_is_no_success() {
+        let tally = Tally { records_masked_whole: 1, ..Tally::default() };
+        assert_eq!(exit(&pipe::Summary { tally, ..Default::default() }), Exit::Incomplete);
+        assert_eq!(exit(&pipe::Summary::default()), Exit::Done);
+    }
+}

@@ -6,10 +6,11 @@ use std::io;
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::FileType;
+use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 
 /// What a pipe between two programs may hold; the default of 64 KiB makes both sides wait for each other.
+#[cfg(target_os = "linux")]
 const PIPE_BYTES: usize = 1 << 20;
 
 /// Changes what is written without changing what it says: colours.
@@ -33,12 +34,27 @@ impl Output {
         Output { painter: Some(painter), ..Output::new(fd) }
     }
 
+    /// Which file this is, if it is a regular one.
+    pub(super) fn file(&self) -> Option<FileId> {
+        rustix::fs::fstat(&self.fd).ok().and_then(|stat| regular_file(&stat))
+    }
+
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<()> {
         let Some(painter) = &self.painter else { return write_all(self.fd.as_fd(), bytes) };
         let mut painted = Vec::with_capacity(bytes.len() + 256);
         painter(bytes, &mut painted);
         write_all(self.fd.as_fd(), &painted)
     }
+}
+
+/// Device and inode.
+pub(super) type FileId = (u64, u64);
+
+/// Which file `stat` is of, if it is a regular one.
+#[expect(clippy::unnecessary_cast, reason = "the fields are narrower on other systems")]
+pub(super) fn regular_file(stat: &Stat) -> Option<FileId> {
+    let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    regular.then_some((stat.st_dev as u64, stat.st_ino as u64))
 }
 
 /// Asks for a larger pipe where `fd` is one. A refusal changes the speed only.

@@ -5,7 +5,7 @@ use std::num::NonZero;
 
 use rustix::fd::AsFd;
 
-use super::descriptor;
+use super::descriptor::{self, FileId};
 use super::error::InputError;
 use super::input::{Input, OpenInput};
 use super::{BLOCK_BYTES, Threads};
@@ -43,14 +43,16 @@ pub(super) struct Feed {
     /// Bytes read since the last read that was not full.
     busy: usize,
     failed: Vec<InputError>,
+    /// The file that is written to, which cannot be an input.
+    output: Option<FileId>,
 }
 
 impl Feed {
-    pub(super) fn new(mut inputs: Vec<Input>, max_record_bytes: usize) -> Feed {
+    pub(super) fn new(mut inputs: Vec<Input>, output: Option<FileId>, max_record_bytes: usize) -> Feed {
         inputs.reverse();
         let cutter = Cutter::new(max_record_bytes);
         let (open, failed) = (None, Vec::new());
-        Feed { waiting: inputs, open, ended: false, cutter, first: true, next: 0, busy: 0, failed }
+        Feed { waiting: inputs, open, ended: false, cutter, first: true, next: 0, busy: 0, failed, output }
     }
 
     /// The next piece; `None` when all inputs have ended. Blocks until one is there.
@@ -104,7 +106,7 @@ impl Feed {
     /// Opens the next input that can be opened.
     fn open_next(&mut self) -> bool {
         while let Some(input) = self.waiting.pop() {
-            match input.open() {
+            match input.open(self.output) {
                 Ok(open) => {
                     self.open = Some(open);
                     (self.ended, self.first) = (false, true);

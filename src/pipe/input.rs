@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::FileType;
 
-use super::descriptor::widen;
+use super::descriptor::{FileId, regular_file, widen};
 use super::error::InputError;
 
 /// Something to read.
@@ -28,21 +28,28 @@ impl Input {
         }
     }
 
-    pub(super) fn open(&self) -> Result<OpenInput, InputError> {
-        let opened = match self {
-            Input::Stdin => rustix::stdio::stdin().try_clone_to_owned(),
-            Input::File(path) => File::open(path).map(OwnedFd::from),
-        };
-        let checked = opened.and_then(|fd| Ok((file_type(fd.as_fd())?, fd)));
-        let (kind, fd) = checked.map_err(|reason| InputError { name: self.name(), reason })?;
-        widen(fd.as_fd());
-        Ok(OpenInput { name: self.name(), fd, regular: kind == FileType::RegularFile })
+    /// Opens it, unless it is `output`: reading what was just written would never end.
+    pub(super) fn open(&self, output: Option<FileId>) -> Result<OpenInput, InputError> {
+        self.opened(output).map_err(|reason| InputError { name: self.name(), reason })
     }
-}
 
-fn file_type(fd: BorrowedFd<'_>) -> io::Result<FileType> {
-    let kind = FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode);
-    if kind == FileType::Directory { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(kind) }
+    fn opened(&self, output: Option<FileId>) -> io::Result<OpenInput> {
+        let fd = match self {
+            Input::Stdin => rustix::stdio::stdin().try_clone_to_owned()?,
+            Input::File(path) => OwnedFd::from(File::open(path)?),
+        };
+        let stat = rustix::fs::fstat(&fd)?;
+        if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        let file = regular_file(&stat);
+        // The shell has emptied it where that was asked for; then there is nothing to lose and nothing to read.
+        if file.is_some() && file == output && stat.st_size > 0 {
+            return Err(io::Error::other("it is the output, too"));
+        }
+        widen(fd.as_fd());
+        Ok(OpenInput { name: self.name(), fd, regular: file.is_some() })
+    }
 }
 
 /// An input that is being read.

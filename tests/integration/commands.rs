@@ -68,6 +68,11 @@ fn rules_are_listed_and_shown() {
 }
 
 #[test]
+fn the_built_in_rules_pass_their_own_check() {
+    assert!(quietly(&run_on(["rules", "check"], b"")).ends_with(", 0 wrong\n"));
+}
+
+#[test]
 fn a_wrong_example_is_named_with_its_line() {
     let folder = Folder::new();
     let rule = "[[rule]]\nid = 'acme'\nsummary = 'A'\ncategory = 'credential'\npattern = '\\b(?<secret>acme_[a-z]{9})\\b'\n\
@@ -93,6 +98,7 @@ fn the_sample_is_the_same_every_time_and_has_no_secret_left_after_masking() {
     let masked = quietly(&run_on([""; 0], sample.as_bytes()));
     assert_eq!(masked.lines().count(), sample.lines().count());
     assert!(masked.matches("REDACTED").count() >= 30, "{masked}");
+    assert_eq!(quietly(&run_on([""; 0], masked.as_bytes())), masked, "masking twice changes nothing");
 }
 
 #[test]

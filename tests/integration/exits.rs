@@ -26,6 +26,18 @@ fn an_input_that_is_missing_is_named_and_the_others_are_done() {
 }
 
 #[test]
+fn an_output_that_is_an_input_too_is_refused() {
+    let folder = Folder::new();
+    let log = folder.file("log", "password=hunter2\n");
+    let appending = File::options().append(true).open(&log).unwrap();
+    let mut command = inkout();
+    let output = command.arg(&log).stdin(Stdio::null()).stdout(appending).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(code(&output), 3);
+    assert!(stderr(&output).ends_with("log: it is the output, too\n"), "{}", stderr(&output));
+    assert_eq!(std::fs::read(log).unwrap(), b"password=hunter2\n");
+}
+
+#[test]
 fn a_file_that_ends_within_a_line_does_not_reach_into_the_next() {
     let folder = Folder::new();
     let key = made_up("-----BEGIN PRIVATE KEY-----\n{pem}\n");
