@@ -16,7 +16,8 @@ const MAX_ID_LEN: usize = 64;
 
 const KEY_VALUES: &[(&str, KeyValue)] =
     &[("secret", KeyValue::Secret), ("authorization", KeyValue::Authorization), ("cookie", KeyValue::Cookie)];
-const GRAMMARS: &[(&str, Grammar)] = &[("userinfo", Grammar::Userinfo), ("private-key", Grammar::PrivateKey)];
+const GRAMMARS: &[(&str, Grammar)] =
+    &[("userinfo", Grammar::Userinfo), ("private-key", Grammar::PrivateKey), ("known-value", Grammar::Known)];
 const ROLES: &[(&str, ValidatorRole)] = &[("label", ValidatorRole::Label), ("required", ValidatorRole::Required)];
 
 /// A `[[rule]]` table as it is written.
