@@ -7,16 +7,14 @@ use zeroize::Zeroizing;
 /// Bytes that are wiped when dropped.
 pub(super) type Wiped = Zeroizing<Vec<u8>>;
 
-/// No encoding below makes more of one byte, so that a buffer never grows and leaves a copy behind.
-const MAX_EXPANSION: usize = 8;
-
-fn buffer(value: &[u8]) -> Wiped {
-    Zeroizing::new(Vec::with_capacity(value.len() * MAX_EXPANSION + 16))
+/// Room for `each` bytes for each of `value`: a buffer never grows, because growing leaves a copy behind.
+fn buffer(value: &[u8], each: usize) -> Wiped {
+    Zeroizing::new(Vec::with_capacity(value.len() * each))
 }
 
-/// `value` with each byte written by `write`.
-fn mapped(value: &[u8], write: impl Fn(u8, &mut Vec<u8>)) -> Wiped {
-    let mut out = buffer(value);
+/// `value` with each byte written by `write`, as `each` bytes at most.
+fn mapped(value: &[u8], each: usize, write: impl Fn(u8, &mut Vec<u8>)) -> Wiped {
+    let mut out = buffer(value, each);
     for &byte in value {
         write(byte, &mut out);
     }
@@ -25,7 +23,8 @@ fn mapped(value: &[u8], write: impl Fn(u8, &mut Vec<u8>)) -> Wiped {
 
 /// `value` with some bytes spelled otherwise.
 pub(super) fn replaced(value: &[u8], table: &[(u8, &str)]) -> Wiped {
-    mapped(value, |byte, out| match table.iter().find(|(plain, _)| *plain == byte) {
+    let longest = table.iter().map(|(_, text)| text.len()).max().unwrap_or(1);
+    mapped(value, longest.max(1), |byte, out| match table.iter().find(|(plain, _)| *plain == byte) {
         Some((_, text)) => out.extend_from_slice(text.as_bytes()),
         None => out.push(byte),
     })
@@ -51,7 +50,7 @@ pub(super) fn json(value: &[u8], style: Json) -> Wiped {
     {
         return json_ascii(text);
     }
-    mapped(value, |byte, out| json_byte(byte, style, out))
+    mapped(value, 6, |byte, out| json_byte(byte, style, out))
 }
 
 fn json_byte(byte: u8, style: Json, out: &mut Vec<u8>) {
@@ -70,7 +69,7 @@ fn json_byte(byte: u8, style: Json, out: &mut Vec<u8>) {
 }
 
 fn json_ascii(text: &str) -> Wiped {
-    let mut out = buffer(text.as_bytes());
+    let mut out = buffer(text.as_bytes(), 6);
     let mut units = [0; 2];
     for c in text.chars() {
         if let Ok(byte) = u8::try_from(c)
@@ -111,7 +110,7 @@ pub(super) struct Url {
 /// Percent-encoding (RFC 3986, section 2.1).
 pub(super) fn url(value: &[u8], how: Url) -> Wiped {
     let alphabet = if how.upper { UPPER } else { LOWER };
-    mapped(value, |byte, out| match byte {
+    mapped(value, 3, |byte, out| match byte {
         b' ' if how.plus => out.push(b'+'),
         _ if byte.is_ascii_alphanumeric() || how.plain.contains(&byte) => out.push(byte),
         _ => {
@@ -124,7 +123,7 @@ pub(super) fn url(value: &[u8], how: Url) -> Wiped {
 /// Two hex digits per byte, with `mark` before each but, if `between`, the first.
 pub(super) fn hex(value: &[u8], mark: &[u8], between: bool, upper: bool) -> Wiped {
     let alphabet = if upper { UPPER } else { LOWER };
-    let mut out = mapped(value, |byte, out| {
+    let mut out = mapped(value, 2 + mark.len(), |byte, out| {
         out.extend_from_slice(mark);
         out.extend(digits(byte, alphabet));
     });
@@ -153,7 +152,7 @@ pub(super) fn base64_core(value: &[u8], before: usize, url_safe: bool) -> Wiped 
 
 /// Two bytes per character, low byte first: what PowerShell encodes.
 pub(super) fn utf16(value: &[u8]) -> Wiped {
-    let mut out = buffer(value);
+    let mut out = buffer(value, 2);
     match std::str::from_utf8(value) {
         Ok(text) => out.extend(text.encode_utf16().flat_map(u16::to_le_bytes)),
         Err(_) => out.extend(value.iter().flat_map(|&byte| [byte, 0])),
@@ -176,7 +175,7 @@ pub(super) struct Quoted {
 
 /// As `how` quotes it.
 pub(super) fn quoted(value: &[u8], how: Quoted) -> Wiped {
-    mapped(value, |byte, out| match byte {
+    mapped(value, 4, |byte, out| match byte {
         b'\\' => out.extend(b"\\\\"),
         b'\n' => out.extend(b"\\n"),
         b'\r' => out.extend(b"\\r"),
@@ -202,7 +201,7 @@ fn escaped(byte: u8, octal: bool, out: &mut Vec<u8>) {
 
 /// A backslash before everything a shell would read: `printf %q`.
 pub(super) fn backslashed(value: &[u8]) -> Wiped {
-    mapped(value, |byte, out| {
+    mapped(value, 2, |byte, out| {
         if !(byte.is_ascii_alphanumeric() || byte >= 0x80 || b"_-./+:@%^=".contains(&byte)) {
             out.push(b'\\');
         }

@@ -1,7 +1,6 @@
 //! Every form of one value: the list of encodings a log may show it in. How each is written is `encode`'s work, finding
 //! them `index`'s.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use zeroize::Zeroizing;
@@ -67,8 +66,8 @@ pub(super) struct Traits {
 pub(super) struct Forms {
     bytes: Wiped,
     ranges: Vec<(Range<usize>, Traits)>,
-    /// Seen before; the buckets hold no bytes of the value.
-    hashes: HashSet<u64>,
+    /// By form; few enough to be searched one by one.
+    hashes: Vec<u64>,
 }
 
 impl Forms {
@@ -76,7 +75,7 @@ impl Forms {
     pub(super) fn of(&mut self, value: &[u8]) -> impl Iterator<Item = (&[u8], Traits)> {
         self.ranges.clear();
         self.hashes.clear();
-        zeroize::Zeroize::zeroize(&mut *self.bytes);
+        self.bytes.clear();
         self.add_value(value);
         if value.contains(&b'\n') {
             self.add_lines(value);
@@ -85,9 +84,11 @@ impl Forms {
     }
 
     fn push(&mut self, form: &[u8], traits: Traits) {
-        if !self.hashes.insert(super::index::hash_bytes(form)) && self.has(form) {
+        let hash = super::index::hash_bytes(form);
+        if self.hashes.contains(&hash) && self.has(form) {
             return;
         }
+        self.hashes.push(hash);
         let start = self.bytes.len();
         extend_wiped(&mut self.bytes, form);
         self.ranges.push((start..start + form.len(), traits));

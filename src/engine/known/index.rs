@@ -2,10 +2,12 @@
 //! of 15 bytes holds a window of 8 at each of 8 residues, so that one of them is sampled wherever the form stands. It
 //! tells candidates; comparing them with the form is the caller's work.
 
-/// One bit in so many is set in the first bitmap, as long as it fits the second-level cache beside the haystack.
-const FIRST_BITS_PER_KEY: usize = 32;
-/// 1 MiB of bits.
-const MAX_FIRST_BITS: u32 = 23;
+/// One bit in 64 is set in the first bitmap as long as that takes no more than 128 KiB, one in 16 up to 1 MiB: it has to
+/// stay in the second-level cache beside the haystack.
+const FIRST_BITS: [(usize, u32); 2] = [(64, 20), (16, 23)];
+/// From so many keys on, text and what is no text have bitmaps of their own: asking which it is costs less than the
+/// candidates it saves.
+const SPLIT_KEYS: usize = 1 << 14;
 /// The second bitmap is asked about survivors of the first only and may lie in the third-level cache.
 const SECOND_BITS_PER_KEY: usize = 8;
 /// Samples between two looks at the candidates: their bytes are still in the first-level cache.
@@ -87,7 +89,8 @@ impl Bits {
     #[inline(always)]
     fn place(&self, hash: u64, low: bool) -> usize {
         let (base, shift) = if low { (self.base[1], self.shift[1]) } else { (self.base[0], self.shift[0]) };
-        base + (hash >> shift) as usize
+        // Wrapping, because a check for overflow costs a third of the pass; both sums stay far below any limit.
+        base.wrapping_add(hash.wrapping_shr(shift) as usize)
     }
 
     fn set(&mut self, hash: u64, low: bool) {
@@ -98,12 +101,14 @@ impl Bits {
     #[inline(always)]
     fn has(&self, hash: u64, low: bool) -> bool {
         let place = self.place(hash, low);
-        self.words[place / 64] >> (place % 64) & 1 != 0
+        self.words[place / 64].wrapping_shr(place as u32) & 1 != 0
     }
 }
 
 /// From windows to the forms that hold them. `Q` bytes a window, one looked up every `STRIDE` bytes.
 pub(super) struct Index<const Q: usize, const STRIDE: usize> {
+    /// Whether low windows have bitmaps of their own.
+    split: bool,
     first: Bits,
     second: Bits,
     shift: u32,
@@ -121,15 +126,17 @@ impl<const Q: usize, const STRIDE: usize> Index<Q, STRIDE> {
     pub(super) const STRETCH: usize = Q + STRIDE - 1;
 
     pub(super) fn new(keys: &[Entry]) -> Self {
-        let low = keys.iter().filter(|entry| entry.key.low).count();
+        let split = keys.len() >= SPLIT_KEYS;
+        let low = keys.iter().filter(|entry| split && entry.key.low).count();
         let sizes = [keys.len() - low, low];
-        let mut first = Bits::new(sizes.map(|keys| log2(keys, FIRST_BITS_PER_KEY, MAX_FIRST_BITS)));
+        let first_bits = |keys| FIRST_BITS.map(|(per_key, max)| log2(keys, per_key, max)).into_iter().max();
+        let mut first = Bits::new(sizes.map(|keys| first_bits(keys).expect("two sizes")));
         let mut second = Bits::new(sizes.map(|keys| log2(keys, SECOND_BITS_PER_KEY, 30)));
         let shift = 64 - log2(keys.len() / 2, 1, 30);
         let mut heads = vec![0u32; (1usize << (64 - shift)) + 1];
         for entry in keys {
-            first.set(entry.key.hash, entry.key.low);
-            second.set(entry.key.second(), entry.key.low);
+            first.set(entry.key.hash, split && entry.key.low);
+            second.set(entry.key.second(), split && entry.key.low);
             heads[(entry.key.second().rotate_left(32) >> shift) as usize + 1] += 1;
         }
         for at in 1..heads.len() {
@@ -142,7 +149,7 @@ impl<const Q: usize, const STRIDE: usize> Index<Q, STRIDE> {
             entries[*place as usize] = pack(entry);
             *place += 1;
         }
-        Index { first, second, shift, heads: heads.into(), entries: entries.into() }
+        Index { split, first, second, shift, heads: heads.into(), entries: entries.into() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -154,11 +161,17 @@ impl<const Q: usize, const STRIDE: usize> Index<Q, STRIDE> {
         (self.first.words.len() + self.second.words.len()) * 8 + (self.heads.len() + self.entries.len()) * 4
     }
 
+    /// Whether some form may hold a window of this key.
+    #[inline]
+    pub(super) fn may_hold(&self, key: Key) -> bool {
+        self.first.has(key.hash, self.split && key.low)
+    }
+
     /// Forms that hold a window of this key, and where behind their anchor.
     #[inline]
     pub(super) fn candidates(&self, key: Key) -> impl Iterator<Item = (u32, usize)> {
         let hash = key.second();
-        let bucket = if self.second.has(hash, key.low) { (hash.rotate_left(32) >> self.shift) as usize } else { usize::MAX };
+        let bucket = if self.second.has(hash, self.split && key.low) { (hash.rotate_left(32) >> self.shift) as usize } else { usize::MAX };
         let range = match self.heads.get(bucket..bucket.saturating_add(2)) {
             Some(ends) => ends[0] as usize..ends[1] as usize,
             None => 0..0,
@@ -176,7 +189,7 @@ impl<const Q: usize, const STRIDE: usize> Index<Q, STRIDE> {
         }
         for (batch, bytes) in haystack.chunks(BATCH * STRIDE).enumerate() {
             let base = batch * BATCH * STRIDE;
-            let count = self.pass(positions, bytes);
+            let count = if self.split { self.pass::<true>(positions, bytes) } else { self.pass::<false>(positions, bytes) };
             for &position in &positions[..count] {
                 let at = position as usize * STRIDE;
                 take(base + at, Key::of(window(&bytes[at..at + Q])));
@@ -186,14 +199,14 @@ impl<const Q: usize, const STRIDE: usize> Index<Q, STRIDE> {
 
     /// The numbers of the samples of one batch that are in the first bitmap.
     #[inline]
-    fn pass(&self, positions: &mut Positions, bytes: &[u8]) -> usize {
-        let mut count = 0;
+    fn pass<const SPLIT: bool>(&self, positions: &mut Positions, bytes: &[u8]) -> usize {
+        let mut count = 0usize;
         let samples = bytes.chunks_exact(STRIDE);
         let rest = samples.remainder();
         for (number, sample) in samples.enumerate() {
             let key = Key::of(window(&sample[..Q]));
             positions[count % BATCH] = number as u32;
-            count += usize::from(self.first.has(key.hash, key.low));
+            count = count.wrapping_add(usize::from(self.first.has(key.hash, SPLIT && key.low)));
         }
         if rest.len() >= Q {
             positions[count % BATCH] = (bytes.len() / STRIDE) as u32;

@@ -252,7 +252,11 @@ impl Known {
 
     fn find_cut_at(&self, haystack: &[u8], end: usize, found: &mut Vec<(Range<usize>, usize)>) {
         let Some(from) = end.checked_sub(8) else { return };
-        for (form, len) in self.cut.candidates(Key::of(window(&haystack[from..end]))) {
+        let key = Key::of(window(&haystack[from..end]));
+        if !self.cut.may_hold(key) {
+            return;
+        }
+        for (form, len) in self.cut.candidates(key) {
             let form = &self.forms[form as usize];
             if haystack[..end].ends_with(&self.bytes(form)[..len]) {
                 report(haystack, end - len..end, form, found);
