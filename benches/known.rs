@@ -36,10 +36,8 @@ fn values(count: usize) -> Vec<KnownValue> {
 
 /// Adds `count` short passwords, which go through tables of their own.
 fn with_short(mut values: Vec<KnownValue>, count: usize) -> Vec<KnownValue> {
-    let short = values.iter().take(count).map(|long| KnownValue {
-        name: "short".to_owned(),
-        value: long.value[..12].to_vec(),
-    });
+    let short =
+        values.iter().take(count).map(|long| KnownValue { name: "short".to_owned(), value: long.value[..12].to_vec() });
     let short: Vec<KnownValue> = short.collect();
     values.extend(short);
     values
@@ -58,7 +56,8 @@ fn find_all(known: &Known, haystack: &[u8]) -> usize {
 fn matcher(criterion: &mut Criterion, haystack: &[u8]) {
     let mut group = criterion.benchmark_group("known/find");
     group.throughput(Throughput::BytesDecimal(haystack.len() as u64)).sample_size(20);
-    let sets = [("10", values(10)), ("10000", values(10_000)), ("10000 and 1000 short", with_short(values(10_000), 1000))];
+    let sets =
+        [("10", values(10)), ("10000", values(10_000)), ("10000 and 1000 short", with_short(values(10_000), 1000))];
     for (named, values) in sets {
         let planted = [b"x ", &values[3].value[..], b" y"].concat();
         let (known, skipped) = Known::new(values);

@@ -16,7 +16,8 @@ fn letters(seed: u64, len: usize) -> String {
 }
 
 fn values(values: &[(&str, &str)]) -> Arc<Known> {
-    let value = |(name, value): &(&str, &str)| KnownValue { name: (*name).to_owned(), value: value.as_bytes().to_vec() };
+    let value =
+        |(name, value): &(&str, &str)| KnownValue { name: (*name).to_owned(), value: value.as_bytes().to_vec() };
     let (known, skipped) = Known::new(values.iter().map(value).collect());
     assert!(skipped.is_empty(), "{skipped:?}");
     Arc::new(known)
@@ -104,7 +105,10 @@ fn a_set_without_the_rule_is_refused() {
     set.rules.retain(|rule| rule.id != "known-value");
     let engine = Engine::compile(set, Policy::default(), &Limits::default()).expect("the other rules compile");
     let error = engine.with_known(values(&[("V", &letters(8, 20))]), None).expect_err("nothing to count under");
-    assert_eq!(error.to_string(), "known values need a rule with grammar `known-value`; the built-in one is `known-value`");
+    assert_eq!(
+        error.to_string(),
+        "known values need a rule with grammar `known-value`; the built-in one is `known-value`"
+    );
 }
 
 #[test]

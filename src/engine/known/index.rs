@@ -26,8 +26,9 @@ pub(super) type Positions = [u32; BATCH];
 #[derive(Clone, Copy)]
 pub(super) struct Key {
     hash: u64,
-    /// Whether the window holds a blank, a quote or another byte below `+`: text does, base64 and hex do not.
-    low: bool,
+    /// Whether it looks like text: it holds a blank, a quote or another byte below `+`, as base64 and hex do not. Asking
+    /// for small letters too costs more than the candidates it saves.
+    text: bool,
 }
 
 impl Key {
@@ -35,8 +36,8 @@ impl Key {
     #[inline(always)]
     pub(super) fn of(window: u64) -> Key {
         let folded = window | 0x2020_2020_2020_2020;
-        let low = folded.wrapping_sub(LOWEST) & !folded & HIGH_BITS != 0;
-        Key { hash: folded.wrapping_mul(0x9E37_79B9_7F4A_7C15), low }
+        let text = folded.wrapping_sub(LOWEST) & !folded & HIGH_BITS != 0;
+        Key { hash: folded.wrapping_mul(0x9E37_79B9_7F4A_7C15), text }
     }
 
     /// Independent of the bits the first bitmap took.
@@ -75,7 +76,7 @@ pub(super) struct Entry {
 /// Bits by hash.
 struct Bits {
     words: Box<[u64]>,
-    /// The share of this index, by whether the window is low: where its bits begin, and how far a hash is shifted.
+    /// The share of this index, by whether the window is text: where its bits begin, and how far a hash is shifted.
     base: [usize; 2],
     shift: [u32; 2],
 }
@@ -83,31 +84,36 @@ struct Bits {
 impl Bits {
     fn new(bits: [u32; 2]) -> Bits {
         let base = [0, 1 << bits[0]];
-        Bits { words: vec![0; ((1usize << bits[0]) + (1usize << bits[1])) / 64].into(), base, shift: bits.map(|b| 64 - b) }
+        Bits {
+            words: vec![0; ((1usize << bits[0]) + (1usize << bits[1])) / 64].into(),
+            base,
+            shift: bits.map(|b| 64 - b),
+        }
     }
 
     #[inline(always)]
-    fn place(&self, hash: u64, low: bool) -> usize {
-        let (base, shift) = if low { (self.base[1], self.shift[1]) } else { (self.base[0], self.shift[0]) };
+    fn place(&self, hash: u64, text: bool) -> usize {
+        // Looked up, not branched on: which it is cannot be predicted.
+        let (base, shift) = (self.base[usize::from(text)], self.shift[usize::from(text)]);
         // Wrapping, because a check for overflow costs a third of the pass; both sums stay far below any limit.
         base.wrapping_add(hash.wrapping_shr(shift) as usize)
     }
 
-    fn set(&mut self, hash: u64, low: bool) {
-        let place = self.place(hash, low);
+    fn set(&mut self, hash: u64, text: bool) {
+        let place = self.place(hash, text);
         self.words[place / 64] |= 1 << (place % 64);
     }
 
     #[inline(always)]
-    fn has(&self, hash: u64, low: bool) -> bool {
-        let place = self.place(hash, low);
+    fn has(&self, hash: u64, text: bool) -> bool {
+        let place = self.place(hash, text);
         self.words[place / 64].wrapping_shr(place as u32) & 1 != 0
     }
 }
 
 /// From windows to the forms that hold them. `Q` bytes a window, one looked up every `STRIDE` bytes.
 pub(super) struct Index<const Q: usize, const STRIDE: usize> {
-    /// Whether low windows have bitmaps of their own.
+    /// Whether windows of text have bitmaps of their own.
     split: bool,
     first: Bits,
     second: Bits,
@@ -127,16 +133,16 @@ impl<const Q: usize, const STRIDE: usize> Index<Q, STRIDE> {
 
     pub(super) fn new(keys: &[Entry]) -> Self {
         let split = keys.len() >= SPLIT_KEYS;
-        let low = keys.iter().filter(|entry| split && entry.key.low).count();
-        let sizes = [keys.len() - low, low];
+        let text = keys.iter().filter(|entry| split && entry.key.text).count();
+        let sizes = [keys.len() - text, text];
         let first_bits = |keys| FIRST_BITS.map(|(per_key, max)| log2(keys, per_key, max)).into_iter().max();
         let mut first = Bits::new(sizes.map(|keys| first_bits(keys).expect("two sizes")));
         let mut second = Bits::new(sizes.map(|keys| log2(keys, SECOND_BITS_PER_KEY, 30)));
         let shift = 64 - log2(keys.len() / 2, 1, 30);
         let mut heads = vec![0u32; (1usize << (64 - shift)) + 1];
         for entry in keys {
-            first.set(entry.key.hash, split && entry.key.low);
-            second.set(entry.key.second(), split && entry.key.low);
+            first.set(entry.key.hash, split && entry.key.text);
+            second.set(entry.key.second(), split && entry.key.text);
             heads[(entry.key.second().rotate_left(32) >> shift) as usize + 1] += 1;
         }
         for at in 1..heads.len() {
@@ -164,21 +170,26 @@ impl<const Q: usize, const STRIDE: usize> Index<Q, STRIDE> {
     /// Whether some form may hold a window of this key.
     #[inline]
     pub(super) fn may_hold(&self, key: Key) -> bool {
-        self.first.has(key.hash, self.split && key.low)
+        self.first.has(key.hash, self.split && key.text)
     }
 
     /// Forms that hold a window of this key, and where behind their anchor.
     #[inline]
     pub(super) fn candidates(&self, key: Key) -> impl Iterator<Item = (u32, usize)> {
         let hash = key.second();
-        let bucket = if self.second.has(hash, self.split && key.low) { (hash.rotate_left(32) >> self.shift) as usize } else { usize::MAX };
+        let bucket = if self.second.has(hash, self.split && key.text) {
+            (hash.rotate_left(32) >> self.shift) as usize
+        } else {
+            usize::MAX
+        };
         let range = match self.heads.get(bucket..bucket.saturating_add(2)) {
             Some(ends) => ends[0] as usize..ends[1] as usize,
             None => 0..0,
         };
         let wanted = tag(hash);
         let entries = self.entries[range].iter().filter(move |entry| **entry & ((1 << TAG_BITS) - 1) == wanted);
-        entries.map(|entry| (entry >> (OFFSET_BITS + TAG_BITS), (entry >> TAG_BITS) as usize & ((1 << OFFSET_BITS) - 1)))
+        entries
+            .map(|entry| (entry >> (OFFSET_BITS + TAG_BITS), (entry >> TAG_BITS) as usize & ((1 << OFFSET_BITS) - 1)))
     }
 
     /// Calls `take` with every sampled position whose window may be some form's.
@@ -189,7 +200,8 @@ impl<const Q: usize, const STRIDE: usize> Index<Q, STRIDE> {
         }
         for (batch, bytes) in haystack.chunks(BATCH * STRIDE).enumerate() {
             let base = batch * BATCH * STRIDE;
-            let count = if self.split { self.pass::<true>(positions, bytes) } else { self.pass::<false>(positions, bytes) };
+            let count =
+                if self.split { self.pass::<true>(positions, bytes) } else { self.pass::<false>(positions, bytes) };
             for &position in &positions[..count] {
                 let at = position as usize * STRIDE;
                 take(base + at, Key::of(window(&bytes[at..at + Q])));
@@ -206,7 +218,7 @@ impl<const Q: usize, const STRIDE: usize> Index<Q, STRIDE> {
         for (number, sample) in samples.enumerate() {
             let key = Key::of(window(&sample[..Q]));
             positions[count % BATCH] = number as u32;
-            count = count.wrapping_add(usize::from(self.first.has(key.hash, SPLIT && key.low)));
+            count = count.wrapping_add(usize::from(self.first.has(key.hash, SPLIT && key.text)));
         }
         if rest.len() >= Q {
             positions[count % BATCH] = (bytes.len() / STRIDE) as u32;

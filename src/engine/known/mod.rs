@@ -36,8 +36,27 @@ const CUT_SHARE: (usize, usize) = (3, 5);
 const CUT_SAMPLED: usize = 25;
 /// Words that stand in values' places and in everybody's logs.
 const WORTHLESS: [&str; 22] = [
-    "changeme", "debug", "default", "development", "disabled", "enabled", "example", "false", "localhost", "none", "null",
-    "password", "placeholder", "production", "redacted", "required", "secret", "staging", "true", "undefined", "unknown",
+    "changeme",
+    "debug",
+    "default",
+    "development",
+    "disabled",
+    "enabled",
+    "example",
+    "false",
+    "localhost",
+    "none",
+    "null",
+    "password",
+    "placeholder",
+    "production",
+    "redacted",
+    "required",
+    "secret",
+    "staging",
+    "true",
+    "undefined",
+    "unknown",
     "username",
 ];
 /// A value in here would be found in what is written in its place.
@@ -171,7 +190,7 @@ impl Known {
                 skipped.push(Skipped { index, name: value.name.clone(), reason });
             }
         }
-        (builder.build(values), skipped)
+        (builder.build(&values), skipped)
     }
 
     /// Values given, those that are skipped included.
@@ -364,7 +383,8 @@ impl Builder {
     }
 
     fn add_form(&mut self, bytes: &[u8], traits: Traits, value: usize) -> Result<(), SkipReason> {
-        let Some(end) = u32::try_from(self.arena.len() + bytes.len()).ok().filter(|_| self.forms.len() < MAX_FORMS) else {
+        let Some(end) = u32::try_from(self.arena.len() + bytes.len()).ok().filter(|_| self.forms.len() < MAX_FORMS)
+        else {
             return Err(SkipReason::TooMany);
         };
         let (number, len) = (self.forms.len() as u32, bytes.len());
@@ -406,7 +426,7 @@ impl Builder {
         chosen
     }
 
-    fn build(self, values: Vec<KnownValue>) -> Known {
+    fn build(self, values: &[KnownValue]) -> Known {
         Known {
             names: values.iter().map(|value| value.name.clone()).collect(),
             arena: self.arena,

@@ -116,7 +116,12 @@ fn base64_is_found_at_every_alignment_whatever_stands_around() {
             let once = base64(&inner);
             for blob in [once.clone(), once.replace('+', "-").replace('/', "_"), base64(once.as_bytes())] {
                 let found = find(&known, blob.as_bytes());
-                assert!(found.iter().any(|(span, _)| span.len() + 12 + blob.len() * (before + after) / inner.len() >= blob.len()), "{before} {after}");
+                assert!(
+                    found
+                        .iter()
+                        .any(|(span, _)| span.len() + 12 + blob.len() * (before + after) / inner.len() >= blob.len()),
+                    "{before} {after}"
+                );
             }
             let wide: Vec<u8> = inner.iter().flat_map(|byte| [*byte, 0]).collect();
             assert!(!find(&known, base64(&wide).as_bytes()).is_empty());
@@ -172,7 +177,8 @@ fn a_line_that_was_cut_within_a_value_is_masked_to_its_end() {
 fn a_short_word_is_found_at_word_boundaries_only() {
     let word = letters(8, 8);
     let known = known(&[&word]);
-    for (haystack, found) in [("a {} b", true), ("a{} b", false), ("{}s", false), ("\\n{}\\n", true), ("x%3D{}&", true)] {
+    for (haystack, found) in [("a {} b", true), ("a{} b", false), ("{}s", false), ("\\n{}\\n", true), ("x%3D{}&", true)]
+    {
         let haystack = haystack.replace("{}", &word);
         assert_eq!(!find(&known, haystack.as_bytes()).is_empty(), found, "{haystack}");
     }
