@@ -182,6 +182,7 @@ impl fmt::Debug for Known {
 
 impl Known {
     /// Makes every form of every value, and tells which values are not looked for.
+    #[expect(clippy::needless_pass_by_value, reason = "the values are wiped when their forms are made")]
     pub fn new(values: Vec<KnownValue>) -> (Known, Vec<Skipped>) {
         let mut builder = Builder::new(values.len());
         let mut skipped = Vec::new();
