@@ -1,4 +1,75 @@
-//! inkout masks secrets in logs and changes nothing else.
+//! inkout masks secrets in everything that flows through it and changes nothing else.
+//!
+//! This page is the architecture: the rooms, who may import whom, the way of a byte, and the invariants.
+//! `tests/tidy.rs` holds the table of rooms as a constant and fails on an edge that is not in it.
+//!
+//! # The way of a byte
+//!
+//! ```text
+//! fd ─ pipe (reader) ─ Cutter ─ Piece ─ worker: Engine::redact_piece ─ Masked ─ pipe (writer) ─ fd
+//!                                         │ one Scratch each
+//!                                         └ Carry: what one piece must tell the next
+//! ```
+//!
+//! A stream is cut into pieces: blocks of whole records (about 256 KiB, there is no loop per line), or windows of a record
+//! that is too long to be held. In the engine, a block goes through
+//!
+//! 1. **prefilter**: one SIMD pass finds where a required literal of some rule begins. No literal: the block itself goes on.
+//! 2. **confirm**: around each literal, in growing cost: the byte sets that must follow it, the word's start, the rule's
+//!    anchored regex on a bounded window, its validator.
+//! 3. **carrier**: for a secret known by its key, the grammar around the key says where the value begins and ends: JSON at
+//!    any escape level, logfmt, headers, query strings, cookies, DSNs, XML, YAML, source code, reprs, argv.
+//! 4. **span**: all spans are found on the *original* bytes, overlaps are united, and the block is written once. No rule
+//!    sees another's output, and no text is ever replaced by searching for it.
+//! 5. **action**: replace, mask, hash or remove, in a form that is legal where it stands.
+//!
+//! A record whose letters are hidden (colours, `\u0061`, `%61`, zero-width characters) is looked at a second time in a
+//! decoded *view* with a map back to the original offsets.
+//!
+//! # The rooms
+//!
+//! | room | what it is | may import |
+//! |---|---|---|
+//! | [`engine`] | PURE. rules in, `Engine`; bytes in, [`engine::Masked`] and a [`engine::Tally`] out | nothing of ours |
+//! | [`rules`] | PURE. parses the built-in rule files and the user's into what the engine compiles | `engine` |
+//! | `config` | a TOML file and flags become one configuration; parsed once, never validated later | `engine`, `rules` |
+//! | `secrets` | loads what must never be printed: keys for hashing | `engine`, `config` |
+//! | `pipe` | files and standard input to standard output: each thread takes a piece, redacts it, and writes it in its turn | `engine` |
+//! | `cli` | one file per subcommand; the only room that prints to people | everything |
+//!
+//! PURE rooms hold no files, sockets, environment, threads, clocks or logging. Cargo features follow the rooms:
+//! `default-features = false` is engine and rules alone.
+//!
+//! # When text is final
+//!
+//! Time decides *when* bytes are written, never *which*. A line is final once its line end has come; what an earlier line
+//! left open (an armoured key, a block scalar) is in the [`engine::Carry`]. A record of up to 1 MiB is seen whole. A longer
+//! one is cut at fixed offsets from its start into windows of 1 MiB that see 64 KiB to both sides; a span that reaches a
+//! window's end goes on in the next. So the output does not depend on how the input was read, nor on the number of threads:
+//! a thread assumes an empty carry, and does its piece again when, in its turn to write, the real one is not empty.
+//!
+//! # Invariants
+//!
+//! 1. **Pure core.** [`engine::Engine::compile`] may fail, redacting may not. (`tests/tidy.rs`)
+//! 2. **Chunking is invisible.** (`engine::cut` tests, `tests/chunks.rs`, `tests/integration`)
+//! 3. **Clean bytes are untouched**, whatever the encoding, and the number of lines is kept. What parsed still parses.
+//!    (`tests/golden.rs`, `engine::properties`)
+//! 4. **A secret leaves no trace** in output, errors or `Debug`; [`engine::Masked`] is the only thing a writer takes.
+//! 5. **Idempotent.** Redacting twice changes nothing. (`engine::properties`)
+//! 6. **Bounded.** Every buffer and channel has a bound; time is linear in the input. (`benches/adversarial.py`)
+//! 7. **Fail closed.** A wrong rule stops the start with file and line; a record on which a rule panics is masked whole.
+//! 8. **Nothing lost silently.** Each has a counter in [`engine::Tally`] and an exit code.
+//! 9. **Rules are data.** A new format is one TOML entry with examples, and no Rust. (`tests/rules.rs` runs the examples)
+//! 10. **Identifiers survive**: UUIDs, trace and span ids, digests, commit hashes, key *ids*. (`tests/prefilter.rs`)
+//! 11. **Our own repository is clean under our own formats.** (`tests/tidy.rs`)
 
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "cli")]
+pub mod config;
 pub mod engine;
+#[cfg(feature = "cli")]
+pub mod pipe;
 pub mod rules;
+#[cfg(feature = "cli")]
+pub mod secrets;

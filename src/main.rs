@@ -1,20 +1,48 @@
-//! The `inkout` program.
-#![allow(clippy::unwrap_used)]
-use std::io::{Read, Write};
-fn main() {
-    let mut b = Vec::new();
-    std::io::stdin().read_to_end(&mut b).unwrap();
-    let set = inkout::rules::Catalog::builtin().set;
-    let e = inkout::engine::Engine::compile(set, Default::default(), &Default::default()).unwrap_or_else(|e| panic!("{e}"));
-    let mut s = e.scratch();
-    let (m, _, t) = e.redact(&mut s, &Default::default(), b.into());
-    std::io::stdout().write_all(m.as_bytes()).unwrap();
-    if std::env::var("STATS").is_ok() {
-        let per = |n: u64| n as f64 / (t.bytes_in as f64 / 1e6);
-        for (r, n) in &t.findings { eprintln!("{:>8} {}", n, e.rules()[r.index()].id); }
-        let mut c: Vec<_> = e.costs(&s).iter().enumerate().collect();
-        c.sort_by_key(|(_, c)| std::cmp::Reverse(c.regex_calls + c.candidates));
-        for (r, c) in c.iter().take(25) { eprintln!("{:>9.1} {:>9.1} {}", per(c.candidates), per(c.regex_calls), e.rules()[*r].id); }
-        eprintln!("cand {:.0} lit {:.0} surv {:.0} regex {:.1} per MB", per(t.candidates), per(t.literals), per(t.survivors), per(t.regex_calls));
+//! The `inkout` program: remembers which standard descriptors were closed, and hands over to `cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(inkout::cli::run(before_main::closed()))
+}
+
+/// Looks at the standard descriptors before Rust's runtime does.
+///
+/// The runtime opens `/dev/null` in place of a standard descriptor that is closed. Afterwards a closed output cannot be
+/// told from one that was sent to `/dev/null` on purpose (Python's `DEVNULL` is opened for reading and writing too), and a
+/// redactor whose output goes nowhere must not report success. So the loader is asked to call a function first. There is
+/// no unsafe code in it: only the attribute that places its address is called so. Elsewhere than on Linux nothing is
+/// known, and a closed descriptor behaves as `/dev/null`.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "the address of a safe function is placed where the loader looks for constructors")]
+mod before_main {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use inkout::cli::Closed;
+    use rustix::fd::BorrowedFd;
+
+    static STDIN: AtomicBool = AtomicBool::new(false);
+    static STDOUT: AtomicBool = AtomicBool::new(false);
+
+    #[used]
+    #[unsafe(link_section = ".init_array")]
+    static LOOK: extern "C" fn() = look;
+
+    /// System calls and stores only: the standard library is not ready yet.
+    extern "C" fn look() {
+        let is_closed = |fd: BorrowedFd<'_>| rustix::io::fcntl_getfd(fd).is_err();
+        STDIN.store(is_closed(rustix::stdio::stdin()), Ordering::Relaxed);
+        STDOUT.store(is_closed(rustix::stdio::stdout()), Ordering::Relaxed);
+    }
+
+    pub(super) fn closed() -> Closed {
+        Closed { stdin: STDIN.load(Ordering::Relaxed), stdout: STDOUT.load(Ordering::Relaxed) }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod before_main {
+    pub(super) fn closed() -> inkout::cli::Closed {
+        inkout::cli::Closed::default()
     }
 }

@@ -31,7 +31,8 @@ fn clean_log_costs_no_more_than_its_budget() {
     let log = clean(8 << 20, 1);
     for backend in Backend::available() {
         let limits = Limits { backend, ..Limits::default() };
-        let engine = Engine::compile(Catalog::builtin().set, Policy::default(), &limits).expect("built-in rules compile");
+        let engine =
+            Engine::compile(Catalog::builtin().set, Policy::default(), &limits).expect("built-in rules compile");
         let (masked, _, tally) = engine.redact(&mut engine.scratch(), &Carry::default(), log.clone().into());
         let per_megabyte = |count: u64| count as f64 * 1e6 / log.len() as f64;
         let work = [tally.candidates, tally.literals, tally.survivors, tally.regex_calls].map(per_megabyte);

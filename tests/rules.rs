@@ -1,10 +1,15 @@
 //! The rule files: that every one is built in, complete and well-formed, that their examples expand, and that a wrong file
 //! is refused with its place and what was allowed. Not the parser's own unit tests, which stand beside it.
 
+#[path = "rules/examples.rs"]
+mod examples;
+#[path = "rules/sampler.rs"]
+mod sampler;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use inkout::engine::{Grammar, KeyValue, Matcher, Rule, ValidatorRole};
+use inkout::engine::{Allow, AllowTarget, Grammar, KeyValue, Matcher, Rule, ValidatorRole};
 use inkout::rules::{Catalog, Notes, generator};
 
 const SEEDS: std::ops::Range<u64> = 0..5;
@@ -95,8 +100,6 @@ fn the_set_has_a_version_and_a_hash() {
     assert!(hash.len() == 12 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()));
 }
 
-// Examples, counter-examples and known misses are run through the engine here.
-
 #[test]
 fn a_full_rule_is_read_field_by_field() {
     let text = r#"
@@ -136,6 +139,67 @@ neutral_before = ["old"]
     let Matcher::Keys(rule) = &keys.matcher else { panic!("a key rule") };
     assert!(rule.keys == ["acme_key"] && rule.value == KeyValue::Cookie && rule.numbers);
     assert!(rule.neutral_after == ["code"] && rule.neutral_before == ["old"]);
+}
+
+#[test]
+fn a_gate_is_read_field_by_field() {
+    let text = r#"
+[[allow]]
+stopwords = ["sample"]
+
+[[rule]]
+id = "acme-token"
+summary = "A token of Acme"
+category = "credential"
+pattern = '(?<secret>[a-z]{9})'
+keywords = ["acme"]
+min_entropy = 2.5
+[[rule.allow]]
+target = "match"
+condition = "all"
+regexes = ['^demo']
+stopwords = ["x"]
+"#;
+    let catalog = Catalog::parse("acme.toml", text).unwrap();
+    let rule = &catalog.set.rules[0];
+    assert_eq!(rule.keywords, ["acme"]);
+    assert_eq!(rule.min_entropy, Some(2.5));
+    let own = Allow {
+        target: AllowTarget::Match,
+        regexes: vec!["^demo".to_owned()],
+        stopwords: vec!["x".to_owned()],
+        both: true,
+    };
+    let shared = Allow { stopwords: vec!["sample".to_owned()], ..Allow::default() };
+    assert_eq!(rule.allow, [own, shared]);
+}
+
+#[test]
+fn a_wrong_gate_is_refused_with_what_was_allowed() {
+    let check = |added: &str, message: &str| {
+        let text = rule_with(&[("keys", "")], &format!("pattern = 'x'\n{added}"));
+        refused(&text, &format!("my.toml:6: rule `x-key`: {message}"));
+    };
+    check("keywords = []\n", "field `keywords` is empty");
+    check("keywords = ['x']\n", "a keyword has 2 to 48 bytes and no line end");
+    check(
+        "keywords = ['acme']\nalways_scan = true\n",
+        "field `keywords` names some records and `always_scan` means all; a rule has one of them",
+    );
+    check("min_entropy = 9\n", "field `min_entropy` is a number of bits per byte, from 0 to 8");
+    check("min_entropy = 'high'\n", "field `min_entropy`: invalid type: string \"high\", expected f32");
+    check("allow = [{}]\n", "field `allow`: an entry has regexes, stopwords or both, and none of them is empty");
+    check("allow = [{ regexes = ['x'], target = 'file' }]\n", "unknown target `file`; known: secret, match, line");
+    check("allow = [{ regexes = ['x'], condition = 'or' }]\n", "unknown condition `or`; known: any, all");
+    let lonely =
+        |field: &str, message: &str| refused(&rule_with(&[], field), &format!("my.toml:6: rule `x-key`: {message}"));
+    lonely("keywords = ['acme']\n", "field `keywords` goes only with `pattern`");
+    lonely("min_entropy = 3\n", "field `min_entropy` goes only with `pattern`");
+    lonely("allow = [{ stopwords = ['x'] }]\n", "field `allow` goes only with `pattern`");
+    refused(
+        "[[allow]]\n",
+        "my.toml:1: field `allow`: an entry has regexes, stopwords or both, and none of them is empty",
+    );
 }
 
 #[test]
@@ -185,8 +249,8 @@ fn refused(text: &str, message: &str) {
 #[test]
 fn a_file_that_is_no_rule_file_is_refused_at_its_line() {
     refused("[[rule]]\nid = \n", "my.toml:2: string values must be quoted, expected literal string");
-    refused("\n\n[[rules]]\nid = 'x'\n", "my.toml:3: unknown table `rules`; known: rule, key_words");
-    refused("version = 1\n", "my.toml:1: unknown table `version`; known: rule, key_words");
+    refused("\n\n[[rules]]\nid = 'x'\n", "my.toml:3: unknown table `rules`; known: rule, key_words, allow");
+    refused("version = 1\n", "my.toml:1: unknown table `version`; known: rule, key_words, allow");
     refused("[rule]\nid = 'x'\n", "my.toml:1: a rule is a table: [[rule]]");
     refused("[[rule]]\nsummary = 'x'\n", "my.toml:1: missing field `id`");
     refused("[[rule]]\nid = 7\n", "my.toml:2: field `id`: invalid type: integer `7`, expected a string");
@@ -227,7 +291,7 @@ fn a_wrong_field_is_refused_at_its_line() {
     field(
         "patern = 'x'\n",
         "unknown field `patern`; known: id, summary, category, pattern, keys, grammar, value, numbers, neutral_after, \
-         neutral_before, validator, validator_role, always_scan, shadow, examples, counter_examples, known_misses, references",
+         neutral_before, validator, validator_role, always_scan, keywords, min_entropy, allow, whole_value, shadow, examples, counter_examples, known_misses, references",
     );
     field("numbers = 'yes'\n", "field `numbers`: invalid type: string \"yes\", expected a boolean");
     field("examples = 'one'\n", "field `examples`: invalid type: string \"one\", expected a sequence");

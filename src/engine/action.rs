@@ -1,5 +1,7 @@
 //! What is written in place of a span, and how what we wrote is known again. Finding spans is not its work.
 
+use std::ops::Range;
+
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -106,21 +108,55 @@ impl Forms {
             }
         };
         let actions: Vec<Action> = set.rules.iter().map(|rule| policy.action_of(rule)).collect();
-        let kept = |action: &Action| if let Action::Mask { keep_last } = action { usize::from(*keep_last) + 1 } else { 0 };
+        let kept =
+            |action: &Action| if let Action::Mask { keep_last } = action { usize::from(*keep_last) + 1 } else { 0 };
         let hashes = actions.contains(&Action::Hash);
         if hashes && policy.hash_key.is_none() {
             return Err(CompileError::NoHashKey);
         }
-        Ok(Forms { bracket, bare, number: policy.number, max_kept: actions.iter().map(kept).max().unwrap_or(0), hashes })
+        Ok(Forms {
+            bracket,
+            bare,
+            number: policy.number,
+            max_kept: actions.iter().map(kept).max().unwrap_or(0),
+            hashes,
+        })
     }
 
     /// Whether what stands at `start` is exactly what we write, and ends at a delimiter at or before `end`.
     pub(crate) fn stands_at(&self, haystack: &[u8], start: usize, end: usize) -> bool {
+        self.end_at(haystack, start, end).is_some()
+    }
+
+    /// Where what we wrote at `start` ends, if we did.
+    pub(crate) fn end_at(&self, haystack: &[u8], start: usize, end: usize) -> Option<usize> {
         let text = &haystack[start..];
-        let quoted_number = text.strip_prefix(b"\"").map_or(text, |inner| inner);
-        let lens = [self.bracket.len_at(text), self.bare.len_at(text), self.bracket.len_at(quoted_number), self.hash_len(text), self.mask_len(text)];
-        let ends = |len: usize| start + len == end || haystack.get(start + len).is_none_or(|byte| delimits(*byte));
-        lens.into_iter().flatten().any(|len| len > 0 && ends(len))
+        let lens = [self.bracket.len_at(text), self.bare.len_at(text), self.hash_len(text), self.mask_len(text)];
+        let ends = |len: &usize| {
+            *len > 0 && (start + len == end || haystack.get(start + len).is_none_or(|byte| delimits(*byte)))
+        };
+        lens.into_iter().flatten().find(ends).map(|len| start + len)
+    }
+
+    /// Whether `text`, a key or what a pattern matched, holds something that we wrote: it is not what it was.
+    pub(crate) fn stand_in(&self, text: &[u8]) -> bool {
+        let head = &self.bare.before[..];
+        let placeholder = head.len() >= 4 && memchr::memmem::find(text, head).is_some();
+        placeholder || self.hashes && (0..text.len()).any(|at| self.hash_len(&text[at..]).is_some())
+    }
+
+    /// Where the placeholder ends that `word` stands in, if it does: `password` is no key in `[REDACTED:password]`.
+    pub(crate) fn end_around(&self, haystack: &[u8], word: Range<usize>) -> Option<usize> {
+        const MAX_HEAD: usize = 96;
+        let starts = word.start.saturating_sub(MAX_HEAD)..=word.start;
+        starts.filter_map(|start| self.whole_at(haystack, start)).find(|end| *end >= word.end)
+    }
+
+    /// As [`Forms::end_at`], whatever follows.
+    fn whole_at(&self, haystack: &[u8], start: usize) -> Option<usize> {
+        let text = &haystack[start..];
+        let len = self.bracket.len_at(text).or_else(|| self.bare.len_at(text)).or_else(|| self.hash_len(text));
+        len.map(|len| start + len)
     }
 
     /// `[rule:0123456789abcdef]` or `rule.0123456789abcdef`.
@@ -146,7 +182,15 @@ impl Forms {
     }
 
     /// Writes what stands in place of `span`, whose bytes are `secret`.
-    pub(crate) fn write(&self, action: Action, rule: &str, span: &Span, secret: &[u8], policy: &Policy, out: &mut Vec<u8>) {
+    pub(crate) fn write(
+        &self,
+        action: Action,
+        rule: &str,
+        span: &Span,
+        secret: &[u8],
+        policy: &Policy,
+        out: &mut Vec<u8>,
+    ) {
         match (action, span.form) {
             (Action::Keep, _) => out.extend_from_slice(secret),
             (_, Form::Silent) => {}
@@ -184,7 +228,8 @@ fn delimits(byte: u8) -> bool {
 
 /// Refuses a template that would break a quote, a line or a tag.
 fn check_template(template: &str) -> Result<(), CompileError> {
-    let refuse = |reason: &str| Err(CompileError::Placeholder { template: template.to_owned(), reason: reason.to_owned() });
+    let refuse =
+        |reason: &str| Err(CompileError::Placeholder { template: template.to_owned(), reason: reason.to_owned() });
     if template.is_empty() {
         return refuse("it is empty; use action `remove` to write nothing");
     }
@@ -194,7 +239,16 @@ fn check_template(template: &str) -> Result<(), CompileError> {
     if template.replace("{rule}", "").contains(['{', '}']) {
         return refuse("the only field is {rule}");
     }
-    Ok(())
+    let behind = template.split_once("{rule}").map(|(before, after)| (before.is_empty(), after.chars().next()));
+    match behind {
+        Some((true, _)) => {
+            refuse("text must stand before {rule}, so that it is known again; [REDACTED:{rule}] is the default")
+        }
+        Some((_, Some(next))) if next.is_ascii_alphanumeric() || next == '-' => {
+            refuse("what follows {rule} may not begin with a letter, a digit or `-`")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The template for places where only unreserved characters are legal.
@@ -204,6 +258,8 @@ fn bare_of(template: &str) -> String {
     let legal = |c: char| c == RULE || c.is_ascii_alphanumeric() || "._~*-".contains(c);
     let replaced: String = marked.trim_matches(|c| !legal(c)).chars().map(|c| if legal(c) { c } else { '.' }).collect();
     let bare = if replaced.is_empty() { "REDACTED".to_owned() } else { replaced };
+    // A rule's name alone could not be told from a secret.
+    let bare = if bare.starts_with(RULE) { format!("REDACTED.{bare}") } else { bare };
     bare.replace(RULE, "{rule}")
 }
 
@@ -220,7 +276,8 @@ fn write_mask(secret: &[u8], keep_last: usize, out: &mut Vec<u8>) {
 fn write_hash(rule: &str, form: Form, secret: &[u8], policy: &Policy, out: &mut Vec<u8>) {
     let key = policy.hash_key.as_ref().expect("compile refuses the hash action without a key");
     let digest = fingerprint(key.bytes(), Purpose::Placeholder, secret);
-    let (open, mark, close) = if form == Form::Bare { (&b""[..], b'.', &b""[..]) } else { (&b"["[..], b':', &b"]"[..]) };
+    let (open, mark, close) =
+        if form == Form::Bare { (&b""[..], b'.', &b""[..]) } else { (&b"["[..], b':', &b"]"[..]) };
     out.extend_from_slice(open);
     out.extend_from_slice(rule.as_bytes());
     out.push(mark);
@@ -299,10 +356,10 @@ mod tests {
 
     #[test]
     fn a_template_that_breaks_a_carrier_is_refused() {
-        for template in ["", "a b", "<x>", "\"", "a\\", "{name}"] {
+        for template in ["", "a b", "<x>", "\"", "a\\", "{name}", "{rule}", "{rule}]", "x-{rule}-x"] {
             assert!(check_template(template).is_err(), "{template}");
         }
-        assert_eq!(bare_of("[{rule}]"), "{rule}");
+        assert_eq!(bare_of("[{rule}]"), "REDACTED.{rule}");
         assert_eq!(bare_of("***"), "***");
         assert_eq!(bare_of("[x:{rule}]"), "x.{rule}");
     }

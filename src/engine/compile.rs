@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use super::action::Forms;
 use super::byteset::ByteSet;
 use super::error::CompileError;
+use super::gate::Gate;
 use super::keys::Keys;
-use super::pattern::Pattern;
+use super::literal::Anchor;
+use super::pattern::{Lookup, Pattern};
 use super::policy::{Action, Mode, Policy};
 use super::prefilter::{Backend, Literal, Prefilter};
 use super::rule::{Grammar, Matcher, Rule, RuleId, RuleSet};
-use super::{Engine, view};
+use super::{Engine, fragment, view};
 
 /// Rules at most; a literal's index has 16 bits and a rule has a handful of them.
 const MAX_RULES: usize = 4096;
@@ -39,6 +41,8 @@ impl Default for Limits {
 pub(super) enum Target {
     /// Try the rule's regex from `far` to `near` bytes before the literal.
     Pattern { rule: RuleId, near: u32, far: u32 },
+    /// A keyword of a rule whose pattern has no literal of its own: search the record, once.
+    Gate { rule: RuleId },
     /// A key word of this length.
     Key { group: u16, len: u8 },
     /// `://`.
@@ -47,6 +51,8 @@ pub(super) enum Target {
     Armour { rule: RuleId, len: u8 },
     /// Something that hides letters: look at the record's view too.
     View,
+    /// The line goes on in a later one: look at both joined.
+    Fragment,
 }
 
 /// Literals with what to do at each; equal ones are one.
@@ -78,11 +84,13 @@ impl Engine {
         let (keys, key_literals) = Keys::new(&set);
         let mut targets = Targets::default();
         let patterns = patterns(&set, &mut targets)?;
+        let gates = gates(&set)?;
         for literal in key_literals {
             targets.add(literal.sets, Target::Key { group: literal.group, len: literal.len as u8 });
         }
         grammars(&set, &mut targets);
         view::triggers().into_iter().for_each(|sets| targets.add(sets, Target::View));
+        fragment::triggers().into_iter().for_each(|sets| targets.add(sets, Target::Fragment));
         let (sets, targets): (Vec<_>, Vec<_>) = targets.literals.into_iter().unzip();
         let literals: Vec<Literal> = sets.into_iter().map(|sets| Literal { sets: sets.into() }).collect();
         let prefilter = Prefilter::new(&literals, Some(&super::prefilter::Tables::built_in()), limits.backend);
@@ -96,6 +104,7 @@ impl Engine {
             forms,
             keys,
             patterns,
+            gates,
             targets,
             prefilter,
             actions,
@@ -114,6 +123,7 @@ impl Engine {
         key_literals.into_iter().for_each(|literal| targets.add(literal.sets, Target::View));
         grammars(set, &mut targets);
         view::triggers().into_iter().for_each(|sets| targets.add(sets, Target::View));
+        fragment::triggers().into_iter().for_each(|sets| targets.add(sets, Target::View));
         Ok(targets.literals.into_iter().map(|(sets, _)| Literal { sets: sets.into() }).collect())
     }
 
@@ -138,6 +148,10 @@ impl Engine {
     pub fn warm(&self) -> Result<(), CompileError> {
         for (rule, pattern) in self.set.rules.iter().zip(&self.patterns) {
             let built = pattern.as_ref().map_or(Ok(()), Pattern::warm);
+            built.map_err(|reason| bad_pattern(rule, reason))?;
+        }
+        for (rule, gate) in self.set.rules.iter().zip(&self.gates) {
+            let built = gate.as_ref().map_or(Ok(()), Gate::warm);
             built.map_err(|reason| bad_pattern(rule, reason))?;
         }
         Ok(())
@@ -173,14 +187,31 @@ fn patterns(set: &RuleSet, targets: &mut Targets) -> Result<Vec<Option<Pattern>>
         .enumerate()
         .map(|(index, rule)| {
             let Matcher::Pattern(text) = &rule.matcher else { return Ok(None) };
-            let (pattern, anchors) = Pattern::new(text, rule.always_scan).map_err(|reason| bad_pattern(rule, reason))?;
-            for anchor in anchors {
-                let target = Target::Pattern { rule: RuleId(index as u16), near: anchor.near, far: anchor.far };
-                targets.add(anchor.sets, target);
+            let (pattern, anchors) =
+                Pattern::new(text, Lookup::of(rule)).map_err(|reason| bad_pattern(rule, reason))?;
+            let id = RuleId(index as u16);
+            match anchors {
+                _ if rule.always_scan => {}
+                Some(anchors) => {
+                    // All alternatives look back as far as the farthest, so that the leftmost match is the first one tried.
+                    let far = anchors.iter().map(|anchor| anchor.far).max().unwrap_or(0);
+                    anchors.into_iter().for_each(|Anchor { sets, near, .. }| {
+                        targets.add(sets, Target::Pattern { rule: id, near, far });
+                    });
+                }
+                None => rule.keywords.iter().for_each(|word| {
+                    targets.add(word.bytes().map(ByteSet::fold).collect(), Target::Gate { rule: id });
+                }),
             }
             Ok(Some(pattern))
         })
         .collect()
+}
+
+/// What the matches of each rule must pass, by rule.
+fn gates(set: &RuleSet) -> Result<Vec<Option<Gate>>, CompileError> {
+    let mut known = HashMap::new();
+    set.rules.iter().map(|rule| Gate::new(rule, &mut known).map_err(|reason| bad_pattern(rule, reason))).collect()
 }
 
 fn grammars(set: &RuleSet, targets: &mut Targets) {

@@ -6,6 +6,8 @@ use std::ops::Range;
 use bytes::Bytes;
 use memchr::{memchr, memrchr};
 
+use super::fragment;
+
 /// What a window sees before and behind its body.
 pub(crate) const LOOK: usize = 64 << 10;
 
@@ -36,6 +38,27 @@ impl Piece {
         Piece { body: 0..block.len(), haystack: block, kind: Kind::Records }
     }
 
+    /// The bytes it stands for, as they came.
+    pub fn body(&self) -> &[u8] {
+        &self.haystack[self.body.clone()]
+    }
+
+    /// Whether it is a part of a record that is too long to be held.
+    pub fn is_window(&self) -> bool {
+        self.kind != Kind::Records
+    }
+
+    /// The memory it was read into.
+    pub fn into_haystack(self) -> Bytes {
+        self.haystack
+    }
+
+    /// The bytes as they came: only to measure what a pipe costs without an engine.
+    #[cfg(feature = "bench-noscan")]
+    pub(crate) fn unmasked(&self) -> super::Masked {
+        super::Masked(self.haystack.slice(self.body.clone()))
+    }
+
     /// How many bytes of the stream this piece stands for.
     pub fn len(&self) -> usize {
         self.body.len()
@@ -58,15 +81,15 @@ pub struct Cutter {
     /// Whether a long record is being cut: its first window has been handed out.
     in_long: bool,
     window: usize,
-    /// A buffer to go on with, so that none is allocated per block.
-    spare: Vec<u8>,
+    /// Buffers to go on with, so that none is allocated per block.
+    spares: Vec<Vec<u8>>,
 }
 
 impl Cutter {
     /// A cutter that holds records of up to `max_record_bytes` whole.
     pub fn new(max_record_bytes: usize) -> Cutter {
         let window = max_record_bytes.max(LOOK);
-        Cutter { buffer: Vec::new(), behind: 0, searched: 0, in_long: false, window, spare: Vec::new() }
+        Cutter { buffer: Vec::new(), behind: 0, searched: 0, in_long: false, window, spares: Vec::new() }
     }
 
     /// Where to append what was read. Only appending is allowed.
@@ -74,11 +97,9 @@ impl Cutter {
         &mut self.buffer
     }
 
-    /// Gives a buffer back whose bytes were written.
+    /// Gives a buffer back whose bytes were written. No more are kept than were handed out.
     pub fn recycle(&mut self, buffer: Vec<u8>) {
-        if buffer.capacity() > self.spare.capacity() {
-            self.spare = buffer;
-        }
+        self.spares.push(buffer);
     }
 
     /// The next piece of what has come so far; `None` when more is needed.
@@ -89,7 +110,11 @@ impl Cutter {
         match memrchr(b'\n', &self.buffer[self.searched..]) {
             Some(newline) => {
                 let end = self.searched + newline + 1;
-                Some(self.take_records(end))
+                match fragment::safe_cut(&self.buffer, end) {
+                    0 if self.buffer.len() < fragment::MAX_JOINED => None,
+                    0 => Some(self.take_records(end)),
+                    cut => Some(self.take_records(cut)),
+                }
             }
             None => {
                 self.searched = self.buffer.len();
@@ -102,12 +127,14 @@ impl Cutter {
         }
     }
 
-    /// The pieces that are left when the input has ended; call until `None`.
+    /// The pieces that are left when the input has ended; call until `None`. Another input may follow then.
     pub fn finish(&mut self) -> Option<Piece> {
         if let Some(piece) = self.next_piece() {
             return Some(piece);
         }
         if self.buffer.len() == self.behind {
+            self.buffer.clear();
+            (self.behind, self.searched, self.in_long) = (0, 0, false);
             return None;
         }
         if self.in_long { self.cut_long(true) } else { Some(self.take_records(self.buffer.len())) }
@@ -123,7 +150,7 @@ impl Cutter {
             self.searched = 0;
             return self.cut_long(true).expect("a long record has a first window");
         }
-        let mut rest = std::mem::take(&mut self.spare);
+        let mut rest = self.spares.pop().unwrap_or_default();
         rest.clear();
         rest.extend_from_slice(&self.buffer[end..]);
         self.buffer.truncate(end);
@@ -219,7 +246,8 @@ mod tests {
                 let whole = cut(&text, text.len());
                 for step in [997, 4096, 65_537] {
                     let pieces = cut(&text, step);
-                    let bodies: Vec<u8> = pieces.iter().flat_map(|piece| piece.haystack[piece.body.clone()].to_vec()).collect();
+                    let bodies: Vec<u8> =
+                        pieces.iter().flat_map(|piece| piece.haystack[piece.body.clone()].to_vec()).collect();
                     assert_eq!(bodies, text, "{len} {step}");
                     assert_eq!(windows(&pieces), windows(&whole), "{len} {step}");
                 }

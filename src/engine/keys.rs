@@ -66,8 +66,9 @@ pub(crate) struct KeyLiteral {
 pub(crate) const KEY_BYTES: ByteSet =
     ByteSet::from_bytes(b"_.-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 /// What may stand right behind a short key word: an operator, a closing mark, or more key.
-const BEHIND_SHORT: ByteSet =
-    ByteSet::from_bytes(b"=:\"'\\])>_-%& \t.").with_range(b'A', b'Z').with_range(b'0', b'9');
+const BEHIND_SHORT: ByteSet = ByteSet::from_bytes(b"=:\"'\\])>_-%&").with_range(b'A', b'Z').with_range(b'0', b'9');
+/// What may stand behind a short key word and a blank.
+const BEHIND_BLANK: ByteSet = ByteSet::from_bytes(b"=:\"'");
 
 impl Keys {
     /// The table of the rules of `set`, and the literals to look for.
@@ -85,7 +86,8 @@ impl Keys {
             }));
             neutral_of.push(Neutral { after: sorted(&keys.neutral_after), before: sorted(&keys.neutral_before) });
         }
-        sequences.sort_by_key(|sequence| std::cmp::Reverse(sequence.words.iter().map(|word| word.len()).sum::<usize>()));
+        sequences
+            .sort_by_key(|sequence| std::cmp::Reverse(sequence.words.iter().map(|word| word.len()).sum::<usize>()));
         let (groups, literals) = literals(&sequences);
         let KeyWords { neutral_after, neutral_before, neutral_leaf } = &set.key_words;
         let keys = Keys {
@@ -99,7 +101,13 @@ impl Keys {
     }
 
     /// The key whose word stands at `word` in the record `line` of `haystack`, if it is a secret's key.
-    pub(crate) fn examine(&self, group: u16, haystack: &[u8], word: std::ops::Range<usize>, line: std::ops::Range<usize>) -> Option<Key> {
+    pub(crate) fn examine(
+        &self,
+        group: u16,
+        haystack: &[u8],
+        word: std::ops::Range<usize>,
+        line: std::ops::Range<usize>,
+    ) -> Option<Key> {
         let token = token_around(haystack, word.clone(), line);
         let segments = Segments::of(&haystack[token.clone()]);
         let word = word.start - token.start..word.end - token.start;
@@ -153,8 +161,10 @@ fn literals(sequences: &[Sequence]) -> (Vec<Vec<u16>>, Vec<KeyLiteral>) {
     let mut groups: Vec<Vec<u16>> = Vec::new();
     let mut found = Vec::new();
     for shortest in sequences.iter().rev() {
-        let covered = sequences.iter().any(|other| other.words.len() < shortest.words.len() && contains(&shortest.words, &other.words));
-        let known = found.iter().any(|words: &Vec<Box<[u8]>>| *words == shortest.words);
+        let covered = sequences
+            .iter()
+            .any(|other| other.words.len() < shortest.words.len() && contains(&shortest.words, &other.words));
+        let known = found.contains(&shortest.words);
         if !covered && !known {
             found.push(shortest.words.clone());
         }
@@ -183,12 +193,14 @@ fn literals_of(words: &[Box<[u8]>], group: u16) -> Vec<KeyLiteral> {
     let spellings = if words.len() == 1 { vec![glued] } else { vec![joined, glued] };
     spellings
         .into_iter()
-        .map(|mut sets| {
-            let len = sets.len();
-            if len < MIN_GLUED {
-                sets.push(BEHIND_SHORT);
-            }
-            KeyLiteral { sets, group, len }
+        .flat_map(|word| {
+            let len = word.len();
+            let tails: &[&[ByteSet]] =
+                if len < MIN_GLUED { &[&[BEHIND_SHORT], &[ByteSet::of(b' '), BEHIND_BLANK]] } else { &[&[]] };
+            tails
+                .iter()
+                .map(move |tail| KeyLiteral { sets: [&word[..], tail].concat(), group, len })
+                .collect::<Vec<_>>()
         })
         .collect()
 }
@@ -211,7 +223,8 @@ fn token_around(haystack: &[u8], word: std::ops::Range<usize>, line: std::ops::R
 fn escape_tail(haystack: &[u8], start: usize, word: usize) -> usize {
     let Some(mark) = start.checked_sub(1) else { return 0 };
     let head = &haystack[start..word];
-    let hex = |range: std::ops::Range<usize>| head.get(range).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    let hex =
+        |range: std::ops::Range<usize>| head.get(range).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
     match (haystack[mark], head.first()) {
         (b'%', Some(b'2')) if head.starts_with(b"25") && hex(2..4) => 4,
         (b'%', _) if hex(0..2) => 2,
@@ -263,7 +276,12 @@ impl<'k> Segments<'k> {
     }
 
     /// Where `words` stand contiguously and touch `word`: each in a segment of its own, or all glued into one.
-    fn holds(&self, words: &[Box<[u8]>], word: &std::ops::Range<usize>, neutral: [&Neutral; 2]) -> Option<std::ops::Range<usize>> {
+    fn holds(
+        &self,
+        words: &[Box<[u8]>],
+        word: &std::ops::Range<usize>,
+        neutral: [&Neutral; 2],
+    ) -> Option<std::ops::Range<usize>> {
         (0..self.count).find_map(|at| {
             let apart = (at + words.len() <= self.count)
                 && words.iter().enumerate().all(|(i, word)| same_word(self.get(at + i), word));
@@ -294,7 +312,10 @@ impl<'k> Segments<'k> {
         if total < MIN_GLUED || segment.len() < total {
             return false;
         }
-        if segment.len() > total && segment.ends_with(b"s") | segment.ends_with(b"S") && !words.last().is_some_and(|w| w.ends_with(b"s")) {
+        if segment.len() > total
+            && segment.ends_with(b"s") | segment.ends_with(b"S")
+            && !words.last().is_some_and(|w| w.ends_with(b"s"))
+        {
             segment = &segment[..segment.len() - 1];
         }
         let Some(head) = segment.len().checked_sub(total) else { return false };
@@ -355,7 +376,8 @@ mod tests {
         ];
         for (key, expected) in cases {
             let segments = Segments::of(key.as_bytes());
-            let got: Vec<_> = (0..segments.len()).map(|i| String::from_utf8_lossy(segments.get(i)).into_owned()).collect();
+            let got: Vec<_> =
+                (0..segments.len()).map(|i| String::from_utf8_lossy(segments.get(i)).into_owned()).collect();
             assert_eq!(got, *expected, "{key}");
         }
     }

@@ -3,6 +3,8 @@
 //! A walk over the pattern's HIR keeps the byte sets of the positions that every match has, one list per alternative.
 //! Where the pattern's length begins to vary the list is closed and a new one begun; the rarest list is the anchor.
 
+use std::collections::BTreeSet;
+
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::byteset::ByteSet;
@@ -24,6 +26,9 @@ const MAX_ALTERNATIVES: usize = 16;
 const MAX_SETS: usize = 40;
 /// How far behind the match's start an anchor may begin: each such start is tried.
 const MAX_DISTANCE: u32 = 128;
+/// Bytes that a position may hold, and texts there may be, where it is asked which words stand in all of them.
+const MAX_LETTERS: usize = 4;
+const MAX_TEXTS: usize = 64;
 /// Bits of surprise below which an anchor is worthless: `key` alone has about 14, `ghp_` 22.
 const MIN_BITS: f32 = 12.0;
 
@@ -35,13 +40,52 @@ pub(crate) fn anchors(hir: &Hir) -> Option<Vec<Anchor>> {
     walk.best.map(|best| best.anchors)
 }
 
+/// Whether every match holds one of `words`, whatever the case. A `false` may also mean that it was not seen.
+pub(crate) fn implies(hir: &Hir, words: &[String]) -> bool {
+    let mut walk = Walk { words, ..Walk::new(0, 0) };
+    walk.visit(hir);
+    walk.close();
+    walk.implied
+}
+
+/// How surprising `word` is in log text whatever its case, in bits; under [`MIN_BITS`] it stands in many records.
+pub(crate) fn is_rare(word: &str) -> bool {
+    word.bytes().take(8).map(|byte| bits_of(&ByteSet::fold(byte))).sum::<f32>() >= MIN_BITS
+}
+
+/// Whether one of `words` stands in every text of the shape `sets`. Wide sets end a text: no word is sought across one.
+fn holds(sets: &[ByteSet], words: &[String]) -> bool {
+    let letters: Vec<Vec<u8>> = sets.iter().map(lower_case).collect();
+    letters.split(|letters| letters.len() > MAX_LETTERS).any(|run| {
+        let mut texts = vec![Vec::new()];
+        for letters in run {
+            if texts.len() * letters.len() > MAX_TEXTS {
+                texts.iter_mut().for_each(|text| text.push(0));
+                continue;
+            }
+            texts = texts
+                .iter()
+                .flat_map(|text| letters.iter().map(move |letter| [&text[..], &[*letter]].concat()))
+                .collect();
+        }
+        texts.iter().all(|text| {
+            words.iter().any(|word| memchr::memmem::find(text, word.to_ascii_lowercase().as_bytes()).is_some())
+        })
+    })
+}
+
+/// The bytes of `set`, each letter once.
+fn lower_case(set: &ByteSet) -> Vec<u8> {
+    set.iter().map(|byte| byte.to_ascii_lowercase()).collect::<BTreeSet<u8>>().into_iter().collect()
+}
+
 /// The best list so far, and how rare it is.
 struct Best {
     anchors: Vec<Anchor>,
     bits: f32,
 }
 
-struct Walk {
+struct Walk<'w> {
     /// The open run: one list of sets per alternative. Never empty.
     open: Vec<Vec<ByteSet>>,
     /// Where the open run begins, from the match's start.
@@ -49,11 +93,15 @@ struct Walk {
     /// The same, at most. Saturates.
     far: u32,
     best: Option<Best>,
+    /// Of which of these every match may hold one.
+    words: &'w [String],
+    /// Whether it does.
+    implied: bool,
 }
 
-impl Walk {
-    fn new(near: u32, far: u32) -> Walk {
-        Walk { open: vec![Vec::new()], near, far, best: None }
+impl Walk<'_> {
+    fn new(near: u32, far: u32) -> Walk<'static> {
+        Walk { open: vec![Vec::new()], near, far, best: None, words: &[], implied: false }
     }
 
     fn visit(&mut self, hir: &Hir) {
@@ -98,13 +146,17 @@ impl Walk {
     /// Branches of different shapes: the run is closed, and each branch must have an anchor of its own.
     fn branch(&mut self, branches: &[Hir]) {
         self.close();
-        let walks = branches.iter().map(|branch| {
-            let mut walk = Walk::new(self.near, self.far);
-            walk.visit(branch);
-            walk.close();
-            walk.best
-        });
-        if let Some(found) = walks.collect::<Option<Vec<Best>>>() {
+        let walks: Vec<Walk<'_>> = branches
+            .iter()
+            .map(|branch| {
+                let mut walk = Walk { words: self.words, ..Walk::new(self.near, self.far) };
+                walk.visit(branch);
+                walk.close();
+                walk
+            })
+            .collect();
+        self.implied |= walks.iter().all(|walk| walk.implied);
+        if let Some(found) = walks.into_iter().map(|walk| walk.best).collect::<Option<Vec<Best>>>() {
             let bits = found.iter().map(|best| best.bits).fold(f32::MAX, f32::min);
             self.offer(Best { anchors: found.into_iter().flat_map(|best| best.anchors).collect(), bits });
         }
@@ -124,6 +176,7 @@ impl Walk {
         let open = std::mem::replace(&mut self.open, vec![Vec::new()]);
         let least = open.iter().map(Vec::len).min();
         let most = open.iter().map(Vec::len).max();
+        self.implied |= open.iter().all(|sets| holds(sets, self.words));
         let anchors: Option<Vec<(Anchor, f32)>> =
             open.iter().map(|sets| anchor_of(sets, self.near, self.far)).collect();
         if let Some(anchors) = anchors {
@@ -178,9 +231,21 @@ fn product(heads: &[Vec<ByteSet>], tails: &[Vec<ByteSet>]) -> Vec<Vec<ByteSet>> 
     heads.iter().flat_map(|head| tails.iter().map(move |tail| [&head[..], &tail[..]].concat())).collect()
 }
 
+/// The bytes of a pattern that matches one byte.
+pub(crate) fn one_of(hir: &Hir) -> Option<ByteSet> {
+    match hir.kind() {
+        HirKind::Class(class) => set_of(class),
+        _ => None,
+    }
+}
+
 fn set_of(class: &Class) -> Option<ByteSet> {
-    let Class::Bytes(class) = class else { return None };
-    Some(class.iter().fold(ByteSet::EMPTY, |set, range| set.with_range(range.start(), range.end())))
+    // An alternation of single letters becomes a class of characters, in a pattern of bytes too.
+    let bytes = match class {
+        Class::Bytes(class) => class.clone(),
+        Class::Unicode(class) => class.to_byte_class()?,
+    };
+    Some(bytes.iter().fold(ByteSet::EMPTY, |set, range| set.with_range(range.start(), range.end())))
 }
 
 /// Cuts a run down to an anchor: it begins at the first selective position of the rarest four, and keeps what follows.
@@ -249,6 +314,26 @@ mod tests {
         check(r"[0-9]{8,10}:AA[\w-]{33}", &[":aa"]);
         check(r"foobar[a-z]+|[a-z]{2}quux", &["foobar", "quux"]);
         check(r"[a-z]+", &[]);
+    }
+
+    #[test]
+    fn a_keyword_is_implied_by_what_every_match_holds() {
+        let cases: &[(&str, &[&str], bool)] = &[
+            ("acme_[a-z]{9}", &["ACME_"], true),
+            ("(?i)acme_[a-z]{9}", &["acme"], true),
+            ("[a-z]{0,50}?(?:acme|emca)[a-z]{9}", &["acme", "emca"], true),
+            ("[a-z]{0,50}?(?:acme|emca)[a-z]{9}", &["acme"], false),
+            ("(?:acme)?[a-z]{9}", &["acme"], false),
+            ("acme[_-]?key", &["acme_key", "acme-key", "acmekey"], true),
+            ("acme[_-]?key", &["acme_key", "acme-key"], false),
+            ("[0-9a-f]{32}", &["acme"], false),
+            ("acme", &[], false),
+        ];
+        for (pattern, words, expected) in cases {
+            let hir = crate::engine::pattern::parse(pattern).expect("a valid pattern");
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            assert_eq!(implies(&hir, &words), *expected, "{pattern} {words:?}");
+        }
     }
 
     #[test]

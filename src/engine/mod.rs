@@ -6,13 +6,20 @@ mod carrier;
 mod compile;
 mod cut;
 mod error;
+mod fragment;
+mod gate;
+#[cfg(test)]
+mod haystacks;
 mod keys;
 mod known;
+mod learned;
 mod literal;
 mod masked;
 mod pattern;
 mod policy;
 pub mod prefilter;
+#[cfg(test)]
+mod properties;
 mod redact;
 mod rule;
 mod scan;
@@ -28,10 +35,14 @@ pub use compile::Limits;
 pub use cut::{Cutter, Piece};
 pub use error::CompileError;
 pub use known::{Known, KnownScratch, KnownValue, SkipReason, Skipped};
+pub(crate) use gate::{KEYWORD_BYTES, check_allow};
+pub(crate) use literal::is_rare;
 pub use masked::Masked;
+pub(crate) use pattern::study;
 pub use policy::{Action, HashKey, Mode, NumberAs, Policy};
 pub use rule::{
-    Category, Grammar, KeyRule, KeyValue, KeyWords, Matcher, Origin, Rule, RuleId, RuleSet, ValidatorRole,
+    Allow, AllowTarget, Category, Grammar, KeyRule, KeyValue, KeyWords, Matcher, Origin, Rule, RuleId, RuleSet,
+    ValidatorRole,
 };
 pub use scan::{Carry, Cost, Scratch};
 pub use span::{Form, Span, Why};
@@ -50,6 +61,8 @@ pub struct Engine {
     keys: keys::Keys,
     /// By rule.
     patterns: Vec<Option<pattern::Pattern>>,
+    /// By rule, what its matches must pass beside its validator.
+    gates: Vec<Option<gate::Gate>>,
     /// By literal of the prefilter.
     targets: Vec<Vec<compile::Target>>,
     prefilter: prefilter::Prefilter,
@@ -90,6 +103,16 @@ impl Engine {
             value -= known.len();
         }
         None
+    }
+
+    /// What is done to the findings of each rule, by rule.
+    pub fn actions(&self) -> &[Action] {
+        &self.actions
+    }
+
+    /// The bounds this engine was compiled with.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// What is done to the findings of `rule`.

@@ -7,10 +7,11 @@ use std::sync::OnceLock;
 use regex_automata::meta::{self, Regex};
 use regex_automata::util::captures::Captures;
 use regex_automata::{Anchored, Input};
-use regex_syntax::hir::{Hir, HirKind, Look};
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 use super::byteset::ByteSet;
 use super::literal::{self, Anchor};
+use super::rule::Rule;
 
 /// Bytes of haystack a regex may look at from the start of a match: two hundred and fifty times the length of a common key. A secret that
 /// reaches this far is followed to its end by its alphabet, so that the cost of a near miss is bounded.
@@ -26,7 +27,75 @@ pub(crate) struct Pattern {
     hir: Hir,
     /// Whether the pattern began with `\b`, which the engine checks itself: see [`starts_word`].
     pub(crate) word_start: bool,
+    /// What the pattern began with and need not: see [`strip_lead`].
+    lead: Option<Lead>,
     regex: OnceLock<Regex>,
+}
+
+/// What is known of a pattern before it is a rule; for importers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Study {
+    /// Whether it requires a literal by which the prefilter finds its places.
+    pub(crate) anchored: bool,
+    /// Whether every match holds one of the words it was asked about.
+    pub(crate) implied: bool,
+    /// Whether every match holds a line end, which no record does.
+    pub(crate) spans_records: bool,
+}
+
+/// Checks `pattern`, its program's size included, and says what it requires.
+///
+/// # Errors
+/// A sentence that says what is wrong and what is allowed.
+pub(crate) fn study(pattern: &str, words: &[String]) -> Result<Study, String> {
+    let (pattern, anchors) = Pattern::new(pattern, Lookup::Always)?;
+    pattern.warm()?;
+    let hir = &pattern.hir;
+    let implied = literal::implies(hir, words);
+    Ok(Study { anchored: anchors.is_some(), implied, spans_records: holds_line_end(hir) })
+}
+
+fn holds_line_end(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Literal(literal) => literal.0.contains(&b'\n'),
+        HirKind::Class(Class::Bytes(class)) => {
+            class.ranges().iter().all(|range| (range.start(), range.end()) == (b'\n', b'\n'))
+        }
+        HirKind::Capture(capture) => holds_line_end(&capture.sub),
+        HirKind::Repetition(repetition) => repetition.min > 0 && holds_line_end(&repetition.sub),
+        HirKind::Concat(parts) => parts.iter().any(holds_line_end),
+        HirKind::Alternation(branches) => branches.iter().all(holds_line_end),
+        _ => false,
+    }
+}
+
+/// A run of bytes before a match, of which it takes as many as there are.
+#[derive(Clone, Copy, Debug)]
+struct Lead {
+    bytes: ByteSet,
+    max: usize,
+}
+
+/// How a pattern is brought to the places where it may match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lookup {
+    /// By the literals it requires.
+    Anchors,
+    /// By those, or else by keywords that stand in the same record.
+    Keywords,
+    /// It is run over everything.
+    Always,
+}
+
+impl Lookup {
+    /// How `rule` is brought to its places.
+    pub(crate) fn of(rule: &Rule) -> Lookup {
+        match rule.always_scan {
+            true => Lookup::Always,
+            false if rule.keywords.is_empty() => Lookup::Anchors,
+            false => Lookup::Keywords,
+        }
+    }
 }
 
 /// The mutable memory a search needs.
@@ -35,9 +104,10 @@ pub(crate) struct Cache {
     captures: Captures,
 }
 
-/// Parses a pattern the way rules mean it: bytes, ASCII classes, no Unicode.
+/// Parses a pattern the way rules mean it: bytes, ASCII classes, no Unicode; `^` and `$` are the ends of a record, because
+/// a haystack is a block of them.
 pub(crate) fn parse(pattern: &str) -> Result<Hir, String> {
-    let mut parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build();
+    let mut parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).multi_line(true).crlf(true).build();
     parser.parse(pattern).map_err(|error| explain(&error.to_string()))
 }
 
@@ -58,19 +128,19 @@ impl Pattern {
     ///
     /// # Errors
     /// A sentence that says what is wrong and what is allowed.
-    pub(crate) fn new(pattern: &str, always_scan: bool) -> Result<(Pattern, Vec<Anchor>), String> {
-        let (word_start, hir) = strip_word_start(parse(pattern)?);
+    pub(crate) fn new(pattern: &str, lookup: Lookup) -> Result<(Pattern, Option<Vec<Anchor>>), String> {
+        let (lead, hir) = strip_lead(parse(pattern)?);
+        let (word_start, hir) = strip_word_start(hir);
         check_secret_group(&hir)?;
         let anchors = literal::anchors(&hir);
-        if anchors.is_none() && !always_scan {
+        if anchors.is_none() && lookup == Lookup::Anchors {
             return Err(
-                "pattern requires no literal of 3 or more bytes near its start; add one, or set `always_scan = true` \
-                        and pay for a regex on every line"
+                "pattern requires no literal of 3 or more bytes near its start; add one, name `keywords` that stand \
+                        in the same record, or set `always_scan = true` and pay for a regex on every line"
                     .to_owned(),
             );
         }
-        let pattern = Pattern { hir, word_start, regex: OnceLock::new() };
-        Ok((pattern, if always_scan { Vec::new() } else { anchors.unwrap_or_default() }))
+        Ok((Pattern { hir, word_start, lead, regex: OnceLock::new() }, anchors))
     }
 
     /// Builds the regex now; a program that is too large is refused.
@@ -106,6 +176,13 @@ impl Pattern {
         Cache { regex: regex.create_cache(), captures: regex.create_captures() }
     }
 
+    /// Where a match that was found at `start` begins, no further back than `floor` and its record.
+    pub(crate) fn led_from(&self, haystack: &[u8], start: usize, floor: usize) -> usize {
+        let Some(Lead { bytes, max }) = self.lead else { return start };
+        let before = haystack[floor.min(start)..start].iter().rev().take(max);
+        start - before.take_while(|byte| bytes.contains(**byte) && **byte != b'\n').count()
+    }
+
     /// The match that begins exactly at `start`, looking no further than `end`: where the whole of it and its secret stand.
     pub(crate) fn match_at(
         &self,
@@ -118,7 +195,7 @@ impl Pattern {
         self.search(cache, &input)
     }
 
-    /// The first match anywhere in `span`; only for rules that are always scanned.
+    /// The first match anywhere in `span`; only for rules that are always scanned, or wherever a keyword stands.
     pub(crate) fn find_in(
         &self,
         cache: &mut Cache,
@@ -133,6 +210,23 @@ impl Pattern {
         let whole = cache.captures.get_match()?.range();
         let secret = cache.captures.get_group_by_name("secret")?.range();
         Some((whole, secret))
+    }
+}
+
+/// Takes a leading `[\w.-]{0,50}?` off, with which many rules of scanners begin. A lazy run that may be empty decides
+/// nothing but where the match begins: what stands behind it is found at the same place without it. With it, each of the
+/// fifty bytes before a literal would be tried as a start.
+fn strip_lead(hir: Hir) -> (Option<Lead>, Hir) {
+    let HirKind::Concat(parts) = hir.kind() else { return (None, hir) };
+    let lead = match parts.first().map(Hir::kind) {
+        Some(HirKind::Repetition(run)) if run.min == 0 && !run.greedy => {
+            literal::one_of(&run.sub).map(|bytes| Lead { bytes, max: run.max.map_or(usize::MAX, |max| max as usize) })
+        }
+        _ => None,
+    };
+    match lead {
+        Some(lead) => (Some(lead), Hir::concat(parts[1..].to_vec())),
+        None => (None, hir),
     }
 }
 
@@ -240,6 +334,30 @@ mod tests {
     }
 
     #[test]
+    fn a_lazy_lead_changes_the_start_of_a_match_and_nothing_else() {
+        let haystack = b"x my.acme=abc, my.acme=abc\nmy.acme=abc";
+        let found = |pattern: &str| {
+            let (pattern, anchors) = Pattern::new(pattern, Lookup::Anchors).expect("a valid pattern");
+            let mut cache = pattern.cache();
+            let (mut at, mut found) = (0, Vec::new());
+            while let Some((whole, secret)) = pattern.find_in(&mut cache, haystack, at..haystack.len()) {
+                found.push((pattern.led_from(haystack, whole.start, at), whole.end, secret));
+                at = whole.end;
+            }
+            (found, anchors.expect("a literal")[0].far)
+        };
+        let plain = |pattern: &str| {
+            let regex = Regex::new(pattern).expect("a valid regex");
+            let wholes: Vec<_> = regex.find_iter(haystack).map(|found| found.range()).collect();
+            wholes.into_iter().map(|whole| (whole.start, whole.end, whole.end - 3..whole.end)).collect::<Vec<_>>()
+        };
+        for lead in ["[a-z.]{0,50}?", "[a-z.]{0,2}?", "[a-z.]*?", ".*?"] {
+            let pattern = format!("{lead}acme=(?<secret>[a-z]{{3}})");
+            assert_eq!(found(&pattern), (plain(&pattern), 0), "{lead}");
+        }
+    }
+
+    #[test]
     fn what_a_pattern_may_not_do_is_said() {
         let cases: &[(&str, &str)] = &[
             ("token[a-z]+", "no group named `secret`"),
@@ -250,7 +368,7 @@ mod tests {
             ("(?<secret>token", "unclosed group"),
         ];
         for (pattern, expected) in cases {
-            let message = Pattern::new(pattern, false).err().expect(pattern);
+            let message = Pattern::new(pattern, Lookup::Anchors).err().expect(pattern);
             assert!(message.contains(expected), "{pattern}: {message}");
         }
     }

@@ -137,7 +137,13 @@ impl Engine {
     /// Writes a record that could not be looked at: its line end, and nothing else of it. In audit too: it was not inspected.
     fn withhold(&self, record: &[u8], out: &mut Vec<u8>, tally: &mut Tally) {
         out.extend_from_slice(UNINSPECTED);
-        let ends: &[u8] = if record.ends_with(b"\r\n") { b"\r\n" } else if record.ends_with(b"\n") { b"\n" } else { b"" };
+        let ends: &[u8] = if record.ends_with(b"\r\n") {
+            b"\r\n"
+        } else if record.ends_with(b"\n") {
+            b"\n"
+        } else {
+            b""
+        };
         out.extend_from_slice(ends);
         tally.bytes_in += record.len() as u64;
         tally.lines += u64::from(self.limits.count_lines && !ends.is_empty());

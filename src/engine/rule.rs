@@ -118,6 +118,31 @@ pub enum ValidatorRole {
     Required,
 }
 
+/// Matches of a rule that are no findings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allow {
+    /// What the regexes look at.
+    pub target: AllowTarget,
+    /// Regexes (bytes, ASCII), one of which matches anywhere in the target; `^` and `$` are the target's ends.
+    pub regexes: Vec<String>,
+    /// Texts, one of which stands in the secret, whatever the case.
+    pub stopwords: Vec<String>,
+    /// Whether regexes and stopwords must both say so; otherwise one of them is enough.
+    pub both: bool,
+}
+
+/// What the regexes of an [`Allow`] look at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AllowTarget {
+    /// The secret.
+    #[default]
+    Secret,
+    /// The whole match of the rule's pattern.
+    Match,
+    /// The record.
+    Line,
+}
+
 /// Where a rule was written, for messages.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Origin {
@@ -150,6 +175,16 @@ pub struct Rule {
     pub validator_role: ValidatorRole,
     /// Runs the pattern over every line because it holds no required literal. Costs accordingly.
     pub always_scan: bool,
+    /// Where there are any, the rule is looked at only in records that hold one of these, whatever the case. A pattern
+    /// without a required literal needs them, or `always_scan`.
+    pub keywords: Vec<String>,
+    /// A secret of less Shannon entropy, in bits per byte, is left.
+    pub min_entropy: Option<f32>,
+    /// Matches that are left.
+    pub allow: Vec<Allow>,
+    /// The pattern only finds where a value begins; it is masked to where its carrier says it ends. For secrets known by
+    /// what stands before them, whose own characters no pattern can foresee.
+    pub whole_value: bool,
     /// Counted, never masked.
     pub shadow: bool,
     /// Where it was written.

@@ -1,6 +1,10 @@
 //! Finds every span of a haystack: prefilter hits in order, each handed to the rule, key or grammar it belongs to. It writes
 //! nothing: see `redact`.
 
+#[cfg(test)]
+#[path = "naive.rs"]
+mod naive;
+
 use std::ops::Range;
 
 use memchr::{memchr, memrchr};
@@ -8,6 +12,7 @@ use memchr::{memchr, memrchr};
 use super::Engine;
 use super::carrier::{self, Beside, LineState, Pending, Site, armour};
 use super::compile::Target;
+use super::fragment;
 use super::known::KnownScratch;
 use super::pattern::{self, Cache, MAX_WINDOW, TOKEN_BYTES};
 use super::prefilter::{self, Hit};
@@ -17,6 +22,8 @@ use super::view::{MAX_VIEW, View};
 
 /// Secrets that go on line by line at most, of as many writers.
 const MAX_STATES: usize = 8;
+/// Bytes of a record that are searched at a time for a rule without a literal.
+const STRIDE: usize = 4096;
 /// What one block must tell the next: small, comparable, empty for almost every block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Carry {
@@ -56,6 +63,8 @@ pub struct Scratch {
     view: View,
     /// Lines that hold a trigger.
     view_lines: Vec<Range<usize>>,
+    /// Lines that a container runtime cut.
+    fragment_lines: Vec<Range<usize>>,
     caches: Vec<Option<Box<Cache>>>,
     /// By rule: where its last match ended. Its next one begins there or later.
     matched_to: Vec<usize>,
@@ -93,6 +102,7 @@ impl Engine {
     pub(super) fn scan(&self, scratch: &mut Scratch, carry: &Carry, haystack: &[u8]) -> Carry {
         scratch.spans.clear();
         scratch.view_lines.clear();
+        scratch.fragment_lines.clear();
         scratch.counts = Counts::default();
         let mut hits = std::mem::take(&mut scratch.hits);
         let found = self.prefilter.find(&mut scratch.prefilter, haystack, &mut hits);
@@ -107,6 +117,8 @@ impl Engine {
         self.scan_always(scratch, haystack);
         self.scan_known(scratch, haystack);
         self.scan_views(scratch, haystack);
+        self.scan_fragments(scratch, haystack);
+        self.learn(scratch, haystack);
         Carry { states: states.open, over: None }
     }
 
@@ -144,6 +156,15 @@ impl Engine {
                     self.confirm(scratch, haystack, rule, from..last + 1, place.line.end);
                 }
             }
+            Target::Gate { rule } => {
+                // What was searched once is behind the record's end.
+                if scratch.matched_to[rule.index()] <= place.line.start {
+                    scratch.matched_to[rule.index()] = place.line.end + 1;
+                    scratch.costs[rule.index()].candidates += 1;
+                    scratch.counts.survivors += 1;
+                    self.scan_line(scratch, haystack, rule, place.line.clone());
+                }
+            }
             Target::Key { group, len } if at >= place.done_to => {
                 let word = at..at + usize::from(len);
                 self.beside(scratch, haystack, group, word, place, states, depth);
@@ -163,7 +184,12 @@ impl Engine {
                     scratch.view_lines.push(place.line.clone());
                 }
             }
-            Target::View => {}
+            Target::Fragment if depth == Depth::Original => {
+                if scratch.fragment_lines.last() != Some(&place.line) {
+                    scratch.fragment_lines.push(place.line.clone());
+                }
+            }
+            Target::View | Target::Fragment => {}
         }
     }
 
@@ -188,16 +214,42 @@ impl Engine {
             let cache = scratch.caches[rule.index()].get_or_insert_with(|| Box::new(pattern.cache()));
             let window = line_end.min(start + MAX_WINDOW);
             if let Some((whole, secret)) = pattern.match_at(cache, haystack, start, window) {
+                let whole = pattern.led_from(haystack, start, scratch.matched_to[rule.index()])..whole.end;
                 scratch.matched_to[rule.index()] = whole.end.max(start + 1);
-                let end = if secret.end == window { window + TOKEN_BYTES.run(&haystack[window..line_end]) } else { secret.end };
-                self.accept(scratch, haystack, rule, secret.start..end);
+                let secret = self.to_its_end(haystack, rule, secret, window, line_end);
+                self.accept(scratch, haystack, rule, whole, secret);
                 return;
             }
         }
     }
 
-    /// A match becomes a finding unless a required validator says no.
-    fn accept(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, secret: Range<usize>) {
+    /// A secret that fills its window goes on in its alphabet, and one that is a whole value to the value's end.
+    fn to_its_end(
+        &self,
+        haystack: &[u8],
+        rule: RuleId,
+        secret: Range<usize>,
+        window: usize,
+        line_end: usize,
+    ) -> Range<usize> {
+        let more = if secret.end == window { TOKEN_BYTES.run(&haystack[window..line_end]) } else { 0 };
+        let end = secret.end + more;
+        let whole = self.set.rules[rule.index()].whole_value;
+        secret.start..if whole { carrier::value_end(haystack, secret.start, line_end).max(end) } else { end }
+    }
+
+    /// A match becomes a finding unless a required validator or the rule's gate says no.
+    fn accept(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, whole: Range<usize>, secret: Range<usize>) {
+        // What we wrote is neither a secret nor the name that stands before one.
+        let ours = |range| self.forms.end_around(haystack, range).is_some();
+        if ours(whole.start..whole.start + 1) || ours(secret.clone()) || self.forms.stand_in(&haystack[secret.clone()])
+        {
+            return;
+        }
+        let gate = self.gates[rule.index()].as_ref();
+        if gate.is_some_and(|gate| !gate.opens(haystack, whole, secret.clone())) {
+            return;
+        }
         let rules = &self.set.rules[rule.index()];
         let valid = rules.validator.map(|validator| validator.passes(&haystack[secret.clone()]));
         if valid == Some(false) && rules.validator_role == ValidatorRole::Required {
@@ -219,14 +271,23 @@ impl Engine {
         states: &mut States,
         depth: Depth,
     ) {
-        if !carrier::may_bridge(haystack, word.end, place.line.end) {
+        if !carrier::may_bridge(haystack, word.clone(), place.line.end) {
             return;
         }
-        let Some(key) = self.keys.examine(group, haystack, word, place.line.clone()) else { return };
+        let Some(key) = self.keys.examine(group, haystack, word.clone(), place.line.clone()) else { return };
+        if let Some(end) = self.forms.end_around(haystack, word) {
+            place.done_to = place.done_to.max(end);
+            return;
+        }
+        if self.forms.stand_in(&haystack[key.start..key.end]) {
+            return;
+        }
+        // Another word of the same key has nothing to add.
+        place.done_to = place.done_to.max(key.end);
         scratch.counts.survivors += 1;
         let end = place.line.end;
         let (keys, forms, spans) = (&self.keys, &self.forms, &mut scratch.spans);
-        let mut site = Site { haystack, end, key, keys, forms, spans, header: &mut place.header };
+        let mut site = Site { haystack, end, key, keys, forms, spans, header: &mut place.header, reached: 0 };
         match site.search() {
             Beside::Nothing => {}
             Beside::Value(to) => place.done_to = place.done_to.max(to),
@@ -281,19 +342,30 @@ impl Engine {
         }
     }
 
+    /// Searches one record, in strides: what a near miss costs is bounded by the stride, not by the record.
     fn scan_line(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, line: Range<usize>) {
-        let pattern = self.patterns[rule.index()].as_ref().expect("an always-scanned rule has a pattern");
+        let pattern = self.patterns[rule.index()].as_ref().expect("a rule that searches records has a pattern");
         let mut from = line.start;
         while from < line.end {
+            let window = line.end.min(from + STRIDE + MAX_WINDOW);
+            // A match that begins behind this may need more than the window to be seen whole.
+            let fresh = if window == line.end { line.end } else { from + STRIDE };
             scratch.counts.regex_calls += 1;
             scratch.costs[rule.index()].regex_calls += 1;
             let cache = scratch.caches[rule.index()].get_or_insert_with(|| Box::new(pattern.cache()));
-            let Some((whole, secret)) = pattern.find_in(cache, haystack, from..line.end) else { return };
+            let found = pattern.find_in(cache, haystack, from..window).filter(|(whole, _)| whole.start < fresh);
+            let Some((whole, secret)) = found else {
+                from = fresh;
+                continue;
+            };
+            let led = pattern.led_from(haystack, whole.start, from)..whole.end;
+            from = whole.end.max(whole.start + 1);
             if !pattern.word_start || pattern::starts_word(haystack, whole.start) {
-                self.accept(scratch, haystack, rule, secret);
-                from = whole.end.max(from + 1);
+                let secret = self.to_its_end(haystack, rule, secret, window, line.end);
+                self.accept(scratch, haystack, rule, led, secret);
             } else {
-                from = whole.start + 1;
+                let next = (whole.start + 1..line.end).find(|&at| pattern::starts_word(haystack, at));
+                from = next.unwrap_or(line.end);
             }
         }
     }
@@ -329,6 +401,32 @@ impl Engine {
         scratch.view = view;
     }
 
+    /// Looks at lines that a container runtime cut, joined. A span over a cut has its placeholder in the first fragment.
+    fn scan_fragments(&self, scratch: &mut Scratch, haystack: &[u8]) {
+        if scratch.fragment_lines.is_empty() {
+            return;
+        }
+        let lines = std::mem::take(&mut scratch.fragment_lines);
+        let mut view = std::mem::take(&mut scratch.view);
+        let mut contents = Vec::new();
+        let mut done_to = 0;
+        for line in lines.iter().filter(|line| line.len() <= MAX_VIEW) {
+            if line.start < done_to && contents.contains(&line.end) {
+                continue;
+            }
+            let mut parts = Vec::new();
+            fragment::group(haystack, line.clone(), &mut parts);
+            if parts.len() > 1 {
+                view.join(haystack, &parts);
+                self.scan_view(scratch, &view);
+                done_to = parts.last().map_or(0, |part| part.end);
+                contents = parts.iter().map(|part| part.end).collect::<Vec<_>>();
+            }
+        }
+        scratch.fragment_lines = lines;
+        scratch.view = view;
+    }
+
     fn scan_view(&self, scratch: &mut Scratch, view: &View) {
         let mut hits = std::mem::take(&mut scratch.view_hits);
         let found = self.prefilter.find(&mut scratch.prefilter, &view.bytes, &mut hits);
@@ -340,13 +438,26 @@ impl Engine {
         self.walk(scratch, &view.bytes, &hits, &mut states, Depth::View);
         self.scan_known(scratch, &view.bytes);
         let found = std::mem::replace(&mut scratch.spans, originals);
-        scratch.spans.extend(found.iter().map(|span| {
-            let original = view.original(span.start..span.end);
-            Span { start: original.start, end: original.end, ..*span }
-        }));
+        found.iter().for_each(|span| map_back(view, span, &mut scratch.spans));
         scratch.view_spans = found;
         scratch.view_spans.clear();
         scratch.view_hits = hits;
+    }
+}
+
+/// Adds what of `span`, found in `view`, stands where in the original: a span over a cut has its placeholder in the first part.
+fn map_back(view: &View, span: &Span, out: &mut Vec<Span>) {
+    let why = match span.why {
+        Why::Key { start, end } if start < end => {
+            let key = view.original(start..end);
+            Why::Key { start: key.start, end: key.end }
+        }
+        other => other,
+    };
+    let mut form = span.form;
+    for original in view.originals(span.start..span.end) {
+        out.push(Span { start: original.start, end: original.end, form, why, ..*span });
+        form = Form::Silent;
     }
 }
 
@@ -394,7 +505,14 @@ impl States {
     }
 
     /// Opens a state that is fed from the line behind `line` on.
-    fn open_behind(&mut self, haystack: &[u8], line: Range<usize>, state: LineState, engine: &Engine, spans: &mut Vec<Span>) {
+    fn open_behind(
+        &mut self,
+        haystack: &[u8],
+        line: Range<usize>,
+        state: LineState,
+        engine: &Engine,
+        spans: &mut Vec<Span>,
+    ) {
         self.advance(haystack, (line.end + 1).min(haystack.len()), engine, spans);
         self.open.retain(|open| !open.same_place(&state));
         if self.open.len() == MAX_STATES {

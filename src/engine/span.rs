@@ -1,5 +1,7 @@
 //! Spans of findings on the original bytes, and their union. How a span is written is `action`'s work.
 
+use std::cmp::Ordering;
+
 use super::rule::RuleId;
 
 /// How a placeholder must be written to be legal where it stands.
@@ -83,7 +85,8 @@ impl Span {
     }
 }
 
-/// Sorts `spans` and unites those that overlap, in place. Spans that only touch stay apart.
+/// Sorts `spans` and unites those that overlap, in place. Spans that only touch stay
+/// apart, unless one is written bare.
 pub(crate) fn unite(spans: &mut Vec<Span>) {
     if spans.len() < 2 {
         return;
@@ -92,7 +95,9 @@ pub(crate) fn unite(spans: &mut Vec<Span>) {
     let mut kept = 0;
     for next in 1..spans.len() {
         let (span, last) = (spans[next], spans[kept]);
-        if span.start < last.end {
+        // Two bare placeholders without anything between them would read as one.
+        let glued = span.start == last.end && (span.form == Form::Bare || last.form == Form::Bare);
+        if span.start < last.end || glued {
             spans[kept] = join(last, span);
         } else {
             kept += 1;
@@ -107,8 +112,20 @@ fn join(first: Span, second: Span) -> Span {
     Span {
         start: first.start.min(second.start),
         end: first.end.max(second.end),
-        form: first.form.max(second.form),
+        form: joint_form(&first, &second),
         ..named
+    }
+}
+
+/// How a placeholder may be written for both: as the one that encloses the other says. A number's quotes may stand only
+/// around a number.
+fn joint_form(first: &Span, second: &Span) -> Form {
+    match (first.end.cmp(&second.end), first.start == second.start) {
+        (Ordering::Equal, true) => first.form.max(second.form),
+        (Ordering::Equal | Ordering::Greater, _) => first.form,
+        (Ordering::Less, true) => second.form,
+        (Ordering::Less, false) if matches!(first.form, Form::Number { .. }) => Form::Bare,
+        (Ordering::Less, false) => first.form,
     }
 }
 
@@ -121,10 +138,32 @@ mod tests {
     }
 
     #[test]
+    fn a_union_is_written_as_the_enclosing_span_says() {
+        let with = |start, end, form| Span { form, ..span(start, end, 0, Why::Grammar) };
+        let number = Form::Number { level: 0 };
+        let cases = [
+            ((0, 9, Form::Bracket), (2, 5, Form::Bare), Form::Bracket),
+            ((0, 9, Form::Bare), (2, 5, Form::Bracket), Form::Bare),
+            ((0, 5, number), (0, 5, Form::Bracket), number),
+            ((0, 5, number), (3, 9, Form::Bracket), Form::Bare),
+            ((0, 5, number), (0, 9, Form::Bracket), Form::Bracket),
+        ];
+        for ((a, b, first), (c, d, second), expected) in cases {
+            let mut spans = vec![with(a, b, first), with(c, d, second)];
+            unite(&mut spans);
+            assert_eq!(spans.iter().map(|span| span.form).collect::<Vec<_>>(), [expected]);
+        }
+    }
+
+    #[test]
     fn overlapping_spans_are_united_and_named_by_the_format() {
         let key = Why::Key { start: 0, end: 0 };
-        let mut spans =
-            vec![span(5, 9, 1, key), span(0, 6, 2, key), span(1, 3, 3, Why::Pattern { valid: None }), span(9, 12, 4, key)];
+        let mut spans = vec![
+            span(5, 9, 1, key),
+            span(0, 6, 2, key),
+            span(1, 3, 3, Why::Pattern { valid: None }),
+            span(9, 12, 4, key),
+        ];
         unite(&mut spans);
         let got: Vec<_> = spans.iter().map(|s| (s.start, s.end, s.rule.index())).collect();
         assert_eq!(got, [(0, 9, 3), (9, 12, 4)]);

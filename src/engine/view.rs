@@ -16,19 +16,30 @@ pub(crate) struct View {
     starts: Vec<u32>,
     /// Where it ends.
     ends: Vec<u32>,
+    /// Where a new part begins, for a view that was joined.
+    joints: Vec<usize>,
 }
 
 /// Letters, digits and the joints of words: what keys and tokens are made of. Quotes and operators stay escaped, because
 /// the carriers read them better that way.
-const DECODED: ByteSet = ByteSet::from_bytes(b"_-.").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+const DECODED: ByteSet =
+    ByteSet::from_bytes(b"_-.").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 /// What a value may hold beside those; decoded where text was escaped character by character.
 const DECODED_VALUE: ByteSet = ByteSet::from_bytes(b"!#$%*+/=@^~?:,;()");
 /// Zero-width spaces and joiners, marks of direction, the soft hyphen, the byte order mark.
 const INVISIBLE: [&[u8]; 8] = [
-    b"\xe2\x80\x8b", b"\xe2\x80\x8c", b"\xe2\x80\x8d", b"\xe2\x80\x8e", b"\xe2\x80\x8f", b"\xe2\x81\xa0", b"\xef\xbb\xbf", b"\xc2\xad",
+    b"\xe2\x80\x8b",
+    b"\xe2\x80\x8c",
+    b"\xe2\x80\x8d",
+    b"\xe2\x80\x8e",
+    b"\xe2\x80\x8f",
+    b"\xe2\x81\xa0",
+    b"\xef\xbb\xbf",
+    b"\xc2\xad",
 ];
 /// The escape byte itself, and as programs write it out.
-const ESCAPES: [&[u8]; 9] = [b"\x1b[", b"^[[", b"#033[", b"\\x1b[", b"\\x1B[", b"\\u001b[", b"\\u001B[", b"\\033[", b"\\e["];
+const ESCAPES: [&[u8]; 9] =
+    [b"\x1b[", b"^[[", b"#033[", b"\\x1b[", b"\\x1B[", b"\\u001b[", b"\\u001B[", b"\\033[", b"\\e["];
 
 /// The byte sets that call for a view: prefilter literals.
 pub(crate) fn triggers() -> Vec<Vec<ByteSet>> {
@@ -59,13 +70,30 @@ impl View {
         self.bytes.clear();
         self.starts.clear();
         self.ends.clear();
+        self.joints.clear();
+        self.append(haystack, line);
+    }
+
+    /// Makes this the view of `parts`, one behind the other.
+    pub(crate) fn join(&mut self, haystack: &[u8], parts: &[Range<usize>]) {
+        self.build(haystack, 0..0);
+        for part in parts {
+            self.joints.push(self.bytes.len());
+            self.append(haystack, part.clone());
+        }
+    }
+
+    fn append(&mut self, haystack: &[u8], line: Range<usize>) {
         let mut at = line.start;
+        // Where what the next character is written over began.
+        let mut under = None;
         while at < line.end {
             let rest = &haystack[at..line.end];
             let (byte, len) = unit(rest);
             match byte {
-                Some(0x08) => drop(self.pop()),
-                Some(byte) => self.push(byte, at, at + len),
+                // Only letters are struck over: a placeholder's bracket before the mark stays one.
+                Some(0x08) if self.bytes.last().is_some_and(|last| DECODED.contains(*last)) => under = self.pop(),
+                Some(byte) => self.push(byte, under.take().unwrap_or(at), at + len),
                 None => {}
             }
             at += len;
@@ -78,11 +106,22 @@ impl View {
         self.ends.push(end as u32);
     }
 
-    /// Overstrike: what the next character is written over goes, its place stays the next one's.
-    fn pop(&mut self) -> Option<u8> {
-        self.starts.pop();
+    /// Overstrike: what the next character is written over goes, and its place becomes the next one's.
+    fn pop(&mut self) -> Option<usize> {
+        self.bytes.pop();
         self.ends.pop();
-        self.bytes.pop()
+        self.starts.pop().map(|start| start as usize)
+    }
+
+    /// The original ranges of `span`, a non-empty range of the view: one for each part it touches.
+    pub(crate) fn originals(&self, span: Range<usize>) -> impl Iterator<Item = Range<usize>> + '_ {
+        let cuts = self.joints.iter().copied().filter(move |joint| span.start < *joint && *joint < span.end);
+        let mut from = span.start;
+        cuts.chain([span.end]).map(move |to| {
+            let part = from..to;
+            from = to;
+            self.original(part)
+        })
     }
 
     /// The original range of `span`, a non-empty range of the view.
@@ -118,7 +157,9 @@ fn backslash(rest: &[u8]) -> (Option<u8>, usize) {
     }
     let slashes = rest.iter().take_while(|&&byte| byte == b'\\').count();
     let decoded = match rest.get(slashes) {
-        Some(b'u') if rest[slashes..].starts_with(b"u00") => radix(rest.get(slashes + 3..slashes + 5), 16).map(|byte| (byte, slashes + 5)),
+        Some(b'u') if rest[slashes..].starts_with(b"u00") => {
+            radix(rest.get(slashes + 3..slashes + 5), 16).map(|byte| (byte, slashes + 5))
+        }
         Some(b'x') => radix(rest.get(slashes + 1..slashes + 3), 16).map(|byte| (byte, slashes + 3)),
         Some(b'0' | b'1') => radix(rest.get(slashes..slashes + 3), 8).map(|byte| (byte, slashes + 3)),
         Some(b'/') if slashes == 1 => Some((b'/', 2)),
@@ -138,7 +179,8 @@ fn percent(rest: &[u8]) -> Option<(u8, usize)> {
 
 fn entity(rest: &[u8]) -> Option<(u8, usize)> {
     let (mark, base) = if rest.starts_with(b"&#x") || rest.starts_with(b"&#X") { (3, 16) } else { (2, 10) };
-    let end = rest.iter().take(8).position(|&byte| byte == b';').filter(|end| *end > mark && rest.starts_with(b"&#"))?;
+    let end =
+        rest.iter().take(8).position(|&byte| byte == b';').filter(|end| *end > mark && rest.starts_with(b"&#"))?;
     let byte = radix(Some(&rest[mark..end]), base)?;
     DECODED.union(DECODED_VALUE).contains(byte).then_some((byte, end + 1))
 }

@@ -49,9 +49,11 @@ impl Engine {
             tally.count(span.rule);
         }
         tally.shadowed = found.shadowed;
-        let masked = if is_audit(&self.policy) { Masked(body) } else { self.write_body(&piece.haystack, &piece.body, &spans) };
+        let masked =
+            if is_audit(&self.policy) { Masked(body) } else { self.write_body(&piece.haystack, &piece.body, &spans) };
         tally.bytes_out = masked.0.len() as u64;
-        let next = if last { Carry { over: None, ..carry.clone().joined(opened) } } else { Carry { over, ..carry.clone() } };
+        let next =
+            if last { Carry { over: None, ..carry.clone().joined(opened) } } else { Carry { over, ..carry.clone() } };
         (masked, next, tally)
     }
 

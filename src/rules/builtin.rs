@@ -17,6 +17,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "rules/ci.toml",
     "rules/cloud.toml",
     "rules/databases.toml",
+    "rules/encoded.toml",
     "rules/grammars.toml",
     "rules/headers.toml",
     "rules/identity.toml",

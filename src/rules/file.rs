@@ -9,15 +9,19 @@ use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
 
 use super::error::RuleError;
 use super::{Catalog, Notes};
+use crate::engine::{Allow, AllowTarget, KEYWORD_BYTES};
 use crate::engine::{Category, Grammar, KeyRule, KeyValue, KeyWords, Matcher, Origin, Rule, Validator, ValidatorRole};
 
 const MATCHERS: &str = "exactly one of pattern, keys, grammar";
-const MAX_ID_LEN: usize = 64;
+pub(super) const MAX_ID_LEN: usize = 64;
 
 const KEY_VALUES: &[(&str, KeyValue)] =
     &[("secret", KeyValue::Secret), ("authorization", KeyValue::Authorization), ("cookie", KeyValue::Cookie)];
 const GRAMMARS: &[(&str, Grammar)] =
     &[("userinfo", Grammar::Userinfo), ("private-key", Grammar::PrivateKey), ("known-value", Grammar::Known)];
+pub(super) const TARGETS: &[(&str, AllowTarget)] =
+    &[("secret", AllowTarget::Secret), ("match", AllowTarget::Match), ("line", AllowTarget::Line)];
+pub(super) const CONDITIONS: &[(&str, bool)] = &[("any", false), ("all", true)];
 const ROLES: &[(&str, ValidatorRole)] = &[("label", ValidatorRole::Label), ("required", ValidatorRole::Required)];
 
 /// A `[[rule]]` table as it is written.
@@ -37,6 +41,10 @@ struct RuleTable {
     validator: Option<Spanned<String>>,
     validator_role: Option<Spanned<String>>,
     always_scan: Option<Spanned<bool>>,
+    keywords: Option<Spanned<Vec<Spanned<String>>>>,
+    min_entropy: Option<Spanned<f32>>,
+    allow: Option<Spanned<Vec<AllowTable>>>,
+    whole_value: Option<Spanned<bool>>,
     #[serde(default)]
     shadow: bool,
     #[serde(default)]
@@ -47,6 +55,18 @@ struct RuleTable {
     known_misses: Vec<String>,
     #[serde(default)]
     references: Vec<String>,
+}
+
+/// A `[[rule.allow]]` table as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AllowTable {
+    target: Option<Spanned<String>>,
+    #[serde(default)]
+    regexes: Vec<String>,
+    #[serde(default)]
+    stopwords: Vec<String>,
+    condition: Option<Spanned<String>>,
 }
 
 /// The `[key_words]` table as it is written.
@@ -62,13 +82,13 @@ struct KeyWordsTable {
 }
 
 /// What is wrong, and the bytes of the file that say it.
-struct Fault {
-    at: Range<usize>,
-    reason: String,
+pub(super) struct Fault {
+    pub(super) at: Range<usize>,
+    pub(super) reason: String,
 }
 
 impl Fault {
-    fn new<T>(at: Range<usize>, reason: impl Into<String>) -> Result<T, Fault> {
+    pub(super) fn new<T>(at: Range<usize>, reason: impl Into<String>) -> Result<T, Fault> {
         Err(Fault { at, reason: reason.into() })
     }
 }
@@ -78,21 +98,26 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Catalog, RuleError> {
     let source = Source::new(name, text);
     let root = DeTable::parse(text).map_err(|error| source.file_error(&explained(&error)))?;
     let mut catalog = Catalog::default();
+    let mut shared = Vec::new();
     for (key, value) in root.into_inner() {
         match key.get_ref().as_ref() {
             "rule" => source.rules(value, &mut catalog)?,
             "key_words" => catalog.set.key_words = source.key_words(value)?,
+            "allow" => shared = source.shared_allows(value)?,
             other => {
-                let reason = format!("unknown table `{other}`; known: rule, key_words");
+                let reason = format!("unknown table `{other}`; known: rule, key_words, allow");
                 return Err(source.file_error(&Fault { at: key.span(), reason }));
             }
         }
+    }
+    for rule in catalog.set.rules.iter_mut().filter(|rule| matches!(rule.matcher, Matcher::Pattern(_))) {
+        rule.allow.extend_from_slice(&shared);
     }
     Ok(catalog)
 }
 
 /// A file's name and where its lines begin.
-struct Source<'a> {
+pub(super) struct Source<'a> {
     name: &'a str,
     text: &'a str,
     /// Offsets of all newlines, ascending.
@@ -100,16 +125,16 @@ struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn new(name: &'a str, text: &'a str) -> Source<'a> {
+    pub(super) fn new(name: &'a str, text: &'a str) -> Source<'a> {
         Source { name, text, newlines: memchr::memchr_iter(b'\n', text.as_bytes()).collect() }
     }
 
-    fn origin(&self, offset: usize) -> Origin {
+    pub(super) fn origin(&self, offset: usize) -> Origin {
         let line = self.newlines.partition_point(|&newline| newline < offset) + 1;
         Origin { file: self.name.to_owned(), line }
     }
 
-    fn file_error(&self, fault: &Fault) -> RuleError {
+    pub(super) fn file_error(&self, fault: &Fault) -> RuleError {
         RuleError::File { origin: self.origin(fault.at.start), reason: fault.reason.clone() }
     }
 
@@ -135,6 +160,14 @@ impl<'a> Source<'a> {
             Some(rule) => RuleError::Rule { origin: self.origin(fault.at.start), rule, reason: fault.reason },
             None => self.file_error(&fault),
         })
+    }
+
+    /// The `[[allow]]` tables of the file, which hold for every pattern in it.
+    fn shared_allows(&self, value: Spanned<DeValue<'a>>) -> Result<Vec<Allow>, RuleError> {
+        let at = value.span();
+        let parsed = Vec::<AllowTable>::deserialize(ValueDeserializer::from(value));
+        let built = parsed.map_err(|error| explained(&error)).and_then(|tables| allows(Spanned::new(at, tables)));
+        built.map_err(|fault| self.file_error(&fault))
     }
 
     fn key_words(&self, value: Spanned<DeValue<'a>>) -> Result<KeyWords, RuleError> {
@@ -174,6 +207,10 @@ impl RuleTable {
             validator: self.validator.as_ref().map(validator).transpose()?,
             validator_role: choice("validator_role", self.validator_role.as_ref(), ROLES)?.unwrap_or_default(),
             always_scan: self.always_scan.is_some_and(Spanned::into_inner),
+            keywords: self.keywords.map(keywords).transpose()?.unwrap_or_default(),
+            min_entropy: self.min_entropy.map(entropy).transpose()?,
+            allow: self.allow.map(allows).transpose()?.unwrap_or_default(),
+            whole_value: self.whole_value.is_some_and(Spanned::into_inner),
             shadow: self.shadow,
             origin,
         };
@@ -197,10 +234,25 @@ impl RuleTable {
             ("validator", self.validator.as_ref().map(Spanned::span), "pattern", pattern),
             ("validator_role", self.validator_role.as_ref().map(Spanned::span), "validator", validator),
             ("always_scan", self.always_scan.as_ref().map(Spanned::span), "pattern", pattern),
+            ("keywords", self.keywords.as_ref().map(Spanned::span), "pattern", pattern),
+            ("min_entropy", self.min_entropy.as_ref().map(Spanned::span), "pattern", pattern),
+            ("allow", self.allow.as_ref().map(Spanned::span), "pattern", pattern),
+            ("whole_value", self.whole_value.as_ref().map(Spanned::span), "pattern", pattern),
         ];
         let lonely = companions.into_iter().find(|(_, span, _, present)| span.is_some() && !present);
-        let Some((field, Some(span), other, _)) = lonely else { return Ok(()) };
+        let Some((field, Some(span), other, _)) = lonely else { return self.check_lookup() };
         Fault::new(span, format!("field `{field}` goes only with `{other}`"))
+    }
+
+    fn check_lookup(&self) -> Result<(), Fault> {
+        let always = self.always_scan.as_ref().is_some_and(|always| *always.get_ref());
+        match &self.keywords {
+            Some(words) if always => Fault::new(
+                words.span(),
+                "field `keywords` names some records and `always_scan` means all; a rule has one of them",
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// The one matcher of the rule; its parts are taken out of the table.
@@ -247,6 +299,43 @@ fn key_names(keys: Spanned<Vec<Spanned<String>>>) -> Result<Vec<String>, Fault> 
     }
 }
 
+/// Texts by which the prefilter finds the records of a rule.
+fn keywords(words: Spanned<Vec<Spanned<String>>>) -> Result<Vec<String>, Fault> {
+    let (at, (min, max)) = (words.span(), KEYWORD_BYTES.into_inner());
+    let words = words.into_inner();
+    if words.is_empty() {
+        return Fault::new(at, "field `keywords` is empty");
+    }
+    let fits = |word: &str| KEYWORD_BYTES.contains(&word.len()) && !word.contains(['\n', '\r']);
+    match words.iter().find(|word| !fits(word.get_ref())) {
+        Some(word) => Fault::new(word.span(), format!("a keyword has {min} to {max} bytes and no line end")),
+        None => Ok(words.into_iter().map(Spanned::into_inner).collect()),
+    }
+}
+
+fn entropy(floor: Spanned<f32>) -> Result<f32, Fault> {
+    if (0.0..=8.0).contains(floor.get_ref()) {
+        return Ok(floor.into_inner());
+    }
+    Fault::new(floor.span(), "field `min_entropy` is a number of bits per byte, from 0 to 8")
+}
+
+fn allows(tables: Spanned<Vec<AllowTable>>) -> Result<Vec<Allow>, Fault> {
+    let at = tables.span();
+    let build = |table: AllowTable| {
+        if table.regexes.is_empty() && table.stopwords.is_empty() || table.stopwords.iter().any(String::is_empty) {
+            return Fault::new(
+                at.clone(),
+                "field `allow`: an entry has regexes, stopwords or both, and none of them is empty",
+            );
+        }
+        let target = choice("target", table.target.as_ref(), TARGETS)?.unwrap_or_default();
+        let both = choice("condition", table.condition.as_ref(), CONDITIONS)?.unwrap_or_default();
+        Ok(Allow { target, regexes: table.regexes, stopwords: table.stopwords, both })
+    };
+    tables.into_inner().into_iter().map(build).collect()
+}
+
 /// Single words as the engine splits keys: lower-case letters only.
 fn words(list: Vec<Spanned<String>>) -> Result<Vec<String>, Fault> {
     let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
@@ -256,7 +345,7 @@ fn words(list: Vec<Spanned<String>>) -> Result<Vec<String>, Fault> {
     }
 }
 
-fn kebab_case(id: Spanned<String>) -> Result<String, Fault> {
+pub(super) fn kebab_case(id: Spanned<String>) -> Result<String, Fault> {
     let part =
         |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     let text = id.get_ref();
@@ -298,7 +387,7 @@ fn unknown<'n, T>(what: &str, name: &Spanned<String>, known: impl IntoIterator<I
 }
 
 /// A parser's message in the words of ours: one line, and the known fields as a plain list.
-fn explained(error: &Error) -> Fault {
+pub(super) fn explained(error: &Error) -> Fault {
     let message = error.message().trim().replace('\n', ", ");
     let reason = match message.split_once(", expected one of ") {
         Some((unknown, known)) if unknown.starts_with("unknown field") => {

@@ -8,6 +8,7 @@ mod builtin;
 mod error;
 mod file;
 pub mod generator;
+pub mod import;
 
 use std::collections::HashMap;
 

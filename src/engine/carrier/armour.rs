@@ -65,7 +65,10 @@ pub(crate) fn inline(haystack: &[u8], at: usize, end: usize) -> Inline {
     while at < reach {
         let len = base64_len(haystack, at, reach);
         let first = parts.is_empty();
-        if len == 0 || (len < MIN_BODY && !(first && at + len < reach && haystack[at + len] == b'\\')) && !is_tail(haystack, at, len, &parts) {
+        if len == 0
+            || (len < MIN_BODY && !(first && at + len < reach && haystack[at + len] == b'\\'))
+                && !is_tail(haystack, at, len, &parts)
+        {
             break;
         }
         let joined = parts.last().is_some_and(|last| !has_quote(&haystack[last.end..at]));
@@ -86,8 +89,11 @@ fn is_tail(haystack: &[u8], at: usize, len: usize, parts: &[Range<usize>]) -> bo
 /// Whether a short run of base64 is the end of a key rather than a word such as `done`.
 pub(super) fn looks_like_tail(run: &[u8]) -> bool {
     let digit = run.iter().any(u8::is_ascii_digit);
-    let mixed = run.iter().any(u8::is_ascii_uppercase) && run[1..].iter().any(u8::is_ascii_uppercase) && run.iter().any(u8::is_ascii_lowercase);
-    run.len() > 1 && (run.ends_with(b"=") || run.contains(&b'+') || run.contains(&b'/') || digit && run.len() > 3 || mixed)
+    let mixed = run.iter().any(u8::is_ascii_uppercase)
+        && run[1..].iter().any(u8::is_ascii_uppercase)
+        && run.iter().any(u8::is_ascii_lowercase);
+    run.len() > 1
+        && (run.ends_with(b"=") || run.contains(&b'+') || run.contains(&b'/') || digit && run.len() > 3 || mixed)
 }
 
 /// The run of base64 at `at`, with `/` and `+` also as `\/`, `\u002b`, `%2F`, `%2B`, `%3D`.
@@ -99,7 +105,11 @@ fn base64_len(haystack: &[u8], at: usize, end: usize) -> usize {
             Some(byte) if BASE64.contains(*byte) => 1,
             Some(b'\\') if rest.starts_with(b"\\/") => 2,
             Some(b'\\') if rest.starts_with(b"\\u002b") || rest.starts_with(b"\\u003d") => 6,
-            Some(b'%') if [&b"%2B"[..], b"%2F", b"%3D", b"%2b", b"%2f", b"%3d"].iter().any(|code| rest.starts_with(code)) => 3,
+            Some(b'%')
+                if [&b"%2B"[..], b"%2F", b"%3D", b"%2b", b"%2f", b"%3d"].iter().any(|code| rest.starts_with(code)) =>
+            {
+                3
+            }
             _ => return len,
         };
     }
@@ -173,7 +183,8 @@ mod tests {
 
     fn check(text: &str, expected: &[&str]) {
         // The armour is put together here: a whole one would be found in our own repository.
-        let text = text.replace("BEGIN", "-----BEGIN RSA PRIVATE KEY-----").replace("END", "-----END RSA PRIVATE KEY-----");
+        let text =
+            text.replace("BEGIN", "-----BEGIN RSA PRIVATE KEY-----").replace("END", "-----END RSA PRIVATE KEY-----");
         let words = text.find("PRIVATE KEY").expect("armour");
         let begin = begin(text.as_bytes(), words..words + 11, 0..text.len()).expect("a BEGIN line");
         let got = match inline(text.as_bytes(), begin.end, text.len()) {

@@ -7,23 +7,62 @@ use crate::engine::byteset::ByteSet;
 
 /// Schemes whose name before a value is never the value itself.
 const SCHEMES: [&[u8]; 22] = [
-    b"bearer", b"basic", b"token", b"apikey", b"api-key", b"negotiate", b"ntlm", b"dpop", b"jwt", b"digest", b"oauth", b"hawk",
-    b"signature", b"aws4-hmac-sha256", b"aws4-ecdsa-p256-sha256", b"googlelogin", b"ssws", b"key", b"mac", b"kerberos", b"privatetoken",
+    b"bearer",
+    b"basic",
+    b"token",
+    b"apikey",
+    b"api-key",
+    b"negotiate",
+    b"ntlm",
+    b"dpop",
+    b"jwt",
+    b"digest",
+    b"oauth",
+    b"hawk",
+    b"signature",
+    b"aws4-hmac-sha256",
+    b"aws4-ecdsa-p256-sha256",
+    b"googlelogin",
+    b"ssws",
+    b"key",
+    b"mac",
+    b"kerberos",
+    b"privatetoken",
     b"sharedaccesssignature",
 ];
 /// Of those, the ones that carry parameters instead of one credential.
 const WITH_PARAMETERS: [&[u8]; 9] = [
-    b"digest", b"oauth", b"hawk", b"signature", b"aws4-hmac-sha256", b"aws4-ecdsa-p256-sha256", b"mac", b"googlelogin",
+    b"digest",
+    b"oauth",
+    b"hawk",
+    b"signature",
+    b"aws4-hmac-sha256",
+    b"aws4-ecdsa-p256-sha256",
+    b"mac",
+    b"googlelogin",
     b"sharedaccesssignature",
 ];
 /// Parameters that prove possession; the others (realm, user name, signed headers, key id) are left for the reader.
 const SECRET_PARAMETERS: [&[u8]; 14] = [
-    b"response", b"nonce", b"cnonce", b"signature", b"mac", b"token", b"auth", b"oauth_token", b"oauth_signature", b"oauth_nonce",
-    b"password", b"sig", b"opaque", b"access_token",
+    b"response",
+    b"nonce",
+    b"cnonce",
+    b"signature",
+    b"mac",
+    b"token",
+    b"auth",
+    b"oauth_token",
+    b"oauth_signature",
+    b"oauth_nonce",
+    b"password",
+    b"sig",
+    b"opaque",
+    b"access_token",
 ];
 /// Shorter ones prove nothing.
 const MIN_PARAMETER: usize = 4;
-const SCHEME_BYTES: ByteSet = ByteSet::from_bytes(b"-_").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+const SCHEME_BYTES: ByteSet =
+    ByteSet::from_bytes(b"-_").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 
 /// Masks the header value `start..end`; bare values may be followed by the rest of a sentence.
 pub(super) fn mask(site: &mut Site<'_>, start: usize, end: usize, joint: Joint, quoted: Option<Form>) {
@@ -51,9 +90,15 @@ pub(super) fn known_scheme(haystack: &[u8], start: usize, end: usize) -> Option<
     is_listed(&SCHEMES, &haystack[start..start + len]).then_some(behind)
 }
 
+/// Whether `value` is a scheme and blanks, from which the credential was taken.
+pub(super) fn is_scheme_alone(value: &[u8]) -> bool {
+    let name = value.trim_ascii_end();
+    name.len() < value.len() && is_listed(&SCHEMES, name)
+}
+
 /// Masks a credential behind its scheme. A bare one ends at the first blank, and must not be a mere word.
 pub(super) fn mask_credential(site: &mut Site<'_>, start: usize, end: usize, joint: Joint, quoted: Option<Form>) {
-    if site.forms.stands_at(site.haystack, start, end) {
+    if site.is_ours(start, end) {
         return;
     }
     let Some(form) = quoted else { return loose(site, start, end, joint) };
@@ -105,7 +150,9 @@ fn gap(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
 
 /// A word of letters: an unknown scheme, not a credential.
 fn is_word(scheme: &[u8]) -> bool {
-    (2..=24).contains(&scheme.len()) && scheme.iter().filter(|b| b.is_ascii_digit()).count() <= 3 && scheme[0].is_ascii_alphabetic()
+    (2..=24).contains(&scheme.len())
+        && scheme.iter().filter(|b| b.is_ascii_digit()).count() <= 3
+        && scheme[0].is_ascii_alphabetic()
 }
 
 fn is_listed(list: &[&[u8]], name: &[u8]) -> bool {

@@ -2,8 +2,18 @@
 
 use super::{Form, Site};
 
-const ATTRIBUTES: [&[u8]; 10] =
-    [b"path", b"domain", b"expires", b"max-age", b"samesite", b"priority", b"version", b"comment", b"secure", b"httponly"];
+const ATTRIBUTES: [&[u8]; 10] = [
+    b"path",
+    b"domain",
+    b"expires",
+    b"max-age",
+    b"samesite",
+    b"priority",
+    b"version",
+    b"comment",
+    b"secure",
+    b"httponly",
+];
 
 /// Masks the values of `name=value; name=value` in `start..end`; `false` when the text is no list of cookies.
 pub(super) fn mask(site: &mut Site<'_>, start: usize, end: usize) -> bool {

@@ -53,7 +53,12 @@ pub(crate) struct LineState {
 impl LineState {
     /// The state behind a line that began with `prefix`.
     pub(crate) fn new(pending: Pending, rule: RuleId, prefix: &[u8]) -> LineState {
-        LineState { pending, rule, prefix: shape_of(&prefix[prefix.len().saturating_sub(MAX_PREFIX)..]).into(), lines: 0 }
+        LineState {
+            pending,
+            rule,
+            prefix: shape_of(&prefix[prefix.len().saturating_sub(MAX_PREFIX)..]).into(),
+            lines: 0,
+        }
     }
 
     /// Whether another secret behind the same prefix takes this one's place.
@@ -68,13 +73,15 @@ impl LineState {
         if haystack[line.clone()].ends_with(b"\r") {
             line.end -= 1;
         }
+        let text = line.start;
         let masked = match self.pending {
             Pending::Armour { .. } => self.armour(haystack, line),
             Pending::YamlBlock { indent } => yaml_block(haystack, line, indent),
             Pending::Multipart { .. } => self.multipart(haystack, line),
         };
         let Some(masked) = masked else { return false };
-        if !masked.is_empty() && !forms.stands_at(haystack, masked.start, masked.end) {
+        let ours = |start| forms.stands_at(haystack, start, masked.end);
+        if !masked.is_empty() && !ours(masked.start) && !ours(text) {
             let form = if matches!(self.pending, Pending::YamlBlock { .. }) { Form::Bare } else { Form::Bracket };
             spans.push(Span { start: masked.start, end: masked.end, rule: self.rule, form, why: Why::Grammar });
         }
@@ -87,12 +94,15 @@ impl LineState {
         let prefix = prefix_len(&self.prefix, &haystack[line.clone()]);
         let start = line.start + prefix.unwrap_or(0);
         let rest = &haystack[start..line.end];
-        if memchr::memmem::find(&rest[..rest.len().min(64)], b"-----END").is_some() {
+        // Another writer's END closes another writer's key.
+        if prefix.is_some() && memchr::memmem::find(&rest[..rest.len().min(64)], b"-----END").is_some() {
             return None;
         }
         let body = body_of(rest, full).map(|body| start + body.start..start + body.end);
-        let announced = (first && prefix.is_some() && body.is_none()).then(|| start..first_line_end(haystack, start, line.end));
-        let announced = announced.filter(|all| !haystack[all.clone()].trim_ascii().is_empty() && !is_armour_header(rest));
+        let announced =
+            (first && prefix.is_some() && body.is_none()).then(|| start..first_line_end(haystack, start, line.end));
+        let announced =
+            announced.filter(|all| !haystack[all.clone()].trim_ascii().is_empty() && !is_armour_header(rest));
         let found = body.or(announced);
         let passes = found.is_none() && !is_armour_header(rest) && !rest.trim_ascii().is_empty();
         let strangers = if passes { strangers + 1 } else { 0 };
@@ -222,6 +232,8 @@ mod tests {
         assert_eq!(masked("", &format!("{full}\ndone\n{full}\n")), [&full[..], &full]);
         assert_eq!(masked("", "short0... [12 more lines]\nnext line\n"), ["short0"]);
         assert_eq!(masked("a 10: ", &format!("a 11: {full}\nb 11: {full}x y\na 12: {full}\n")), [&full[..], &full]);
+        let two = format!("a: {full}\nb: -----END x\na: {full}\na: -----END x\na: {full}\n");
+        assert_eq!(masked("a: ", &two), [&full[..], &full]);
         let record = format!("{{\"log\":\"{full}\\n\",\"stream\":\"stdout\"}}\n");
         assert_eq!(masked("{\"log\":\"", &record.repeat(2)), [&full[..], &full]);
     }

@@ -12,8 +12,8 @@ mod userinfo;
 mod value;
 
 pub(crate) use bridge::may_bridge;
-pub(crate) use quote::{Opening, opening};
 pub(crate) use lines::{LineState, Pending};
+pub(crate) use quote::{Opening, opening};
 pub(crate) use userinfo::password;
 pub(crate) use value::needs_bare;
 
@@ -40,7 +40,12 @@ pub(crate) struct Site<'s> {
     pub(crate) spans: &'s mut Vec<Span>,
     /// The last bare header value seen, so that a line of nothing but header names is not walked again from each.
     pub(crate) header: &'s mut Range<usize>,
+    /// The end of the last value that was masked, now or before: what stands in it needs no look of its own.
+    pub(crate) reached: usize,
 }
+
+/// An object printed as a value is looked into up to this length: each key in it walks to the end again.
+const MAX_OBJECT: usize = 1024;
 
 /// What was beside a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +63,23 @@ impl Site<'_> {
     pub(crate) fn search(&mut self) -> Beside {
         let Key { start, end, .. } = self.key;
         let Some(bridge) = bridge::cross(self.haystack, start, end, self.end) else { return self.form_field() };
+        // Without any mark between them only a plain secret is believed; and a placeholder is no index of a key.
+        let scheme_alone = bridge.joint == Joint::Nothing && self.key.value != KeyValue::Secret;
+        if scheme_alone || self.forms.end_at(self.haystack, end, self.end).is_some() {
+            return Beside::Nothing;
+        }
         let at = self.skip_wrapper(bridge.at);
+        let stands = |at| self.forms.end_at(self.haystack, at, self.end);
+        if let Some(end) = bridge.annotation.and_then(stands).or_else(|| stands(at)) {
+            return Beside::Value(end);
+        }
+        if bridge.joint == Joint::Tag && self.haystack[..self.end].get(at) != Some(&b'<') {
+            return self.element_text(&bridge);
+        }
         if let Some(open) = quote::at(self.haystack, at, self.end) {
+            if bridge.key_quote.is_none() && quote::closes_string(self.haystack, &open, self.end) {
+                return Beside::Nothing;
+            }
             return self.quoted(&bridge, &open);
         }
         match self.haystack[..self.end].get(at) {
@@ -95,19 +115,18 @@ impl Site<'_> {
 
     fn quoted(&mut self, bridge: &Bridge, open: &Quote) -> Beside {
         let close = quote::close(self.haystack, open, self.end).unwrap_or(self.end);
-        let form = if open.spelling == Spelling::Encoded && self.haystack[open.start] == b'%' { Form::Bare } else { Form::Bracket };
+        let form = if open.spelling == Spelling::Encoded && self.haystack[open.start] == b'%' {
+            Form::Bare
+        } else {
+            Form::Bracket
+        };
         self.text(open.end, close, bridge.joint, Some(form));
-        self.done()
-    }
-
-    /// Everything up to the last span is done with.
-    fn done(&self) -> Beside {
-        Beside::Value(self.spans.last().map_or(0, |span| span.end))
+        Beside::Value(self.reached)
     }
 
     /// A value whose bounds are known: left, masked whole, or handed to the grammar of its key.
     fn text(&mut self, start: usize, end: usize, joint: Joint, quoted: Option<Form>) {
-        if start >= end || self.forms.stands_at(self.haystack, start, end) {
+        if start >= end || self.is_ours(start, end) || authorization::is_scheme_alone(&self.haystack[start..end]) {
             return;
         }
         if self.key.value == KeyValue::Authorization {
@@ -124,17 +143,16 @@ impl Site<'_> {
         if let Some(behind) = authorization::known_scheme(self.haystack, start, end) {
             return authorization::mask_credential(self, behind, end, joint, quoted);
         }
-        if quoted.is_some() && userinfo::is_credential_url(&self.haystack[start..end]) {
-            return;
-        }
-        if quoted.is_none() && self.is_directory(start) {
+        let value = &self.haystack[start..end];
+        if quoted.is_some() && userinfo::is_credential_url(value) || self.is_working_directory(value) {
             return;
         }
         let masked = match value::kind_of(&self.haystack[start..end]) {
             Kind::Blank => false,
+            // Four digits behind a bare colon are a code; fewer are as likely a count.
             Kind::Number => self.key.numbers && (joint.is_sure(quoted.is_some()) || end - start >= 4),
             Kind::Word => joint.is_sure(quoted.is_some()) && (joint != Joint::Flag || end - start >= 8),
-            Kind::Opaque => true,
+            Kind::Opaque => joint != Joint::Nothing || value::is_bare_token(&self.haystack[start..end]),
         };
         if masked {
             let form = quoted.unwrap_or_else(|| self.bare_form(start));
@@ -142,48 +160,60 @@ impl Site<'_> {
         }
     }
 
-    /// `PWD=/home/ada`: the working directory, not a password.
-    fn is_directory(&self, start: usize) -> bool {
+    /// `PWD=/home/ada`: what sudo and every environment print under the key that elsewhere is a password's.
+    fn is_working_directory(&self, value: &[u8]) -> bool {
         let key = &self.haystack[self.key.start..self.key.end];
-        let pwd = key.len() >= 3 && key[key.len() - 3..].eq_ignore_ascii_case(b"pwd");
-        pwd && self.haystack[start] == b'/'
+        matches!(key, b"PWD" | b"OLDPWD") && value.starts_with(b"/")
     }
 
     fn bare_form(&self, start: usize) -> Form {
         if needs_bare(self.haystack, start) { Form::Bare } else { Form::Bracket }
     }
 
+    /// Whether what we write ourselves stands at `start`; then it is done with.
+    fn is_ours(&mut self, start: usize, end: usize) -> bool {
+        let ours = self.forms.end_at(self.haystack, start, end);
+        self.reached = self.reached.max(ours.unwrap_or(0));
+        ours.is_some()
+    }
+
     /// Adds a span of the key's rule.
     fn add(&mut self, start: usize, end: usize, form: Form) {
-        if start < end && !self.forms.stands_at(self.haystack, start, end) {
+        if start < end && !self.is_ours(start, end) {
+            self.reached = self.reached.max(end);
             let Key { start: key_start, end: key_end, rule, .. } = self.key;
             self.spans.push(Span { start, end, rule, form, why: Why::Key { start: key_start, end: key_end } });
         }
     }
 
     fn bare(&mut self, bridge: &Bridge, at: usize) -> Beside {
-        if matches!(self.key.value, KeyValue::Authorization | KeyValue::Cookie) {
+        // A value without quotes behind a quoted key is a number or a word of JSON, and no header.
+        let json = self.is_json(bridge);
+        if !json && matches!(self.key.value, KeyValue::Authorization | KeyValue::Cookie) {
             let end = self.header_end(at);
             self.text(at, end, bridge.joint, None);
-            return self.done();
+            return Beside::Value(self.reached);
         }
-        if bridge.joint == Joint::Tag {
-            let close = memchr::memmem::find(&self.haystack[at..self.end], bridge.tag_open);
-            let end = close.map_or(self.end, |len| at + len);
-            self.text(at, end, bridge.joint, Some(Form::Bracket));
-            return Beside::Value(end);
-        }
-        let query = self.is_query();
+        let (query, found) = (self.is_query(), self.spans.len());
         let end = value::bare_end(self.haystack, at, self.end, bridge.joint, query);
         let end = if bridge.key_quote.is_none() { self.reach_word(end) } else { end };
-        if self.is_json_number(bridge, at, end) {
+        if json && value::kind_of(&self.haystack[at..end]) == Kind::Number {
             self.number(bridge, at, end);
         } else if let Some(behind) = authorization::known_scheme(self.haystack, at, self.end) {
             authorization::mask_credential(self, behind, self.end, bridge.joint, None);
         } else {
             self.text(at, end, bridge.joint, None);
         }
-        Beside::Value(end)
+        // `Token{password=…}` is no value, but what stands in it may be one.
+        let opened = self.spans.len() == found && end <= at + MAX_OBJECT && self.haystack[at..end].contains(&b'{');
+        // Nor is a run behind a key of prose, when it was left: a URL with a key of its own may stand in it.
+        let prose = self.spans.len() == found && matches!(bridge.joint, Joint::Nothing | Joint::Prose | Joint::Flag);
+        if opened || prose { Beside::Nothing } else { Beside::Value(end) }
+    }
+
+    /// Whether the key is a quoted one before a colon, so that what follows without quotes is a number or a word of JSON.
+    fn is_json(&self, bridge: &Bridge) -> bool {
+        bridge.joint == Joint::Colon && bridge.key_quote.is_some_and(|quote| quote.spelling == Spelling::Double)
     }
 
     /// Where a bare value ends that was cut by an escaped quote of the string it stands in, when that string began with the
@@ -207,15 +237,24 @@ impl Site<'_> {
         self.header.end
     }
 
+    /// Text between tags. A quote in it is the text's own, unless it closes a JSON string around the element.
+    fn element_text(&mut self, bridge: &Bridge) -> Beside {
+        let text = &self.haystack[bridge.at..self.end];
+        let close = memchr::memmem::find(text, bridge.tag_open).unwrap_or(text.len());
+        let closes = |at: &usize| {
+            let behind = text.get(at + 1);
+            text[*at] == b'"' && behind.is_none_or(|byte| b",}]".contains(byte))
+        };
+        let quote = memchr::memchr_iter(b'"', &text[..close]).find(closes);
+        let end = bridge.at + quote.map_or(close, |quote| quote - usize::from(text[..quote].ends_with(b"\\")));
+        self.text(bridge.at, end, Joint::Tag, Some(Form::Bracket));
+        Beside::Value(end)
+    }
+
     /// Whether the key stands in a query string or a form.
     fn is_query(&self) -> bool {
         let head = &self.haystack[..self.key.start];
         head.ends_with(b"?") || head.ends_with(b"&") || head.ends_with(b"&amp;") || head.ends_with(b"\\u0026")
-    }
-
-    fn is_json_number(&self, bridge: &Bridge, at: usize, end: usize) -> bool {
-        let quoted = bridge.key_quote.is_some_and(|quote| quote.spelling == Spelling::Double);
-        quoted && bridge.joint == Joint::Colon && value::kind_of(&self.haystack[at..end]) == Kind::Number
     }
 
     fn number(&mut self, bridge: &Bridge, at: usize, end: usize) {
@@ -227,8 +266,8 @@ impl Site<'_> {
 
     /// `[…]` or `{…}`: the leaves of JSON and its kin, or a bare value in brackets.
     fn structured(&mut self, bridge: &Bridge, at: usize) -> Beside {
-        if object::is_structure(self.haystack, at, self.end) {
-            object::mask_leaves(self, at, bridge.joint);
+        if self.is_json(bridge) || object::is_structure(self.haystack, at, self.end) {
+            object::mask_leaves(self, at, bridge);
             return Beside::Nothing;
         }
         if self.haystack[at] == b'[' && at + 1 < self.end {
@@ -263,6 +302,14 @@ impl Site<'_> {
     }
 }
 
+/// Where the value that begins at `start` ends, behind whatever stands before it: at its closing quote, or as a bare value.
+pub(crate) fn value_end(haystack: &[u8], start: usize, end: usize) -> usize {
+    match opening(haystack, start) {
+        Opening::Quote(open) => quote::close(haystack, &open, end).unwrap_or(end),
+        _ => value::bare_end(haystack, start, end, Joint::Flag, false),
+    }
+}
+
 /// Where a bare header's value ends: the record, a quote around it, an escaped line end. A quote that opens behind `=` is a
 /// parameter's and closes again.
 fn header_end(haystack: &[u8], start: usize, end: usize) -> usize {
@@ -276,7 +323,9 @@ fn header_end(haystack: &[u8], start: usize, end: usize) -> usize {
             Some(b'"') if at > start && haystack[at - 1] == b'=' => in_parameter = true,
             Some(b'"') | None => return at,
             Some(b'n' | b'r') if slashes > 0 => return at,
-            Some(b'\'') if haystack[..end].get(at + slashes + 1).is_none_or(|b| !b.is_ascii_alphanumeric()) => return at,
+            Some(b'\'') if haystack[..end].get(at + slashes + 1).is_none_or(|b| !b.is_ascii_alphanumeric()) => {
+                return at;
+            }
             Some(b'\r' | b'\n' | 0 | 0x1b) => return at,
             Some(_) => {}
         }

@@ -1,10 +1,11 @@
 //! Arrays and objects under a secret key: their leaves are masked, each leaf with its own neutral key left. A walk over
 //! quotes and brackets, not a parser: broken and truncated JSON is walked as far as it goes.
 
-use super::bridge::{self, Joint};
+use super::bridge::{self, Bridge, Joint};
 use super::quote::{self, Quote};
 use super::value::{self, Kind};
 use super::{Form, Site};
+use crate::engine::byteset::ByteSet;
 
 /// How far a structure is walked; what lies behind is the other rules' work.
 const MAX_STRUCTURE: usize = 64 << 10;
@@ -16,7 +17,10 @@ pub(super) fn is_structure(haystack: &[u8], at: usize, end: usize) -> bool {
     let inner = skip(haystack, at + 1, end);
     let nested = matches!(haystack[..end].get(inner), Some(b'{' | b'['));
     let quoted = quote::at(haystack, inner, end).is_some() || literal_quote(haystack, inner, end).is_some();
-    quoted || nested || matches!(haystack[..end].get(inner), Some(b']' | b'}')) || is_number_list(haystack, at, inner, end)
+    quoted
+        || nested
+        || matches!(haystack[..end].get(inner), Some(b']' | b'}'))
+        || is_number_list(haystack, at, inner, end)
 }
 
 /// `[104, 117, …]`: a secret printed as the list of its bytes.
@@ -26,14 +30,16 @@ fn is_number_list(haystack: &[u8], at: usize, inner: usize, end: usize) -> bool 
 }
 
 /// Masks the leaves of the structure that opens at `at`.
-pub(super) fn mask_leaves(site: &mut Site<'_>, at: usize, joint: Joint) {
+pub(super) fn mask_leaves(site: &mut Site<'_>, at: usize, bridge: &Bridge) {
     let end = site.end.min(at + MAX_STRUCTURE);
     let inner = skip(site.haystack, at + 1, end);
     if is_number_list(site.haystack, at, inner, end) {
         let len = site.haystack[inner..end].iter().take_while(|b| b.is_ascii_digit() || b", ".contains(b)).count();
         return site.add(inner, inner + len, Form::Number { level: 0 });
     }
-    Walk { site, joint, end, depth: 0, neutral: false, level: None }.run(at);
+    let json = site.is_json(bridge);
+    let level = bridge.key_quote.filter(|_| json).map(|quote| quote.level);
+    Walk { site, joint: bridge.joint, end, depth: 0, neutral: false, level, json }.run(at);
 }
 
 struct Walk<'w, 's> {
@@ -45,6 +51,8 @@ struct Walk<'w, 's> {
     neutral: bool,
     /// The level of the quotes of this structure; a lower one closes the string around it.
     level: Option<u8>,
+    /// Whether numbers are JSON's own.
+    json: bool,
 }
 
 impl Walk<'_, '_> {
@@ -61,6 +69,10 @@ impl Walk<'_, '_> {
                 continue;
             }
             match byte {
+                b'0'..=b'9' | b'-' => {
+                    at += self.number(at);
+                    continue;
+                }
                 b'[' | b'{' => self.depth += 1,
                 b']' | b'}' => {
                     self.neutral = false;
@@ -74,6 +86,18 @@ impl Walk<'_, '_> {
             }
             at += 1;
         }
+    }
+
+    /// A number that is a leaf. Returns its length.
+    fn number(&mut self, at: usize) -> usize {
+        const NUMBER: ByteSet = ByteSet::from_bytes(b"-+.eE").with_range(b'0', b'9');
+        let len = NUMBER.run(&self.site.haystack[at..self.end]).max(1);
+        let opened = b"[:, ".contains(&self.site.haystack[at - 1]);
+        let closed = self.site.haystack[..self.end].get(at + len).is_some_and(|b| b",]} ".contains(b));
+        if opened && closed && self.json && !self.neutral && self.site.key.numbers {
+            self.site.add(at, at + len, Form::Number { level: self.level.unwrap_or(0) });
+        }
+        len
     }
 
     /// A quoted part: a key when an operator follows, a leaf otherwise. Returns where to go on.

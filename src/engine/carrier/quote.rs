@@ -100,7 +100,7 @@ fn unicode_quote(tail: &[u8]) -> Option<Spelling> {
 fn unicode_level(slashes: usize) -> u32 {
     let mut slashes = slashes;
     let mut level = 1;
-    while slashes > 0 && slashes % 2 == 0 {
+    while slashes > 0 && slashes.is_multiple_of(2) {
         slashes /= 2;
         level += 1;
     }
@@ -120,7 +120,9 @@ pub(crate) enum Opening {
 
 /// What opened the value that begins at `start`.
 pub(crate) fn opening(haystack: &[u8], start: usize) -> Opening {
-    let Some(mark) = start.checked_sub(1).filter(|mark| matches!(haystack[*mark], b'"' | b'\'' | b'`')) else { return Opening::Bare };
+    let Some(mark) = start.checked_sub(1).filter(|mark| matches!(haystack[*mark], b'"' | b'\'' | b'`')) else {
+        return Opening::Bare;
+    };
     let slashes = haystack[..mark].iter().rev().take_while(|&&byte| byte == b'\\').count();
     at(haystack, mark - slashes, start).map_or(Opening::Bare, Opening::Quote)
 }
@@ -133,13 +135,37 @@ impl Quote {
     }
 }
 
+/// Whether a quote behind `key=` does not open a value but closes the string that the key stands in, as in
+/// `{"msg":"no token=","n":1}`: brackets or a comma and then more of a structure follow.
+pub(crate) fn closes_string(haystack: &[u8], quote: &Quote, end: usize) -> bool {
+    let rest = &haystack[quote.end..end];
+    let brackets = rest.iter().take_while(|b| matches!(b, b']' | b'}')).count();
+    match rest.get(brackets) {
+        None => true,
+        Some(b'"' | b'\\' | b'\r') => brackets > 0,
+        Some(b',') => {
+            let next = rest[brackets + 1..].trim_ascii_start();
+            brackets > 0 || next.first().is_some_and(|b| b"\"'\\{[".contains(b)) || is_json_word(next)
+        }
+        Some(_) => false,
+    }
+}
+
+/// Whether `text` begins with a number or word of JSON that is an item of something.
+fn is_json_word(text: &[u8]) -> bool {
+    let len = text.iter().take(24).take_while(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b)).count();
+    len > 0 && text.get(len).is_some_and(|b| b",]}".contains(b))
+}
+
 /// Where the value opened by `open` ends: the first byte of its closing quote, or `end` when there is none.
 pub(crate) fn close(haystack: &[u8], open: &Quote, end: usize) -> Option<usize> {
     match open.spelling {
         Spelling::Double => close_double(haystack, open, end),
         Spelling::Single => close_single(haystack, open, end),
         Spelling::Backtick => memchr(b'`', &haystack[open.end..end]).map(|at| open.end + at),
-        Spelling::Encoded => memchr::memmem::find(&haystack[open.end..end], &haystack[open.start..open.end]).map(|at| open.end + at),
+        Spelling::Encoded => {
+            memchr::memmem::find(&haystack[open.end..end], &haystack[open.start..open.end]).map(|at| open.end + at)
+        }
         Spelling::Typographic => close_typographic(haystack, open.end, end),
     }
 }
@@ -182,7 +208,14 @@ fn close_single(haystack: &[u8], open: &Quote, end: usize) -> Option<usize> {
         let rest = &haystack[next + 1..end];
         let joined = rest.starts_with(b"\"'\"'") || rest.starts_with(b"\\''") || rest.starts_with(b"'");
         if joined {
-            at = next + if rest.starts_with(b"\"") { 5 } else if rest.starts_with(b"\\") { 4 } else { 2 };
+            at = next
+                + if rest.starts_with(b"\"") {
+                    5
+                } else if rest.starts_with(b"\\") {
+                    4
+                } else {
+                    2
+                };
             continue;
         }
         if slashes.trailing_ones() <= u32::from(open.level) && delimits(rest) {
@@ -222,6 +255,24 @@ mod tests {
         let bytes = text.as_bytes();
         let open = (0..bytes.len()).find_map(|i| at(bytes, i, bytes.len())).expect("a quote");
         &text[open.end..close(bytes, &open, bytes.len()).unwrap_or(bytes.len())]
+    }
+
+    #[test]
+    fn a_quote_before_more_of_a_structure_opens_nothing() {
+        let cases = [
+            (r#"","n":1}"#, true),
+            (r#""}"#, true),
+            (r#"\"}","n":1}"#, true),
+            (r#""]"#, true),
+            (r#""}abc""#, false),
+            (r#"",0]"#, true),
+            (r#"",ab""#, false),
+            (r#""ab","n":1"#, false),
+        ];
+        for (text, expected) in cases {
+            let open = at(text.as_bytes(), 0, text.len()).expect("a quote");
+            assert_eq!(closes_string(text.as_bytes(), &open, text.len()), expected, "{text}");
+        }
     }
 
     #[test]

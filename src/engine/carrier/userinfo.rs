@@ -8,10 +8,16 @@ use crate::engine::byteset::ByteSet;
 const MAX_AUTHORITY: usize = 512;
 /// Bytes that end a URL in a log.
 const ENDS: ByteSet = ByteSet::from_bytes(b" \"<>`{}|\x7f").with_range(0, 0x1f);
-const SCHEME: ByteSet = ByteSet::from_bytes(b"+.-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+const SCHEME: ByteSet =
+    ByteSet::from_bytes(b"+.-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 
 /// The password in the userinfo behind the `://` at `mark`, if there is one.
 pub(crate) fn password(haystack: &[u8], mark: usize, end: usize) -> Option<Range<usize>> {
+    place(haystack, mark, end).filter(|password| !password.is_empty())
+}
+
+/// Where a password would stand, perhaps nothing.
+fn place(haystack: &[u8], mark: usize, end: usize) -> Option<Range<usize>> {
     if mark == 0 || !SCHEME.contains(haystack[mark - 1]) {
         return None;
     }
@@ -23,7 +29,7 @@ pub(crate) fn password(haystack: &[u8], mark: usize, end: usize) -> Option<Range
         return None;
     }
     let at = colon + 1 + password_len(&haystack[colon + 1..authority])?;
-    (at > colon + 1).then_some(colon + 1..at)
+    Some(colon + 1..at)
 }
 
 /// Up to the `@` that ends the userinfo: the last one before the path, or, where the password holds a raw `/`, the last
@@ -53,10 +59,10 @@ fn authority_end(haystack: &[u8], start: usize, end: usize) -> usize {
     start + len
 }
 
-/// Whether a value is a URL with a password in it: then only the password is masked.
+/// Whether a value is a URL with a password in it, or one whose password was taken out: then only the password is masked.
 pub(super) fn is_credential_url(value: &[u8]) -> bool {
     memchr::memmem::find(&value[..value.len().min(64)], b"://")
-        .is_some_and(|mark| SCHEME.run(value) == mark && password(value, mark, value.len()).is_some())
+        .is_some_and(|mark| SCHEME.run(value) == mark && place(value, mark, value.len()).is_some())
 }
 
 #[cfg(test)]

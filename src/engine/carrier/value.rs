@@ -1,9 +1,9 @@
 //! Where a bare value ends, and whether a value is worth masking. Quoted values end at their quote: see `quote`.
 
-use super::bridge::Joint;
+use super::bridge::{Joint, MIN_BARE_TOKEN};
 use super::quote;
 use crate::engine::byteset::ByteSet;
-use crate::engine::pattern::ends_escape;
+use crate::engine::pattern::{TOKEN_BYTES, ends_escape};
 
 /// Bytes that always end a bare value: blanks, controls, `"`, `` ` ``, `<`, `>`.
 const ENDS: ByteSet = ByteSet::from_bytes(b"\"`<> \x7f").with_range(0, 0x1f);
@@ -62,8 +62,8 @@ fn escape(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
 /// `\u0022`, `\u0026`, `\u003c`, `\u001b` and their kin stand for bytes that end a value.
 fn decodes_to_end(tail: &[u8]) -> bool {
     const CODES: [&[u8]; 14] = [
-        b"u0022", b"u0027", b"u0026", b"u003c", b"u003C", b"u003e", b"u003E", b"u001b", b"u001B", b"x1b", b"x1B", b"033", b"u000a",
-        b"u000A",
+        b"u0022", b"u0027", b"u0026", b"u003c", b"u003C", b"u003e", b"u003E", b"u001b", b"u001B", b"x1b", b"x1B",
+        b"033", b"u000a", b"u000A",
     ];
     CODES.iter().any(|code| tail.starts_with(code))
 }
@@ -75,13 +75,20 @@ fn stops(haystack: &[u8], at: usize, end: usize, joint: Joint, query: bool) -> b
     let text = &haystack[at..end];
     match haystack[at] {
         b'\'' => next.is_none_or(|b| !b.is_ascii_alphanumeric()),
-        b'&' => query || is_param(rest) || [&b"&quot;"[..], b"&lt;", b"&gt;", b"&amp;", b"&#"].iter().any(|e| text.starts_with(e)),
+        b'&' => {
+            query
+                || is_param(rest)
+                || [&b"&quot;"[..], b"&lt;", b"&gt;", b"&amp;", b"&#"].iter().any(|e| text.starts_with(e))
+        }
         b',' | b';' | b'|' => next.is_none_or(|b| b" \t\r\n\"'{[(\\".contains(&b)) || is_param(rest),
         b')' | b']' | b'}' => next.is_none_or(|b| !b.is_ascii_alphanumeric() && !b"_-+=/~@#$%^!*".contains(&b)),
         b'%' => matches!(joint, Joint::EncodedAssign(times) if encoded_end(text, times)),
         b'#' => query || text.starts_with(b"#033["),
         b'^' => text.starts_with(b"^[["),
-        _ => quote::at(haystack, at, end).is_some() || ["\u{ff0c}", "\u{ff1b}"].iter().any(|mark| text.starts_with(mark.as_bytes())),
+        _ => {
+            quote::at(haystack, at, end).is_some()
+                || ["\u{ff0c}", "\u{ff1b}"].iter().any(|mark| text.starts_with(mark.as_bytes()))
+        }
     }
 }
 
@@ -90,12 +97,14 @@ fn encoded_end(text: &[u8], times: u8) -> bool {
     let mark: &[u8] = if times == 1 { b"%" } else { b"%25" };
     let code = text.strip_prefix(mark).and_then(|tail| tail.get(..2));
     code.is_some_and(|code| {
-        [b"26", b"20", b"22", b"27", b"3B", b"3b", b"0A", b"0a", b"0D", b"0d", b"7D", b"7d", b"2C", b"2c"].iter().any(|c| *c == code)
+        [b"26", b"20", b"22", b"27", b"3B", b"3b", b"0A", b"0a", b"0D", b"0d", b"7D", b"7d", b"2C", b"2c"]
+            .iter()
+            .any(|c| *c == code)
     })
 }
 
 /// Whether another `name=` or `name:` begins here: then the delimiter before it was one.
-fn is_param(rest: &[u8]) -> bool {
+pub(super) fn is_param(rest: &[u8]) -> bool {
     const NAME: ByteSet =
         ByteSet::from_bytes(b"_.-[]").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
     let len = NAME.run(&rest[..rest.len().min(48)]);
@@ -144,8 +153,32 @@ fn is_number(value: &[u8]) -> bool {
 /// Text that is no secret whatever key it stands under.
 fn is_blank(value: &[u8]) -> bool {
     const WORDS: [&str; 26] = [
-        "true", "false", "null", "none", "nil", "undefined", "yes", "no", "on", "off", "(null)", "<nil>", "<null>", "n/a", "na", "-", "...",
-        "empty", "unset", "missing", "<none>", "(none)", "[filtered]", "[redacted]", "redacted", "\u{2026}",
+        "true",
+        "false",
+        "null",
+        "none",
+        "nil",
+        "undefined",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "(null)",
+        "<nil>",
+        "<null>",
+        "n/a",
+        "na",
+        "-",
+        "...",
+        "empty",
+        "unset",
+        "missing",
+        "<none>",
+        "(none)",
+        "[filtered]",
+        "[redacted]",
+        "redacted",
+        "\u{2026}",
     ];
     if value.is_empty() || WORDS.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes())) {
         return true;
@@ -166,7 +199,9 @@ fn is_template(value: &[u8]) -> bool {
         value.len() > open.len() + close.len() && value.starts_with(open) && value.ends_with(close)
     };
     let inner = &value[1.min(value.len())..];
-    let constant = |name: &[u8]| !name.is_empty() && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
+    let constant = |name: &[u8]| {
+        !name.is_empty() && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
+    };
     within(b"${", b"}")
         || within(b"{{", b"}}")
         || within(b"$(", b")")
@@ -188,7 +223,9 @@ fn is_object(value: &[u8]) -> bool {
     match value.get(name) {
         Some(b'{') => capital,
         Some(b'@') => capital && dotted && identity(&value[name + 1..]),
-        Some(b'(') => value[..name].iter().all(|b| b.is_ascii_alphabetic() || b"_.".contains(b)) && value.ends_with(b")"),
+        Some(b'(') => {
+            value[..name].iter().all(|b| b.is_ascii_alphabetic() || b"_.".contains(b)) && value.ends_with(b")")
+        }
         _ => false,
     }
 }
@@ -196,10 +233,34 @@ fn is_object(value: &[u8]) -> bool {
 /// A digit, a symbol that words do not have, mixed case inside a word, or sheer length.
 pub(crate) fn looks_opaque(value: &[u8]) -> bool {
     let digit = value.iter().any(u8::is_ascii_digit);
-    let symbol = value.iter().any(|b| b"!@#$%^&*+=~?".contains(b));
+    let symbol = value.iter().any(|b| b"!@#$%^&+=~?".contains(b));
     let humps = value.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
     let long = value.len() >= 24 && !value.iter().any(|b| b" ./:\\".contains(b)) && humps != 0;
     digit || symbol || long || humps >= 3
+}
+
+/// Whether a value that stands behind its key without any mark can be nothing but a token: one run of its alphabet, with
+/// digits among letters, in no word's shape. A UUID is an identifier there, and a short digest too.
+pub(super) fn is_bare_token(value: &[u8]) -> bool {
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let lower = value.iter().any(u8::is_ascii_lowercase);
+    let upper = value.iter().any(u8::is_ascii_uppercase);
+    let joints = value.iter().filter(|byte| !byte.is_ascii_alphanumeric()).count();
+    let end = value.trim_ascii_end().iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
+    if value[..end].contains(&b'=') {
+        return false;
+    }
+    let long = value.len() >= if lower && upper { MIN_BARE_TOKEN } else { 32 };
+    long && digits >= 2
+        && (lower || upper)
+        && joints * 8 <= value.len()
+        && TOKEN_BYTES.run(value) == value.len()
+        && !is_uuid(value)
+}
+
+fn is_uuid(value: &[u8]) -> bool {
+    let dashes = value.len() == 36 && [8, 13, 18, 23].iter().all(|at| value[*at] == b'-');
+    dashes && value.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-')
 }
 
 /// Whether a placeholder in brackets would not be legal at `at`, or would change the meaning: URLs, forms, bare scalars, maps.

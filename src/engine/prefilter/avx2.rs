@@ -13,7 +13,7 @@ use std::arch::x86_64::{
 
 use super::backend::Found;
 use super::buckets::Group;
-use super::window::WIDTH;
+use super::features::{Feature, NIBBLES};
 use super::{AHEAD, BLOCK, blocks};
 
 /// Proof that the processor has AVX2 (and BMI1 and POPCNT): only `detect` makes one.
@@ -60,23 +60,51 @@ type Two = [__m256i; 2];
 #[inline]
 #[target_feature(enable = "avx2")]
 fn one_block<const G: usize>(groups: [&Group; G], block: &[u8; BLOCK + AHEAD]) -> u64 {
-    let nibble = _mm256_set1_epi8(0x0F);
-    let mut accepting = [[_mm256_set1_epi8(-1); 2]; G];
-    for position in 0..WIDTH {
-        let bytes = load(block, position);
-        let low = bytes.map(|half| _mm256_and_si256(half, nibble));
-        let high = bytes.map(|half| _mm256_and_si256(_mm256_srli_epi16::<4>(half), nibble));
-        for (accepting, group) in accepting.iter_mut().zip(groups) {
-            let tables = (lanes(&group.low[position]), lanes(&group.high[position]));
-            for half in 0..2 {
-                let low = _mm256_shuffle_epi8(tables.0, low[half]);
-                let high = _mm256_shuffle_epi8(tables.1, high[half]);
-                accepting[half] = _mm256_and_si256(accepting[half], _mm256_and_si256(low, high));
-            }
-        }
-    }
+    let accepting = [[_mm256_set1_epi8(-1); 2]; G];
+    let accepting = narrow::<0, G>(accepting, groups, block);
+    let accepting = narrow::<1, G>(accepting, groups, block);
+    let accepting = narrow::<2, G>(accepting, groups, block);
+    let accepting = narrow::<3, G>(accepting, groups, block);
+    let accepting = narrow::<4, G>(accepting, groups, block);
+    let accepting = narrow::<5, G>(accepting, groups, block);
     let [first, second] = [0, 1].map(|half| some_bucket(accepting.map(|group| group[half])));
     u64::from(first) | u64::from(second) << 32
+}
+
+/// What of `accepting` is left after feature number `F`: a constant, so that nothing is left to decide when it runs.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn narrow<const F: usize, const G: usize>(
+    mut accepting: [Two; G],
+    groups: [&Group; G],
+    block: &[u8; BLOCK + AHEAD],
+) -> [Two; G] {
+    let symbols = symbols::<F>(block);
+    for (accepting, group) in accepting.iter_mut().zip(groups) {
+        let table = table(&group[F]);
+        for half in 0..2 {
+            accepting[half] = _mm256_and_si256(accepting[half], _mm256_shuffle_epi8(table, symbols[half]));
+        }
+    }
+    accepting
+}
+
+/// One symbol in each byte.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn symbols<const F: usize>(block: &[u8; BLOCK + AHEAD]) -> Two {
+    match NIBBLES[F] {
+        Feature::Low(position) => load(block, position).map(|half| _mm256_and_si256(half, _mm256_set1_epi8(15))),
+        Feature::Highs(position) => {
+            let (first, second) = (load(block, position), load(block, position + 1));
+            [0, 1].map(|half| {
+                let first = _mm256_and_si256(_mm256_srli_epi16::<4>(first[half]), _mm256_set1_epi8(5));
+                let second = _mm256_and_si256(_mm256_srli_epi16::<3>(second[half]), _mm256_set1_epi8(10));
+                _mm256_or_si256(first, second)
+            })
+        }
+        Feature::Byte(_) | Feature::Pair(_) => unreachable!("not among the nibbles"),
+    }
 }
 
 /// The 64 bytes from `position` on.
@@ -88,11 +116,12 @@ fn load(block: &[u8; BLOCK + AHEAD], position: usize) -> Two {
     unsafe { [_mm256_loadu_si256(vectors.cast()), _mm256_loadu_si256(vectors.add(32).cast())] }
 }
 
+/// The first sixteen entries, twice.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn lanes(table: &[u8; 16]) -> __m256i {
-    // SAFETY: sixteen bytes are read from an array of sixteen; the load needs no alignment.
-    _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(table.as_ptr().cast()) })
+fn table(entries: &[u8; 128]) -> __m256i {
+    // SAFETY: sixteen bytes are read from the start of an array of 128; the load needs no alignment.
+    _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(entries.as_ptr().cast()) })
 }
 
 /// A bit for each position that a bucket of some group accepts.

@@ -1,19 +1,18 @@
 //! The pass over 64 positions at a time, with AVX-512F and AVX-512BW. It finds candidates and knows nothing of literals.
 //!
-//! The lower half of a byte picks one entry of a table, the upper half one of another; their AND has a bit for each bucket
-//! that accepts the byte. The AND over four neighbouring positions has a bit for each bucket that accepts all four.
+//! A symbol of four bits picks one entry of a table, which has a bit for each bucket that accepts it; the AND over all
+//! symbols of a position has a bit for each bucket that accepts the position. Where there is AVX-512VBMI, `vbmi` is better.
 
 #![expect(unsafe_code, reason = "vector loads, and functions compiled for instructions the processor may lack")]
 
 use std::arch::x86_64::{
     __m512i, _mm_loadu_si128, _mm512_and_si512, _mm512_broadcast_i32x4, _mm512_loadu_si512, _mm512_or_si512,
-    _mm512_set1_epi8, _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_srli_epi16, _mm512_ternarylogic_epi64,
-    _mm512_test_epi8_mask,
+    _mm512_set1_epi8, _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_srli_epi16, _mm512_test_epi8_mask,
 };
 
 use super::backend::Found;
 use super::buckets::Group;
-use super::window::WIDTH;
+use super::features::{Feature, NIBBLES};
 use super::{AHEAD, BLOCK, blocks};
 
 /// Proof that the processor has AVX-512F and AVX-512BW (and BMI1 and POPCNT): only `detect` makes one.
@@ -49,53 +48,73 @@ impl Avx512 {
 
 #[target_feature(enable = "avx512f,avx512bw,bmi1,popcnt")]
 fn candidates<const G: usize>(groups: [&Group; G], bytes: &[u8], found: &mut Found<'_>) {
-    let tables = tables(groups);
+    let mut tables = [[_mm512_setzero_si512(); G]; NIBBLES.len()];
+    for (feature, row) in tables.iter_mut().enumerate() {
+        *row = groups.map(|group| table(&group[feature]));
+    }
     for block in blocks(bytes) {
         found.add(one_block(&tables, block));
     }
 }
 
-/// One group's tables at one position, low and high, repeated in each 16-byte lane.
-type Table = (__m512i, __m512i);
-
+/// The first sixteen entries, repeated in each 16-byte lane.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn tables<const G: usize>(groups: [&Group; G]) -> [[Table; G]; WIDTH] {
-    let zero = _mm512_setzero_si512();
-    let mut tables = [[(zero, zero); G]; WIDTH];
-    for (position, row) in tables.iter_mut().enumerate() {
-        for (table, group) in row.iter_mut().zip(groups) {
-            *table = (lanes(&group.low[position]), lanes(&group.high[position]));
-        }
-    }
-    tables
+fn table(entries: &[u8; 128]) -> __m512i {
+    // SAFETY: sixteen bytes are read from the start of an array of 128; the load needs no alignment.
+    _mm512_broadcast_i32x4(unsafe { _mm_loadu_si128(entries.as_ptr().cast()) })
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn lanes(table: &[u8; 16]) -> __m512i {
-    // SAFETY: sixteen bytes are read from an array of sixteen; the load needs no alignment.
-    _mm512_broadcast_i32x4(unsafe { _mm_loadu_si128(table.as_ptr().cast()) })
-}
-
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
-fn one_block<const G: usize>(tables: &[[Table; G]; WIDTH], block: &[u8; BLOCK + AHEAD]) -> u64 {
-    let nibble = _mm512_set1_epi8(0x0F);
-    let mut accepting = [_mm512_set1_epi8(-1); G];
-    for (position, row) in tables.iter().enumerate() {
-        // SAFETY: 64 bytes from `position`, at most 3, are within the 67 of the block.
-        let bytes = unsafe { _mm512_loadu_si512(block.as_ptr().add(position).cast()) };
-        let low = _mm512_and_si512(bytes, nibble);
-        let high = _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), nibble);
-        for (accepting, table) in accepting.iter_mut().zip(row) {
-            let (low, high) = (_mm512_shuffle_epi8(table.0, low), _mm512_shuffle_epi8(table.1, high));
-            *accepting = _mm512_ternarylogic_epi64::<AND3>(*accepting, low, high);
-        }
-    }
+fn one_block<const G: usize>(tables: &[[__m512i; G]; NIBBLES.len()], block: &[u8; BLOCK + AHEAD]) -> u64 {
+    let accepting = [_mm512_set1_epi8(-1); G];
+    let accepting = narrow::<0, G>(accepting, tables, block);
+    let accepting = narrow::<1, G>(accepting, tables, block);
+    let accepting = narrow::<2, G>(accepting, tables, block);
+    let accepting = narrow::<3, G>(accepting, tables, block);
+    let accepting = narrow::<4, G>(accepting, tables, block);
+    let accepting = narrow::<5, G>(accepting, tables, block);
     let any = accepting.into_iter().fold(_mm512_setzero_si512(), |any, group| _mm512_or_si512(any, group));
     _mm512_test_epi8_mask(any, any)
 }
 
-/// The truth table of `a & b & c`.
-const AND3: i32 = 0x80;
+/// What of `accepting` is left after feature number `F`: a constant, so that nothing is left to decide when it runs.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn narrow<const F: usize, const G: usize>(
+    mut accepting: [__m512i; G],
+    tables: &[[__m512i; G]; NIBBLES.len()],
+    block: &[u8; BLOCK + AHEAD],
+) -> [__m512i; G] {
+    let symbols = symbols::<F>(block);
+    for (accepting, table) in accepting.iter_mut().zip(tables[F]) {
+        *accepting = _mm512_and_si512(*accepting, _mm512_shuffle_epi8(table, symbols));
+    }
+    accepting
+}
+
+/// One symbol in each byte.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn symbols<const F: usize>(block: &[u8; BLOCK + AHEAD]) -> __m512i {
+    match NIBBLES[F] {
+        Feature::Low(position) => _mm512_and_si512(load(block, position), _mm512_set1_epi8(15)),
+        Feature::Highs(position) => {
+            let first = _mm512_srli_epi16::<4>(load(block, position));
+            let second = _mm512_srli_epi16::<3>(load(block, position + 1));
+            let first = _mm512_and_si512(first, _mm512_set1_epi8(5));
+            _mm512_or_si512(first, _mm512_and_si512(second, _mm512_set1_epi8(10)))
+        }
+        Feature::Byte(_) | Feature::Pair(_) => unreachable!("not among the nibbles"),
+    }
+}
+
+/// The 64 bytes from `position` on.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn load(block: &[u8; BLOCK + AHEAD], position: usize) -> __m512i {
+    let bytes = block[position..position + BLOCK].as_ptr();
+    // SAFETY: 64 bytes from the start of a slice of 64.
+    unsafe { _mm512_loadu_si512(bytes.cast()) }
+}

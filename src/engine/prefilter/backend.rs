@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::buckets::Buckets;
+use super::features::Features;
 use super::{BLOCK, CHUNK, portable};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2::Avx2, avx512::Avx512, vbmi::Vbmi};
@@ -84,9 +85,20 @@ impl Pass {
         }
     }
 
+    /// What this pass looks up.
+    pub(super) fn features(self) -> Features {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Pass::Avx512(_) | Pass::Avx2(_) => Features::Nibbles,
+            #[cfg(target_arch = "x86_64")]
+            Pass::Vbmi(_) => Features::Hashes,
+            Pass::Portable => Features::Hashes,
+        }
+    }
+
     /// Writes where a literal's window may begin in the blocks of `bytes` to the front of `positions`, ascending, the first
     /// byte of `bytes` being position `start`; returns how many. `bytes` are blocks of 64, no more than fit into a chunk,
-    /// and the three bytes after them.
+    /// and the bytes ahead of the last.
     #[inline]
     pub(super) fn candidates(self, buckets: &Buckets, bytes: &[u8], start: u32, positions: &mut Positions) -> usize {
         let mut found = Found { positions, count: 0, start };
@@ -97,7 +109,7 @@ impl Pass {
             Pass::Avx512(pass) => pass.candidates(&buckets.groups, bytes, &mut found),
             #[cfg(target_arch = "x86_64")]
             Pass::Avx2(pass) => pass.candidates(&buckets.groups, bytes, &mut found),
-            Pass::Portable => portable::candidates(&buckets.bytes, bytes, &mut found),
+            Pass::Portable => portable::candidates(&buckets.bits, bytes, &mut found),
         }
         found.count
     }

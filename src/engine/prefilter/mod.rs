@@ -17,10 +17,10 @@ mod avx512;
 mod backend;
 mod buckets;
 mod confirm;
+mod features;
 mod frequency;
 mod generated;
 mod grams;
-mod merge;
 #[cfg(test)]
 mod naive;
 mod odds;
@@ -39,8 +39,9 @@ pub use tables::Tables;
 
 use crate::engine::byteset::ByteSet;
 use backend::{Pass, Positions, SLACK};
-use buckets::{Buckets, MAX_GROUPS, PER_GROUP};
+use buckets::Buckets;
 use confirm::Checks;
+use features::Features;
 use frequency::Frequencies;
 use sift::{Sift, quad_at};
 use window::{WIDTH, Window};
@@ -118,10 +119,10 @@ impl Prefilter {
             literals.iter().all(|literal| (2..=48).contains(&literal.sets.len())),
             "a literal has 2 to 48 positions"
         );
-        let (windows, numbers) = assign(literals, tables);
+        let (windows, numbers) = assign(literals, tables, pass.features());
         Prefilter {
             pass,
-            buckets: Buckets::new(&windows, &numbers),
+            buckets: Buckets::new(pass.features(), &windows, &numbers),
             sift: Sift::new(&windows),
             checks: Checks::new(literals, windows.iter().map(|window| window.offset)),
         }
@@ -225,18 +226,15 @@ fn insert(hits: &mut Vec<Hit>, hit: Hit) {
 }
 
 /// A window and a bucket for each literal.
-fn assign(literals: &[Literal], tables: Option<&Tables>) -> (Vec<Window>, Vec<u8>) {
-    let ready = tables.and_then(|tables| tables.of_front(literals)).unwrap_or_default();
+fn assign(literals: &[Literal], tables: Option<&Tables>, features: Features) -> (Vec<Window>, Vec<u8>) {
+    let ready = tables.and_then(|tables| tables.of_front(literals, features)).unwrap_or_default();
     let (front, added) = literals.split_at(ready.len());
     let frequencies = Frequencies::typical();
     let mut windows: Vec<Window> =
         front.iter().zip(ready).map(|(literal, &(offset, _))| Window::at(literal, usize::from(offset))).collect();
-    let mut numbers: Vec<u8> = ready.iter().map(|&(_, bucket)| bucket).collect();
-    // Literals without a ready bucket stay out of those that have been made with care.
-    let used = numbers.iter().max().map_or(0, |&last| (usize::from(last) + 1).next_multiple_of(PER_GROUP));
-    let free = MAX_GROUPS * PER_GROUP - used;
-    let (from, count) = if free == 0 { (0, used) } else { (used, free.min(buckets::worthwhile(added.len()))) };
     windows.extend(added.iter().map(|literal| Window::rarest(literal, &frequencies)));
-    numbers.extend(buckets::deal(&windows[ready.len()..], from, count, &frequencies));
+    let mut numbers: Vec<u8> = ready.iter().map(|&(_, bucket)| bucket).collect();
+    let dealt = buckets::deal(features, &windows, &numbers, &frequencies);
+    numbers.extend(dealt);
     (windows, numbers)
 }

@@ -6,23 +6,26 @@
 //! compared. In the tests it is a second oracle.
 
 use super::backend::Found;
-use super::buckets::Bytes;
+use super::buckets::Bits;
+use super::features::HASHES;
+use super::window::WIDTH;
 use super::{AHEAD, BLOCK, blocks};
 
 /// As [`Pass::candidates`](super::backend::Pass::candidates).
-pub(super) fn candidates(buckets: &Bytes, bytes: &[u8], found: &mut Found<'_>) {
+pub(super) fn candidates(tables: &Bits, bytes: &[u8], found: &mut Found<'_>) {
     for block in blocks(bytes) {
-        found.add(one_block(buckets, block));
+        found.add(one_block(tables, block));
     }
 }
 
 /// From the last position to the first, so that the mask is shifted by one each time: an add with carry.
 #[inline(always)]
-fn one_block([first, second, third, fourth]: &Bytes, block: &[u8; BLOCK + AHEAD]) -> u64 {
-    let at = |i: usize| usize::from(block[i]);
+fn one_block([a, b, c, d, e, f]: &Bits, block: &[u8; BLOCK + AHEAD]) -> u64 {
     let mut mask = 0;
     for i in (0..BLOCK).rev() {
-        let accepting = first[at(i)] & second[at(i + 1)] & third[at(i + 2)] & fourth[at(i + 3)];
+        let bytes: &[u8; WIDTH] = block[i..].first_chunk().expect("a block has the bytes ahead of it");
+        let symbol = |feature: usize| HASHES[feature].symbol(bytes);
+        let accepting = a[symbol(0)] & b[symbol(1)] & c[symbol(2)] & d[symbol(3)] & e[symbol(4)] & f[symbol(5)];
         mask = mask << 1 | u64::from(accepting != 0);
     }
     mask

@@ -7,45 +7,45 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::buckets;
+use super::features::Features;
 use super::frequency::Frequencies;
 use super::grams::Grams;
-use super::merge::merge;
-use super::refine::Refine;
-use super::window::{WIDTH, Window};
-use super::{Literal, generated};
+use super::window::{QUAD, Window};
+use super::{Literal, generated, refine};
 
 /// For each literal of one list, where its window begins and which bucket it is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tables {
     hash: u64,
-    assignment: Cow<'static, [(u8, u8)]>,
+    /// For passes that look hashes up.
+    hashes: Assignment,
+    /// For passes that look nibbles up.
+    nibbles: Assignment,
 }
+
+type Assignment = Cow<'static, [(u8, u8)]>;
 
 impl Tables {
     /// The tables committed for the built-in literals.
     pub fn built_in() -> Tables {
-        Tables { hash: generated::HASH, assignment: Cow::Borrowed(generated::ASSIGNMENT) }
+        let [hashes, nibbles] = [generated::HASHES, generated::NIBBLES].map(Cow::Borrowed);
+        Tables { hash: generated::HASH, hashes, nibbles }
     }
 
     /// Whether these tables are for exactly `literals`.
     pub fn are_for(&self, literals: &[Literal]) -> bool {
-        self.assignment.len() == literals.len() && self.hash == hash(literals)
+        self.hashes.len() == literals.len() && self.hash == hash(literals)
     }
 
     /// Offsets and buckets of the literals at the front of `literals` if these tables are for them: literals added
     /// behind a known list leave it as it was.
-    pub(super) fn of_front(&self, literals: &[Literal]) -> Option<&[(u8, u8)]> {
-        let front = literals.get(..self.assignment.len())?;
-        (self.hash == hash(front) && self.is_sound(front)).then_some(&self.assignment)
-    }
-
-    /// Whether no number is out of bounds: a hash can collide, and a generated file can be edited.
-    fn is_sound(&self, literals: &[Literal]) -> bool {
-        let most = buckets::MAX_GROUPS * buckets::PER_GROUP;
-        let fits = |(literal, &(offset, bucket)): (&Literal, &(u8, u8))| {
-            usize::from(offset) <= literal.sets.len().saturating_sub(WIDTH) && usize::from(bucket) < most
+    pub(super) fn of_front(&self, literals: &[Literal], features: Features) -> Option<&[(u8, u8)]> {
+        let assignment = match features {
+            Features::Hashes => &self.hashes,
+            Features::Nibbles => &self.nibbles,
         };
-        literals.iter().zip(self.assignment.iter()).all(fits)
+        let front = literals.get(..assignment.len())?;
+        (self.hash == hash(front) && is_sound(assignment, front)).then_some(assignment)
     }
 
     /// The text of `generated.rs` for these tables.
@@ -55,14 +55,16 @@ impl Tables {
         let digits = format!("{hash:016x}");
         let groups = [&digits[..4], &digits[4..8], &digits[8..12], &digits[12..]].join("_");
         let _ =
-            writeln!(source, "/// Of the literals these buckets are for.\npub(crate) const HASH: u64 = 0x{groups};\n");
-        source.push_str("/// For each literal, where its window begins and which bucket it is in.\n#[rustfmt::skip]\n");
-        source.push_str("pub(crate) const ASSIGNMENT: &[(u8, u8)] = &[\n");
-        for line in self.assignment.chunks(12) {
-            let pairs: Vec<String> = line.iter().map(|(offset, bucket)| format!("({offset}, {bucket})")).collect();
-            let _ = writeln!(source, "    {},", pairs.join(", "));
+            writeln!(source, "/// Of the literals these buckets are for.\npub(crate) const HASH: u64 = 0x{groups};");
+        for (name, assignment) in [("HASHES", &self.hashes), ("NIBBLES", &self.nibbles)] {
+            source.push_str("\n/// For each literal, where its window begins and which bucket it is in.\n#[rustfmt::skip]\n");
+            let _ = writeln!(source, "pub(crate) const {name}: &[(u8, u8)] = &[");
+            for line in assignment.chunks(12) {
+                let pairs: Vec<String> = line.iter().map(|(offset, bucket)| format!("({offset}, {bucket})")).collect();
+                let _ = writeln!(source, "    {},", pairs.join(", "));
+            }
+            source.push_str("];\n");
         }
-        source.push_str("];\n");
         source
     }
 }
@@ -72,18 +74,26 @@ const HEAD: &str = "\
 
 ";
 
-/// The assignment with the fewest candidates in logs like `sample` that a local search finds. An empty sample stands for
-/// typical logs, of which only the frequency of single bytes is known. Deterministic. Seconds for hundreds of literals.
+/// Whether no number is out of bounds: a hash can collide, and a generated file can be edited.
+fn is_sound(assignment: &[(u8, u8)], literals: &[Literal]) -> bool {
+    let most = buckets::MAX_GROUPS * buckets::PER_GROUP;
+    let fits = |(literal, &(offset, bucket)): (&Literal, &(u8, u8))| {
+        usize::from(offset) <= literal.sets.len().saturating_sub(QUAD) && usize::from(bucket) < most
+    };
+    literals.iter().zip(assignment).all(fits)
+}
+
+/// The assignments with the fewest candidates in logs like `sample` that a local search finds; without a sample there is
+/// nothing to search with. Deterministic. Seconds for hundreds of literals.
 pub fn build(literals: &[Literal], sample: &[u8]) -> Tables {
     let frequencies = Frequencies::of(sample);
     let grams = Grams::of(sample);
     let choices: Vec<Vec<Window>> = literals.iter().map(|literal| rare(literal, &grams, &frequencies)).collect();
-    let windows: Vec<Window> = choices.iter().map(|windows| windows[0].clone()).collect();
-    let count = buckets::worthwhile(windows.len());
-    let numbers = merge(&windows, count, &frequencies);
-    let (windows, numbers) = Refine::new(&grams, windows, numbers, count).run(&choices);
-    let assignment = windows.iter().zip(numbers).map(|(window, number)| (window.offset, number)).collect();
-    Tables { hash: hash(literals), assignment: Cow::Owned(assignment) }
+    let [hashes, nibbles] = [Features::Hashes, Features::Nibbles].map(|features| {
+        let count = buckets::worthwhile(features, literals.len());
+        Cow::Owned(refine::assignment(features, &choices, count, sample, &frequencies))
+    });
+    Tables { hash: hash(literals), hashes, nibbles }
 }
 
 /// In the manner of FNV-1a over the positions of all literals, eight bytes at a time. It tells a changed list from an unchanged one;
@@ -114,4 +124,4 @@ fn rare(literal: &Literal, grams: &Grams, frequencies: &Frequencies) -> Vec<Wind
 }
 
 /// Windows tried for one literal.
-const MAX_CHOICES: usize = 6;
+const MAX_CHOICES: usize = 8;

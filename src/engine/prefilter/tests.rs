@@ -4,6 +4,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use proptest::prelude::*;
 
 use super::backend::Pass;
+use super::features::Features;
 use super::{Backend, CHUNK, Counts, Hit, Literal, Prefilter, Scratch, Tables, naive, tables};
 use crate::engine::byteset::ByteSet;
 
@@ -183,8 +184,8 @@ fn ready_tables_change_nothing_that_is_found() {
     let mut more = literals.clone();
     more.extend([exact("added"), caseless("later")]);
     assert!(!ready.are_for(&more));
-    assert!(ready.of_front(&more).is_some());
-    assert!(ready.of_front(&more[1..]).is_none());
+    assert!(ready.of_front(&more, Features::Hashes).is_some());
+    assert!(ready.of_front(&more[1..], Features::Nibbles).is_none());
     let haystack = b"added token=ghp_ LATER \x1b[1m %41 \\u0041 aPi_KeY eyJhbGciOi ://".repeat(9);
     check_with(&prefilters(&literals, Some(&ready)), &literals, &haystack);
     check_with(&prefilters(&more, Some(&ready)), &more, &haystack);
@@ -213,7 +214,7 @@ fn tables_are_written_as_rust() {
     let source = tables::build(&usual(), b"").to_source();
     assert!(source.starts_with("//! "));
     assert!(source.contains("pub(crate) const HASH: u64 = 0x"));
-    assert!(source.contains("pub(crate) const ASSIGNMENT: &[(u8, u8)] = &[\n    ("));
+    assert!(source.contains("pub(crate) const HASHES: &[(u8, u8)] = &[\n    ("));
     assert!(source.ends_with("),\n];\n"));
     assert_eq!(source, tables::build(&usual(), b"").to_source(), "the same input makes the same tables");
 }

@@ -1,11 +1,14 @@
-//! The part of a literal that is searched first: four positions in a row. Not the whole literal, which `confirm` compares.
+//! The part of a literal that is searched first: a few positions in a row. Not the whole literal, which `confirm` compares.
 
 use super::Literal;
 use super::frequency::Frequencies;
 use crate::engine::byteset::ByteSet;
 
-/// How many positions a window has.
-pub(super) const WIDTH: usize = 4;
+/// How many positions a window has; a pass looks at all of them.
+pub(super) const WIDTH: usize = 5;
+
+/// By how many of them, the first, a window is looked up after the pass.
+pub(super) const QUAD: usize = 4;
 
 /// A window with more combinations of folded bytes than this is looked up by its first two bytes instead of all four.
 /// 1,024 fill 1.6 % of the four-byte bitmap, and each costs some 20 ns at the start.
@@ -14,7 +17,7 @@ const MAX_QUADS: usize = 1024;
 /// Above this a literal is not looked up at all but compared at every position.
 const MAX_PAIRS: usize = 4096;
 
-/// Four positions of a literal in a row. A literal of two or three positions is filled up with "any byte".
+/// Five positions of a literal in a row, of which four are within it; what is past its end is "any byte".
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Window {
     /// Where in its literal the window begins.
@@ -38,13 +41,13 @@ impl Window {
     /// The window of `literal` at `offset`.
     pub(super) fn at(literal: &Literal, offset: usize) -> Window {
         let set = |position| literal.sets.get(position).copied().unwrap_or(ByteSet::ALL);
-        let sets = [offset, offset + 1, offset + 2, offset + 3].map(set);
+        let sets = std::array::from_fn(|position| set(offset + position));
         Window { offset: u8::try_from(offset).expect("a literal has at most 48 positions"), sets }
     }
 
     /// The windows a literal offers: one if it has no more than four positions.
     pub(super) fn all(literal: &Literal) -> impl Iterator<Item = Window> + '_ {
-        (0..=literal.sets.len().saturating_sub(WIDTH)).map(|offset| Window::at(literal, offset))
+        (0..=literal.sets.len().saturating_sub(QUAD)).map(|offset| Window::at(literal, offset))
     }
 
     /// The window of `literal` least likely in logs where bytes occur as in `frequencies`.
@@ -66,7 +69,7 @@ impl Window {
 
     /// By what this window is looked up.
     pub(super) fn key(&self) -> Key {
-        if combinations(&self.sets.map(|set| folded(&set))) <= MAX_QUADS {
+        if combinations(&self.first_four()) <= MAX_QUADS {
             Key::Quad
         } else if combinations(&self.first_two()) <= MAX_PAIRS {
             Key::Pair
@@ -77,12 +80,16 @@ impl Window {
 
     /// Every four bytes the window may begin with, folded, as little-endian numbers.
     pub(super) fn quads(&self) -> Vec<u32> {
-        combine(&self.sets.map(|set| folded(&set)))
+        combine(&self.first_four())
     }
 
     /// Every two bytes the window may begin with, as they are.
     pub(super) fn pairs(&self) -> Vec<u32> {
         combine(&self.first_two())
+    }
+
+    fn first_four(&self) -> [Words; QUAD] {
+        [0, 1, 2, 3].map(|position| folded(&self.sets[position]))
     }
 
     fn first_two(&self) -> [Words; 2] {

@@ -5,6 +5,7 @@ pub(crate) mod crc;
 mod encoding;
 mod numbers;
 mod vendors;
+mod wrapped;
 
 use std::fmt;
 
@@ -53,6 +54,7 @@ const BUILTIN: &[Validator] = &[
     Validator::new("atlassian-crc", crc::atlassian),
     Validator::new("aws-key-id", vendors::aws_key_id),
     Validator::new("azure-cask", vendors::azure_cask),
+    Validator::new("base64-token", wrapped::holds_token),
     Validator::new("bech32", bech32::bech32),
     Validator::new("confluent-crc", crc::confluent),
     Validator::new("crc32-base62", crc::crc32_base62),

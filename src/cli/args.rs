@@ -1,0 +1,220 @@
+//! The arguments: what may be said, and the help that says it. What it means is `setup`'s and the subcommands'.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+const RULES: &str = "Rules";
+const OUTPUT: &str = "What is written";
+const REPORT: &str = "Report";
+const RUNNING: &str = "Running";
+
+/// Masks secrets in logs and changes nothing else
+///
+/// Reads the files, or standard input, and writes them to standard output with every secret replaced. Whole lines are
+/// written as soon as they are read.
+#[derive(Debug, Parser)]
+#[command(
+    name = "inkout",
+    bin_name = "inkout",
+    disable_version_flag = true,
+    args_conflicts_with_subcommands = true,
+    after_help = "Exit codes: 0 done, 2 wrong arguments or rules (nothing was read), 3 something could not be read, written \
+                  or inspected.",
+    max_term_width = 110
+)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
+    /// Print the version, the rule set's version and hash, and the instructions in use
+    #[arg(short = 'V', long)]
+    pub(super) version: bool,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+/// `inkout [FILE]…`
+#[derive(Args, Debug)]
+pub(super) struct FilterArgs {
+    /// What to read, one after the other; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
+    /// Change nothing, count everything: a look before the rules are trusted
+    #[arg(long, help_heading = OUTPUT)]
+    pub(super) audit: bool,
+    /// Let placeholders stand out
+    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = OUTPUT)]
+    pub(super) color: ColorWhen,
+    /// Print counts on standard error at the end; `rules` adds what each rule cost
+    #[arg(
+        long,
+        value_name = "WHAT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "findings",
+        help_heading = REPORT
+    )]
+    pub(super) stats: Option<StatsWhat>,
+    /// Threads; 0 is one for each processor. Without it, as many as pay
+    #[arg(short = 'j', long, value_name = "N", value_parser = threads, help_heading = RUNNING)]
+    pub(super) threads: Option<usize>,
+}
+
+/// What every command that compiles rules takes.
+#[derive(Args, Debug)]
+pub(super) struct EngineArgs {
+    /// Add the rules of this file, or of every *.toml in this folder (repeatable)
+    #[arg(long = "rules", value_name = "PATH", help_heading = RULES)]
+    pub(super) rules: Vec<PathBuf>,
+    /// Switch on these rules or categories and no others
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = RULES)]
+    pub(super) only: Vec<String>,
+    /// Switch these rules or categories off
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = RULES)]
+    pub(super) disable: Vec<String>,
+    /// Read settings from this TOML file
+    #[arg(long, value_name = "FILE", env = "INKOUT_CONFIG", hide_env_values = true, help_heading = RULES)]
+    pub(super) config: Option<PathBuf>,
+    /// What is done to credentials
+    #[arg(long, value_name = "ACTION", help_heading = OUTPUT)]
+    pub(super) action: Option<ActionName>,
+    /// Write this in place of a secret; {rule} is the rule's id
+    #[arg(long, value_name = "TEMPLATE", help_heading = OUTPUT)]
+    pub(super) placeholder: Option<String>,
+    /// Read the key of the `hash` action from this file, or from INKOUT_HASH_KEY; at least 16 bytes
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub(super) hash_key_file: Option<PathBuf>,
+}
+
+/// When placeholders are coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What `--stats` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum StatsWhat {
+    /// Bytes, lines, findings and speed
+    Findings,
+    /// Also what each rule cost
+    Rules,
+}
+
+/// Actions by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ActionName {
+    /// A placeholder that names the rule
+    Replace,
+    /// Four stars and the last characters
+    Mask,
+    /// A keyed fingerprint: the same for the same secret
+    Hash,
+    /// Nothing
+    Remove,
+}
+
+/// What else it can do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Show only the lines that would change, already masked, and why
+    Preview(PreviewArgs),
+    /// Say which rule found what in the lines on standard input, and what nearly was found
+    Explain(ExplainArgs),
+    /// List, show and check rules
+    Rules {
+        #[command(subcommand)]
+        command: RulesCommand,
+    },
+    /// Print a demo log full of made-up secrets
+    Sample,
+    /// Measure the speed on a log of your own, and which rules cost most
+    Bench(BenchArgs),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// `inkout preview`
+#[derive(Args, Debug)]
+pub(super) struct PreviewArgs {
+    /// What to read; `-` is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
+}
+
+/// `inkout explain`
+#[derive(Args, Debug)]
+pub(super) struct ExplainArgs {
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
+}
+
+/// `inkout rules`
+#[derive(Debug, Subcommand)]
+pub(super) enum RulesCommand {
+    /// Print one line for each rule
+    List(ListArgs),
+    /// Print everything about a rule, or about `keys`
+    Show(ShowArgs),
+    /// Run the examples and counter-examples of the built-in rules and of these files
+    Check(CheckArgs),
+}
+
+/// `inkout rules list`
+#[derive(Args, Debug)]
+pub(super) struct ListArgs {
+    /// Print JSON, one object for each rule
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
+}
+
+/// `inkout rules show`
+#[derive(Args, Debug)]
+pub(super) struct ShowArgs {
+    /// A rule's id, or `keys` for the table of secret keys
+    #[arg(value_name = "ID")]
+    pub(super) id: String,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
+}
+
+/// `inkout rules check`
+#[derive(Args, Debug)]
+pub(super) struct CheckArgs {
+    /// Rule files, or folders of them
+    #[arg(value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+}
+
+/// `inkout bench`
+#[derive(Args, Debug)]
+pub(super) struct BenchArgs {
+    /// A log; it is read into memory
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    let max = crate::config::MAX_THREADS;
+    let parsed = text.parse().ok().filter(|count| *count <= max);
+    parsed.ok_or_else(|| format!("a number from 0 (one for each processor) to {max}"))
+}

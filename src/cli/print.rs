@@ -1,0 +1,40 @@
+//! The two ways to people: standard output and standard error. What is said is the caller's.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::os::fd::{AsFd, OwnedFd};
+
+/// Standard output could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output: {0}")]
+pub(super) struct OutputError(#[source] pub(super) io::Error);
+
+/// Standard output as a descriptor of our own, without the line buffering of Rust's.
+pub(super) fn stdout() -> Result<OwnedFd, OutputError> {
+    rustix::stdio::stdout().try_clone_to_owned().map_err(OutputError)
+}
+
+/// Writes what `text` writes to standard output, at once.
+pub(super) fn page(text: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(File::from(stdout()?));
+    let written = text(&mut out).and_then(|()| out.flush());
+    // What could not be written is not tried again when the writer is dropped.
+    drop(out.into_parts());
+    Ok(written.map_err(OutputError)?)
+}
+
+/// Says something on standard error. Nobody is left to be told if that fails.
+pub(super) fn complain(message: &dyn Display) {
+    let _ = writeln!(io::stderr().lock(), "inkout: {message}");
+}
+
+/// Whether standard output is a terminal.
+pub(super) fn on_terminal() -> bool {
+    rustix::termios::isatty(rustix::stdio::stdout().as_fd())
+}
+
+/// Writes a report to standard error as it is.
+pub(super) fn complain_plainly(report: &str) {
+    let _ = io::stderr().lock().write_all(report.as_bytes());
+}

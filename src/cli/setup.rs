@@ -1,0 +1,129 @@
+//! Arguments, configuration and rule files become an engine. Everything that can be wrong with them is said here, before
+//! any input is opened.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+
+use super::args::{ActionName, EngineArgs};
+use super::print::complain;
+use crate::config::{Config, Date, Name};
+use crate::engine::{Action, Engine, HashKey, Limits, Mode};
+use crate::rules::Catalog;
+use crate::secrets;
+
+/// Whether line ends are counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lines {
+    Count,
+    Ignore,
+}
+
+/// What was asked for, read and checked.
+pub(super) struct Setup {
+    pub(super) config: Config,
+    pub(super) catalog: Catalog,
+}
+
+impl Setup {
+    /// Reads the configuration and the rules.
+    pub(super) fn read(args: &EngineArgs) -> anyhow::Result<Setup> {
+        let config = config(args)?;
+        let mut catalog = Catalog::builtin();
+        for path in &config.rules {
+            for (name, text) in rule_files(path)? {
+                catalog.extend(Catalog::parse(&name, &text)?)?;
+            }
+        }
+        Ok(Setup { config, catalog })
+    }
+
+    /// Compiles them.
+    pub(super) fn compile(self, args: &EngineArgs, lines: Lines) -> anyhow::Result<Arc<Engine>> {
+        let policy = self.config.policy(&self.catalog.set, hash_key(args)?, today())?;
+        let limits = Limits { count_lines: lines == Lines::Count, ..Limits::default() };
+        Ok(Arc::new(Engine::compile(self.catalog.set, policy, &limits)?))
+    }
+
+    /// Compiles them to mask, whatever the mode.
+    pub(super) fn compile_enforcing(mut self, args: &EngineArgs) -> anyhow::Result<Arc<Engine>> {
+        self.config.mode = Mode::Enforce;
+        self.compile(args, Lines::Ignore)
+    }
+}
+
+fn config(args: &EngineArgs) -> anyhow::Result<Config> {
+    let mut config = match &args.config {
+        Some(path) => {
+            let text =
+                fs::read_to_string(path).with_context(|| format!("cannot read configuration {}", path.display()))?;
+            Config::parse(&path.display().to_string(), &text)?
+        }
+        None => Config::default(),
+    };
+    config.rules.extend(args.rules.iter().cloned());
+    if !args.only.is_empty() {
+        config.only = names("--only", &args.only);
+    }
+    config.disable.extend(names("--disable", &args.disable));
+    config.placeholder = args.placeholder.clone().or(config.placeholder);
+    config.action = args.action.map(action);
+    Ok(config)
+}
+
+fn names(flag: &str, list: &[String]) -> Vec<Name> {
+    list.iter().map(|text| Name { text: text.trim().to_owned(), place: flag.to_owned() }).collect()
+}
+
+fn action(name: ActionName) -> Action {
+    match name {
+        ActionName::Replace => Action::Replace,
+        ActionName::Mask => Action::Mask { keep_last: 4 },
+        ActionName::Hash => Action::Hash,
+        ActionName::Remove => Action::Remove,
+    }
+}
+
+/// Names and texts of the rule files at `path`, by name.
+pub(super) fn rule_files(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    let unreadable = |path: &Path| format!("cannot read rules {}", path.display());
+    let mut paths = vec![path.to_owned()];
+    if path.is_dir() {
+        let entries = fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        paths = entries
+            .with_context(|| unreadable(path))?
+            .iter()
+            .map(fs::DirEntry::path)
+            .filter(|path| is_rule_file(path))
+            .collect();
+        paths.sort();
+        anyhow::ensure!(!paths.is_empty(), "{}: no *.toml file in this folder", path.display());
+    }
+    let read = |path: &PathBuf| {
+        let text = fs::read_to_string(path).with_context(|| unreadable(path))?;
+        Ok((path.display().to_string(), text))
+    };
+    paths.iter().map(read).collect()
+}
+
+fn is_rule_file(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "toml")
+}
+
+fn hash_key(args: &EngineArgs) -> anyhow::Result<Option<HashKey>> {
+    let loaded = match &args.hash_key_file {
+        Some(path) => Some(secrets::hash_key_from_file(path)?),
+        None => secrets::hash_key_from_environment()?,
+    };
+    if let (Some(path), true) = (&args.hash_key_file, loaded.as_ref().is_some_and(|loaded| loaded.exposed)) {
+        complain(&format!("warning: hash key file {} can be read by others; chmod 600 it", path.display()));
+    }
+    Ok(loaded.map(|loaded| loaded.key))
+}
+
+fn today() -> Date {
+    Date::of_unix_seconds(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}

@@ -1,0 +1,197 @@
+//! Reads the text of a configuration file. Whether the rules it names exist is `select`'s question.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::ConfigError;
+use super::names::nearest;
+use super::{Config, Date, Name};
+use crate::engine::{Action, Mode, NumberAs};
+
+/// Every key of the file.
+const KEYS: [&str; 9] =
+    ["rules", "only", "disable", "placeholder", "number", "mode", "audit_until", "threads", "policy"];
+const NUMBERS: [(&str, NumberAs); 3] =
+    [("string", NumberAs::String), ("null", NumberAs::Null), ("zero", NumberAs::Zero)];
+const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("audit", Mode::Audit)];
+
+type Value<'t> = Spanned<DeValue<'t>>;
+
+pub(super) fn parse(name: &str, text: &str) -> Result<Config, ConfigError> {
+    let source = Source { name, text };
+    let root = DeTable::parse(text).map_err(|error| {
+        let message = error.message().trim().replace('\n', ", ");
+        source.error(error.span().unwrap_or_default(), message)
+    })?;
+    let mut config = Config::default();
+    let mut audit = None;
+    for (key, value) in root.get_ref() {
+        source.set(&mut config, key, value)?;
+        if key.get_ref() == "mode" && config.mode == Mode::Audit {
+            audit = Some(value.span());
+        }
+    }
+    match audit {
+        Some(at) if config.audit_until.is_none() => Err(source
+            .error(at, "mode `audit` needs `audit_until = \"YYYY-MM-DD\"`, the last day nothing is masked".to_owned())),
+        _ => Ok(config),
+    }
+}
+
+/// A file's name and text.
+struct Source<'t> {
+    name: &'t str,
+    text: &'t str,
+}
+
+impl Source<'_> {
+    fn place(&self, at: usize) -> String {
+        let before = &self.text.as_bytes()[..at.min(self.text.len())];
+        format!("{}:{}", self.name, memchr::memchr_iter(b'\n', before).count() + 1)
+    }
+
+    fn error(&self, at: Range<usize>, reason: String) -> ConfigError {
+        ConfigError::File { place: self.place(at.start), reason }
+    }
+
+    fn set(
+        &self,
+        config: &mut Config,
+        key: &Spanned<std::borrow::Cow<'_, str>>,
+        value: &Value<'_>,
+    ) -> Result<(), ConfigError> {
+        let name = key.get_ref().as_ref();
+        match name {
+            "rules" => config.rules = self.paths(name, value)?,
+            "only" => config.only = self.names(name, value)?,
+            "disable" => config.disable = self.names(name, value)?,
+            "placeholder" => config.placeholder = Some(self.string(name, value)?.to_owned()),
+            "number" => config.number = self.choice(name, value, &NUMBERS)?,
+            "mode" => config.mode = self.choice(name, value, &MODES)?,
+            "audit_until" => config.audit_until = Some((self.date(name, value)?, self.place(value.span().start))),
+            "threads" => config.threads = Some(self.threads(value)?),
+            "policy" => config.actions = self.policy(value)?,
+            unknown => return Err(self.error(key.span(), unknown_key(unknown))),
+        }
+        Ok(())
+    }
+
+    fn string<'v>(&self, name: &str, value: &'v Value<'_>) -> Result<&'v str, ConfigError> {
+        let refuse = || self.error(value.span(), format!("`{name}` is a string in quotes"));
+        value.get_ref().as_str().ok_or_else(refuse)
+    }
+
+    fn strings<'v>(&self, name: &str, value: &'v Value<'_>) -> Result<Vec<(&'v str, Range<usize>)>, ConfigError> {
+        let refuse = || self.error(value.span(), format!("`{name}` is a list of strings: {name} = [\"…\"]"));
+        let items = value.get_ref().as_array().ok_or_else(refuse)?;
+        items.iter().map(|item| item.get_ref().as_str().map(|text| (text, item.span())).ok_or_else(refuse)).collect()
+    }
+
+    /// Paths are relative to the folder the file is in.
+    fn paths(&self, name: &str, value: &Value<'_>) -> Result<Vec<PathBuf>, ConfigError> {
+        let folder = Path::new(self.name).parent().unwrap_or(Path::new(""));
+        Ok(self.strings(name, value)?.into_iter().map(|(path, _)| folder.join(path)).collect())
+    }
+
+    fn names(&self, name: &str, value: &Value<'_>) -> Result<Vec<Name>, ConfigError> {
+        let named = |(text, at): (&str, Range<usize>)| Name { text: text.to_owned(), place: self.place(at.start) };
+        Ok(self.strings(name, value)?.into_iter().map(named).collect())
+    }
+
+    fn choice<T: Copy>(&self, name: &str, value: &Value<'_>, known: &[(&str, T)]) -> Result<T, ConfigError> {
+        let text = self.string(name, value)?;
+        let found = known.iter().find(|(known, _)| *known == text).map(|(_, choice)| *choice);
+        found.ok_or_else(|| {
+            let known: Vec<&str> = known.iter().map(|(known, _)| *known).collect();
+            self.error(value.span(), format!("unknown {name} `{text}`; known: {}", known.join(", ")))
+        })
+    }
+
+    fn date(&self, name: &str, value: &Value<'_>) -> Result<Date, ConfigError> {
+        let text = self.string(name, value)?;
+        Date::parse(text).ok_or_else(|| self.error(value.span(), format!("`{text}` is no day; write \"YYYY-MM-DD\"")))
+    }
+
+    fn threads(&self, value: &Value<'_>) -> Result<usize, ConfigError> {
+        let parsed = value.get_ref().as_integer().and_then(|number| number.as_str().parse::<usize>().ok());
+        parsed.filter(|count| *count <= super::MAX_THREADS).ok_or_else(|| {
+            self.error(value.span(), format!("`threads` is a number from 0 (all processors) to {}", super::MAX_THREADS))
+        })
+    }
+
+    fn policy(&self, value: &Value<'_>) -> Result<Vec<(Name, Action)>, ConfigError> {
+        let refuse = || self.error(value.span(), "`policy` is a table: [policy]".to_owned());
+        let table = value.get_ref().as_table().ok_or_else(refuse)?;
+        let action = |(key, value): (&Spanned<std::borrow::Cow<'_, str>>, &Value<'_>)| {
+            let text = self.string(key.get_ref(), value)?;
+            let unknown = || self.error(value.span(), format!("unknown action `{text}`; known: {}", Action::NAMES));
+            let name = Name { text: key.get_ref().to_string(), place: self.place(key.span().start) };
+            Ok((name, Action::named(text).ok_or_else(unknown)?))
+        };
+        table.iter().map(action).collect()
+    }
+}
+
+fn unknown_key(name: &str) -> String {
+    let meant = nearest(name, KEYS).unwrap_or_default();
+    format!("unknown key `{name}`; did you mean `{meant}`? known: {}", KEYS.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_file_is_read() {
+        let text = "rules = ['mine.toml', '/etc/rules']\ndisable = ['personal']\nonly = ['x']\nplaceholder = '[{rule}]'\n\
+                    number = 'null'\nmode = 'audit'\naudit_until = '2030-01-02'\nthreads = 3\n\n[policy]\ncredential = 'mask'\n";
+        let config = Config::parse("etc/inkout.toml", text).unwrap();
+        assert_eq!(config.rules, [Path::new("etc/mine.toml"), Path::new("/etc/rules")]);
+        assert_eq!(config.disable, [Name { text: "personal".to_owned(), place: "etc/inkout.toml:2".to_owned() }]);
+        assert_eq!(config.only[0].place, "etc/inkout.toml:3");
+        assert_eq!((config.placeholder.as_deref(), config.number), (Some("[{rule}]"), NumberAs::Null));
+        assert_eq!((config.mode, config.threads), (Mode::Audit, Some(3)));
+        let (name, action) = &config.actions[0];
+        assert_eq!(
+            (name.text.as_str(), name.place.as_str(), action.name()),
+            ("credential", "etc/inkout.toml:11", "mask")
+        );
+        assert_eq!(Config::parse("x", "").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused_at_its_line() {
+        let cases = [
+            ("a = ", "c.toml:1: "),
+            (
+                "\nplacholder = 'x'",
+                "c.toml:2: unknown key `placholder`; did you mean `placeholder`? known: rules, only, disable, placeholder, \
+                 number, mode, audit_until, threads, policy",
+            ),
+            ("number = 'nil'", "c.toml:1: unknown number `nil`; known: string, null, zero"),
+            ("mode = 'dry'", "c.toml:1: unknown mode `dry`; known: enforce, audit"),
+            ("mode = 3", "c.toml:1: `mode` is a string in quotes"),
+            ("rules = 'x'", "c.toml:1: `rules` is a list of strings: rules = [\"…\"]"),
+            ("only = [1]", "c.toml:1: `only` is a list of strings: only = [\"…\"]"),
+            ("threads = -1", "c.toml:1: `threads` is a number from 0 (all processors) to 256"),
+            ("threads = 'x'", "c.toml:1: `threads` is a number from 0 (all processors) to 256"),
+            ("policy = 1", "c.toml:1: `policy` is a table: [policy]"),
+            (
+                "[policy]\ncredential = 'redact'",
+                "c.toml:2: unknown action `redact`; known: replace, mask, hash, remove, keep",
+            ),
+            ("audit_until = '2026-02-30'", "c.toml:1: `2026-02-30` is no day; write \"YYYY-MM-DD\""),
+            (
+                "threads = 1\nmode = 'audit'",
+                "c.toml:2: mode `audit` needs `audit_until = \"YYYY-MM-DD\"`, the last day nothing is masked",
+            ),
+        ];
+        for (text, message) in cases {
+            let error = Config::parse("c.toml", text).expect_err(text).to_string();
+            assert!(error.starts_with(message), "{text}\n{error}");
+        }
+    }
+}

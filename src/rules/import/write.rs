@@ -1,0 +1,132 @@
+//! Writes imported rules as a rule file of ours, with the notes as comments. What it writes is parsed to the same rules.
+
+use std::fmt::Write as _;
+
+use super::Imported;
+use crate::engine::{Allow, Matcher, Rule};
+use crate::rules::file::{CONDITIONS, TARGETS};
+
+/// The rules of `imported` as a file of ours.
+pub fn to_toml(imported: &Imported) -> String {
+    let rules = &imported.catalog.set.rules;
+    let shared = shared(rules);
+    let mut out = String::from("# Imported; what could not be kept stands beside each rule.\n");
+    comments(imported, "", &mut out);
+    for allow in &shared {
+        out.push_str("\n# For every rule of this file.\n[[allow]]\n");
+        write_allow(allow, &mut out);
+    }
+    for rule in rules {
+        out.push('\n');
+        comments(imported, &rule.id, &mut out);
+        write_rule(rule, &shared, &mut out);
+    }
+    let is_gone = |id: &str| !id.is_empty() && rules.iter().all(|rule| rule.id != id);
+    for note in imported.notes.iter().filter(|note| is_gone(&note.rule)) {
+        comment(&note.to_string(), &mut out);
+    }
+    out
+}
+
+/// The exemptions that every rule ends with.
+fn shared(rules: &[Rule]) -> Vec<Allow> {
+    let Some((first, rest)) = rules.split_first() else { return Vec::new() };
+    let mut common = first.allow.as_slice();
+    for rule in rest {
+        let same = common.iter().rev().zip(rule.allow.iter().rev()).take_while(|(one, other)| one == other).count();
+        common = &common[common.len() - same..];
+    }
+    common.to_vec()
+}
+
+fn comments(imported: &Imported, rule: &str, out: &mut String) {
+    imported.notes.iter().filter(|note| note.rule == rule).for_each(|note| comment(&note.what, out));
+}
+
+fn comment(text: &str, out: &mut String) {
+    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let _ = writeln!(out, "# {plain}");
+}
+
+fn write_rule(rule: &Rule, shared: &[Allow], out: &mut String) {
+    out.push_str("[[rule]]\n");
+    field("id", &quoted(&rule.id), out);
+    field("summary", &quoted(&rule.summary), out);
+    field("category", &quoted(rule.category.name()), out);
+    if let Matcher::Pattern(pattern) = &rule.matcher {
+        field("pattern", &quoted(pattern), out);
+    }
+    if rule.always_scan {
+        field("always_scan", "true", out);
+    }
+    if !rule.keywords.is_empty() {
+        field("keywords", &list(&rule.keywords), out);
+    }
+    if let Some(floor) = rule.min_entropy {
+        field("min_entropy", &format!("{floor:?}"), out);
+    }
+    if rule.shadow {
+        field("shadow", "true", out);
+    }
+    for allow in &rule.allow[..rule.allow.len() - shared.len()] {
+        out.push_str("[[rule.allow]]\n");
+        write_allow(allow, out);
+    }
+}
+
+fn write_allow(allow: &Allow, out: &mut String) {
+    let target = TARGETS.iter().find(|(_, target)| *target == allow.target);
+    let condition = CONDITIONS.iter().find(|(_, both)| *both == allow.both);
+    field("target", &quoted(target.map_or("secret", |(name, _)| name)), out);
+    field("condition", &quoted(condition.map_or("any", |(name, _)| name)), out);
+    if !allow.regexes.is_empty() {
+        field("regexes", &list(&allow.regexes), out);
+    }
+    if !allow.stopwords.is_empty() {
+        field("stopwords", &list(&allow.stopwords), out);
+    }
+}
+
+fn field(name: &str, value: &str, out: &mut String) {
+    let _ = writeln!(out, "{name} = {value}");
+}
+
+fn list(texts: &[String]) -> String {
+    let items: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
+    let one_line = format!("[{}]", items.join(", "));
+    if one_line.len() <= 100 { one_line } else { format!("[\n    {},\n]", items.join(",\n    ")) }
+}
+
+/// A TOML string: literal where it can be, so that a regex stays readable.
+fn quoted(text: &str) -> String {
+    let printable = !text.chars().any(char::is_control);
+    if printable && !text.contains('\'') {
+        return format!("'{text}'");
+    }
+    if printable && !text.contains("'''") && !text.ends_with('\'') {
+        return format!("'''{text}'''");
+    }
+    let escaped: String = text.chars().map(escaped).collect();
+    format!("\"{escaped}\"")
+}
+
+fn escaped(c: char) -> String {
+    match c {
+        '"' | '\\' => format!("\\{c}"),
+        c if c.is_control() => format!("\\u{:04X}", u32::from(c)),
+        c => c.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_comes_back_as_it_was() {
+        for text in ["", "a", r"\b['\x60]+", "it's", "ends with '", "'''", "two\nlines\t\"quoted\" \\ '", "é\u{7f}"] {
+            let table: toml::Table = format!("x = {}", quoted(text)).parse().expect("valid TOML");
+            assert_eq!(table["x"].as_str(), Some(text));
+        }
+    }
+}
