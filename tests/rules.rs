@@ -341,5 +341,8 @@ fn a_wrong_pattern_rule_is_refused_with_what_was_allowed() {
     check("pattern = ''\n", "my.toml:5: rule `x-key`: field `pattern` is empty");
     check("pattern = 'x'\nvalue = 'cookie'\n", "my.toml:6: rule `x-key`: field `value` goes only with `keys`");
     check("pattern = 'x'\nnumbers = true\n", "my.toml:6: rule `x-key`: field `numbers` goes only with `keys`");
-    check("grammar = 'yaml'\n", "my.toml:5: rule `x-key`: unknown grammar `yaml`; known: userinfo, private-key, known-value");
+    check(
+        "grammar = 'yaml'\n",
+        "my.toml:5: rule `x-key`: unknown grammar `yaml`; known: userinfo, private-key, known-value",
+    );
 }

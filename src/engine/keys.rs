@@ -67,6 +67,8 @@ pub(crate) const KEY_BYTES: ByteSet =
     ByteSet::from_bytes(b"_.-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 /// What may stand right behind a short key word: an operator, a closing mark, or more key.
 const BEHIND_SHORT: ByteSet = ByteSet::from_bytes(b"=:\"'\\])>_-%&").with_range(b'A', b'Z').with_range(b'0', b'9');
+/// What may stand right behind any other: not more of a longer word (`tokenize`, `secretary`) but for a plural, and no path.
+const BEHIND_WORD: ByteSet = ByteSet::EMPTY.with_range(0, b'.').with_range(b'0', b'`').with(b's').with_range(b'{', 255);
 /// What may stand behind a short key word and a blank.
 const BEHIND_BLANK: ByteSet = ByteSet::from_bytes(b"=:\"'");
 
@@ -195,8 +197,11 @@ fn literals_of(words: &[Box<[u8]>], group: u16) -> Vec<KeyLiteral> {
         .into_iter()
         .flat_map(|word| {
             let len = word.len();
-            let tails: &[&[ByteSet]] =
-                if len < MIN_GLUED { &[&[BEHIND_SHORT], &[ByteSet::of(b' '), BEHIND_BLANK]] } else { &[&[]] };
+            let tails: &[&[ByteSet]] = if len < MIN_GLUED {
+                &[&[BEHIND_SHORT], &[ByteSet::of(b' '), BEHIND_BLANK]]
+            } else {
+                &[&[BEHIND_WORD]]
+            };
             tails
                 .iter()
                 .map(move |tail| KeyLiteral { sets: [&word[..], tail].concat(), group, len })

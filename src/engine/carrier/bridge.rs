@@ -61,7 +61,7 @@ impl Joint {
 /// dismissed here.
 #[inline]
 pub(crate) fn may_bridge(haystack: &[u8], word: Range<usize>, end: usize) -> bool {
-    const MARKS: ByteSet = ByteSet::from_bytes(b"\"'`=:\\])}*?![<>,/&%(|+-\xc2\xe2\xef");
+    const MARKS: ByteSet = ByteSet::from_bytes(b"\"'`=:\\])}*?![<>,&%(|+-\xc2\xe2\xef");
     let window = &haystack[word.end..end.min(word.end + 64)];
     let key = KEY_TAIL.run(window);
     match window.get(key) {
@@ -131,9 +131,7 @@ pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -
     }
     match haystack[..end].get(at)? {
         b',' if key_quote.is_some() => list(haystack, start, at, end).and_then(|(at, joint)| found(at, joint)),
-        b'>' | b'<' | b'\\' | b'&' | b'/' => {
-            tag(haystack, start, at, end, key_quote).and_then(|at| found(at, Joint::Tag))
-        }
+        b'>' | b'<' | b'\\' | b'&' => tag(haystack, start, at, end, key_quote).and_then(|at| found(at, Joint::Tag)),
         b'(' if at == behind && key_quote.is_none() => {
             quote::at(haystack, at + 1, end).and_then(|_| found(at + 1, Joint::Prose))
         }
