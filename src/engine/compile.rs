@@ -95,8 +95,22 @@ impl Engine {
         let literals: Vec<Literal> = sets.into_iter().map(|sets| Literal { sets: sets.into() }).collect();
         let prefilter = Prefilter::new(&literals, Some(&super::prefilter::Tables::built_in()), limits.backend);
         let actions: Vec<Action> = set.rules.iter().map(|rule| policy.action_of(rule)).collect();
-        let engine =
-            Engine { set, policy, limits: limits.clone(), forms, keys, patterns, gates, targets, prefilter, actions };
+        let is_known = |rule: &Rule| rule.matcher == Matcher::Grammar(Grammar::Known);
+        let known_rule = set.rules.iter().position(is_known).map(|index| RuleId(index as u16));
+        let engine = Engine {
+            set,
+            policy,
+            limits: limits.clone(),
+            forms,
+            keys,
+            patterns,
+            gates,
+            targets,
+            prefilter,
+            actions,
+            known: Vec::new(),
+            known_rule,
+        };
         engine.check_placeholder()?;
         Ok(engine)
     }

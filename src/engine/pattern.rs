@@ -153,10 +153,12 @@ impl Pattern {
     }
 
     fn build(&self) -> Result<Regex, String> {
-        // Onepass or bounded backtracking on a short window: no lazy DFA, whose states explode on bounded repeats.
+        // One-pass where the pattern allows it, else the PikeVM: both give up at the byte where a near miss ends. No lazy DFA,
+        // whose states explode on bounded repeats; no backtracker, which clears 100 KiB before it looks at the first byte.
         let config = meta::Config::new()
             .hybrid(false)
             .dfa(false)
+            .backtrack(false)
             .onepass_size_limit(Some(256 << 10))
             .nfa_size_limit(Some(MAX_PROGRAM_BYTES))
             .utf8_empty(false)

@@ -57,7 +57,9 @@ impl Tables {
         let _ =
             writeln!(source, "/// Of the literals these buckets are for.\npub(crate) const HASH: u64 = 0x{groups};");
         for (name, assignment) in [("HASHES", &self.hashes), ("NIBBLES", &self.nibbles)] {
-            source.push_str("\n/// For each literal, where its window begins and which bucket it is in.\n#[rustfmt::skip]\n");
+            source.push_str(
+                "\n/// For each literal, where its window begins and which bucket it is in.\n#[rustfmt::skip]\n",
+            );
             let _ = writeln!(source, "pub(crate) const {name}: &[(u8, u8)] = &[");
             for line in assignment.chunks(12) {
                 let pairs: Vec<String> = line.iter().map(|(offset, bucket)| format!("({offset}, {bucket})")).collect();
@@ -119,9 +121,12 @@ fn rare(literal: &Literal, grams: &Grams, frequencies: &Frequencies) -> Vec<Wind
     let mut windows: Vec<_> = Window::all(literal).map(|window| (cost(&window), window)).collect();
     windows.sort_by(|one, other| one.0.partial_cmp(&other.0).expect("a share is a number"));
     let (key, least, _) = windows[0].0;
-    windows.retain(|(cost, _)| cost.0 == key && cost.1 <= least + least / 8);
+    windows.retain(|(cost, _)| cost.0 == key && cost.1 <= least + least / 8 + 2);
+    // Each combination is a bit in the sift, and the fuller it is the more it keeps.
+    let fewest = windows.iter().map(|(_, window)| window.combinations()).min().unwrap_or(1);
+    windows.retain(|(_, window)| window.combinations() <= 8 * fewest);
     windows.into_iter().map(|(_, window)| window).take(MAX_CHOICES).collect()
 }
 
 /// Windows tried for one literal.
-const MAX_CHOICES: usize = 8;
+const MAX_CHOICES: usize = 6;

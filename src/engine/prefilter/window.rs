@@ -17,7 +17,7 @@ const MAX_QUADS: usize = 1024;
 /// Above this a literal is not looked up at all but compared at every position.
 const MAX_PAIRS: usize = 4096;
 
-/// Five positions of a literal in a row, of which four are within it; what is past its end is "any byte".
+/// Five positions of a literal in a row. A shorter literal is filled up with "any byte".
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Window {
     /// Where in its literal the window begins.
@@ -47,7 +47,7 @@ impl Window {
 
     /// The windows a literal offers: one if it has no more than four positions.
     pub(super) fn all(literal: &Literal) -> impl Iterator<Item = Window> + '_ {
-        (0..=literal.sets.len().saturating_sub(QUAD)).map(|offset| Window::at(literal, offset))
+        (0..=literal.sets.len().saturating_sub(WIDTH)).map(|offset| Window::at(literal, offset))
     }
 
     /// The window of `literal` least likely in logs where bytes occur as in `frequencies`.
@@ -69,13 +69,18 @@ impl Window {
 
     /// By what this window is looked up.
     pub(super) fn key(&self) -> Key {
-        if combinations(&self.first_four()) <= MAX_QUADS {
+        if self.combinations() <= MAX_QUADS {
             Key::Quad
         } else if combinations(&self.first_two()) <= MAX_PAIRS {
             Key::Pair
         } else {
             Key::Wide
         }
+    }
+
+    /// How many quads there are.
+    pub(super) fn combinations(&self) -> usize {
+        combinations(&self.first_four())
     }
 
     /// Every four bytes the window may begin with, folded, as little-endian numbers.
