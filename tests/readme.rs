@@ -1,10 +1,8 @@
 //! The README is true: every pair of lines in it is redacted here, every flag of the program is named, and its commands are
 //! those that a change must pass. Not a check of its prose.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
 use inkout::engine::{Engine, Limits, PLACEHOLDER_REGEX, Policy, Stream};
@@ -49,12 +47,12 @@ fn pairs(readme: &str) -> Vec<Pair> {
             if mark == "= " || mark == "< " && whole || line.is_empty() {
                 pairs.extend(open.take());
             }
+            let new = Pair { line: at + 1, ..Pair::default() };
+            let text = text.to_owned();
             match mark {
-                "< " => {
-                    open.get_or_insert_with(|| Pair { line: at + 1, ..Pair::default() }).before.push(text.to_owned())
-                }
-                "> " => open.as_mut().expect("lines out follow lines in").after.push(text.to_owned()),
-                "= " => pairs.push(Pair { line: at + 1, before: vec![text.to_owned()], after: vec![text.to_owned()] }),
+                "< " => open.get_or_insert(new).before.push(text),
+                "> " => open.as_mut().expect("lines out follow lines in").after.push(text),
+                "= " => pairs.push(Pair { before: vec![text.clone()], after: vec![text], ..new }),
                 "" => {}
                 _ => panic!("README.md:{}: a line begins with `< `, `> ` or `= `", at + 1),
             }
@@ -65,7 +63,8 @@ fn pairs(readme: &str) -> Vec<Pair> {
 
 /// The line as a log has it, the same text for the same line and seed.
 fn expanded(lines: &[String], seed: u64) -> String {
-    let line = |line: &String| generator::expand(line, seed).unwrap().replace(ESCAPE, "\u{1b}") + "\n";
+    let line =
+        |line: &String| generator::expand(line, seed).expect("a known generator").replace(ESCAPE, "\u{1b}") + "\n";
     lines.iter().map(line).collect()
 }
 
@@ -74,11 +73,13 @@ fn redacted(engine: &Arc<Engine>, text: &str) -> String {
     let mut out = Vec::new();
     stream.push(text.as_bytes(), |masked| out.extend_from_slice(masked.as_bytes()));
     stream.finish(|masked| out.extend_from_slice(masked.as_bytes()));
-    String::from_utf8(out).unwrap()
+    String::from_utf8(out).expect("text, as it was")
 }
 
 fn engine() -> Arc<Engine> {
-    Arc::new(Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default()).unwrap())
+    Arc::new(
+        Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default()).expect("built-in rules compile"),
+    )
 }
 
 #[test]
@@ -121,9 +122,13 @@ fn lines_are_paired_as_they_stand() {
 
 #[cfg(feature = "cli")]
 fn help(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_inkout")).args(arguments).arg("--help").output().unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_inkout"))
+        .args(arguments)
+        .arg("--help")
+        .output()
+        .expect("the program");
     assert!(output.status.success(), "{arguments:?}");
-    String::from_utf8(output.stdout).unwrap()
+    String::from_utf8(output.stdout).expect("text")
 }
 
 /// The words of a help text's options and commands, but for those that clap adds itself.
@@ -145,7 +150,8 @@ fn commands(help: &str) -> Vec<&str> {
 #[test]
 fn every_flag_and_every_command_is_named() {
     let readme = readme();
-    let words: BTreeSet<&str> = readme.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').collect();
+    let words: std::collections::BTreeSet<&str> =
+        readme.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').collect();
     let main = help(&[]);
     let mut pages = vec![("inkout".to_owned(), main.clone())];
     for command in commands(&main) {
@@ -176,7 +182,15 @@ fn the_configuration_of_the_readme_is_read() {
     let refused = inkout::config::Config::parse("inkout.toml", "x = 1").unwrap_err().to_string();
     let (_, keys) = refused.split_once("known: ").expect("a list of the keys");
     for key in keys.split(", ") {
-        assert!(readme.contains(&format!("| `{key}` |")), "the README's table has no key `{key}`");
+        let row = readme.lines().find(|line| line.starts_with(&format!("| `{key}` |")));
+        let row = row.unwrap_or_else(|| panic!("the README's table has no key `{key}`"));
+        let example = row.split(" | ").nth(3).expect("a column of examples").trim_matches('`');
+        let text = match key {
+            "policy" => format!("[policy]\n{example}"),
+            "mode" => format!("mode = {example}\naudit_until = \"2030-01-31\""),
+            _ => format!("{key} = {example}"),
+        };
+        inkout::config::Config::parse("inkout.toml", &text).unwrap_or_else(|error| panic!("{row}\n{error}"));
     }
     let mut catalog = Catalog::builtin();
     let mine = Catalog::parse("mine.toml", named("# mine.toml")).unwrap();
