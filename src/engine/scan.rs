@@ -170,8 +170,8 @@ impl Engine {
                 self.beside(scratch, haystack, group, word, place, states, depth);
             }
             Target::Key { .. } => {}
-            Target::Userinfo { rule } => {
-                if let Some(span) = carrier::password(haystack, at, place.line.end) {
+            Target::Userinfo { rule, len } => {
+                if let Some(span) = carrier::password(haystack, at, usize::from(len), place.line.end) {
                     scratch.counts.survivors += 1;
                     self.add(scratch, haystack, span, rule, Form::Bare, Why::Grammar);
                 }
