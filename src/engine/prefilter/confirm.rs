@@ -119,7 +119,7 @@ fn exactly(set: &ByteSet) -> Option<(u8, u8)> {
     if rest == 0 {
         return Some((0, base + low));
     }
-    let lower = base + low | 0x20;
+    let lower = (base + low) | 0x20;
     (low < 32 && rest == 1 << (low + 32) && lower.is_ascii_lowercase()).then_some((0x20, lower))
 }
 
