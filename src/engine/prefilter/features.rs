@@ -169,7 +169,7 @@ mod tests {
             ByteSet::EMPTY.with_range(0x80, 0xFF),
         ];
         for rotation in 0..sets.len() {
-            let window = Window { offset: 0, sets: std::array::from_fn(|i| sets[(i + rotation) % sets.len()]) };
+            let window = Window::of(0, std::array::from_fn(|i| sets[(i + rotation) % sets.len()]));
             for feature in HASHES.into_iter().chain(NIBBLES) {
                 let mut expected = 0u128;
                 let (Feature::Byte(at) | Feature::Pair(at) | Feature::Low(at) | Feature::Highs(at)) = feature;

@@ -15,7 +15,7 @@ impl Grams {
 
     /// How often the window occurs as it is; 0 for one that is not looked up by four bytes.
     pub(super) fn count(&self, window: &Window) -> usize {
-        if window.key() != Key::Quad {
+        if window.key != Key::Quad {
             return 0;
         }
         let occurs = |gram: &[u8; QUAD]| window.sets.iter().zip(gram).all(|(set, &byte)| set.contains(byte));

@@ -5,7 +5,7 @@
 //! in chunks that stay in the first-level cache:
 //!
 //! 1. **pass**: 64 positions at a time, where may a literal's window (its five rarest positions) begin? ([`Backend`])
-//! 2. **sift**: two hash bitmaps drop what the pass's buckets confused.
+//! 2. **sift**: two hash bitmaps, and the byte behind what they look at, drop what the pass's buckets confused.
 //! 3. **confirm**: what is left is compared with the literals in question, exactly.
 //!
 //! Candidates are what the sift keeps. `naive` is the specification. What decides the speed is how many positions step 1
@@ -44,7 +44,7 @@ use buckets::Buckets;
 use confirm::Checks;
 use features::Features;
 use frequency::Frequencies;
-use sift::{Sift, quad_at};
+use sift::{Sift, bytes_at};
 use window::{WIDTH, Window};
 
 /// One thing the prefilter looks for: a byte set for each position. `ghp_` is four sets of one byte; where case does not
@@ -178,7 +178,7 @@ impl Search<'_> {
         let found = pass.candidates(buckets, bytes, start as u32, positions);
         let found = positions[..found].partition_point(|&position| (position as usize) < self.haystack.len());
         let kept = sift.keep(self.haystack, &mut positions[..found]);
-        (self.passed, self.candidates) = (self.passed + found as u64, self.candidates + kept as u64);
+        self.passed += found as u64;
         for i in 0..kept {
             self.confirm(self.scratch.positions[i]);
         }
@@ -188,7 +188,9 @@ impl Search<'_> {
     #[inline(always)]
     fn confirm(&mut self, position: u32) {
         let Prefilter { sift, checks, .. } = self.prefilter;
-        for literals in sift.literals(quad_at(self.haystack, position as usize)) {
+        let literals = sift.literals(bytes_at(self.haystack, position as usize));
+        self.candidates += u64::from(literals.iter().any(|literals| !literals.is_empty()));
+        for literals in literals {
             for &literal in literals {
                 if let Some(start) = checks.start(literal, self.haystack, position) {
                     insert(self.hits, Hit { start, literal });
