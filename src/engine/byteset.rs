@@ -39,10 +39,12 @@ impl ByteSet {
 
     /// This set with the inclusive range `low..=high` added.
     pub const fn with_range(mut self, low: u8, high: u8) -> ByteSet {
-        let mut byte = low as u16;
-        while byte <= high as u16 {
-            self = self.with(byte as u8);
-            byte += 1;
+        let mut word = (low >> 6) as usize;
+        while low <= high && word <= (high >> 6) as usize {
+            let from = if word == (low >> 6) as usize { low & 63 } else { 0 };
+            let to = if word == (high >> 6) as usize { high & 63 } else { 63 };
+            self.0[word] |= u64::MAX >> (63 - (to - from)) << from;
+            word += 1;
         }
         self
     }
@@ -76,7 +78,13 @@ impl ByteSet {
 
     /// The bytes of the set, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u8> + '_ {
-        (0..=255u8).filter(|&byte| self.contains(byte))
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let word = rest.iter().position(|&bits| bits != 0)?;
+            let bit = rest[word].trailing_zeros();
+            rest[word] &= rest[word] - 1;
+            Some((64 * word as u32 + bit) as u8)
+        })
     }
 
     /// How many leading bytes of `haystack` are in the set.
@@ -93,5 +101,26 @@ impl std::fmt::Debug for ByteSet {
             write!(f, "{}", byte.escape_ascii())?;
         }
         f.write_str(")")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_holds_its_ends_and_what_lies_between() {
+        for low in 0..=255u8 {
+            for high in 0..=255u8 {
+                let expected = (low..=high).fold(ByteSet::of(7), ByteSet::with);
+                assert_eq!(ByteSet::of(7).with_range(low, high), expected, "{low}..={high}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_a_set_come_in_order() {
+        let set = ByteSet::from_bytes(b"\xff@?z\0\x80");
+        assert_eq!(set.iter().collect::<Vec<_>>(), b"\0?@z\x80\xff");
     }
 }

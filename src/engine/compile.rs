@@ -1,6 +1,7 @@
 //! Rules and policy become an engine here. Everything that may be wrong with them is said here, and nothing later.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::action::Forms;
 use super::byteset::ByteSet;
@@ -61,18 +62,51 @@ pub(super) enum Target {
 /// Literals with what to do at each; equal ones are one.
 #[derive(Default)]
 struct Targets {
-    by_sets: HashMap<Vec<ByteSet>, usize>,
-    literals: Vec<(Vec<ByteSet>, Vec<Target>)>,
+    /// Where in `targets` each literal's are.
+    by_sets: HashMap<Vec<ByteSet>, usize, BuildHasherDefault<SetHasher>>,
+    /// By literal, in the order they came.
+    targets: Vec<Vec<Target>>,
 }
 
 impl Targets {
     fn add(&mut self, sets: Vec<ByteSet>, target: Target) {
-        let next = self.literals.len();
-        let at = *self.by_sets.entry(sets).or_insert_with_key(|sets| {
-            self.literals.push((sets.clone(), Vec::new()));
-            next
+        let next = self.targets.len();
+        let at = *self.by_sets.entry(sets).or_insert(next);
+        if at == next {
+            self.targets.push(Vec::new());
+        }
+        self.targets[at].push(target);
+    }
+
+    /// The literals, and the targets of each.
+    fn into_parts(self) -> (Vec<Literal>, Vec<Vec<Target>>) {
+        let mut literals = vec![Literal { sets: Box::default() }; self.targets.len()];
+        self.by_sets.into_iter().for_each(|(sets, at)| literals[at].sets = sets.into());
+        (literals, self.targets)
+    }
+}
+
+/// Hashes byte sets, of which the literals of all rules have ten thousand: a multiplication for each eight bytes. Rules are
+/// the operator's own, so nobody who would choose colliding ones is kept out.
+#[derive(Default)]
+struct SetHasher(u64);
+
+impl Hasher for SetHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.chunks(8).for_each(|chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
         });
-        self.literals[at].1.push(target);
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        let product = u128::from(self.0 ^ word ^ 0x243f_6a88_85a3_08d3) * 0x9e37_79b9_7f4a_7c15;
+        self.0 = (product >> 64) as u64 ^ product as u64;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
@@ -94,8 +128,7 @@ impl Engine {
         grammars(&set, &mut targets);
         view::triggers().into_iter().for_each(|sets| targets.add(sets, Target::View));
         fragment::triggers().into_iter().for_each(|sets| targets.add(sets, Target::Fragment));
-        let (sets, targets): (Vec<_>, Vec<_>) = targets.literals.into_iter().unzip();
-        let literals: Vec<Literal> = sets.into_iter().map(|sets| Literal { sets: sets.into() }).collect();
+        let (literals, targets) = targets.into_parts();
         let prefilter = Prefilter::new(&literals, Some(&super::prefilter::Tables::built_in()), limits.backend);
         let actions: Vec<Action> = set.rules.iter().map(|rule| policy.action_of(rule)).collect();
         let is_known = |rule: &Rule| rule.matcher == Matcher::Grammar(Grammar::Known);
@@ -127,7 +160,7 @@ impl Engine {
         grammars(set, &mut targets);
         view::triggers().into_iter().for_each(|sets| targets.add(sets, Target::View));
         fragment::triggers().into_iter().for_each(|sets| targets.add(sets, Target::View));
-        Ok(targets.literals.into_iter().map(|(sets, _)| Literal { sets: sets.into() }).collect())
+        Ok(targets.into_parts().0)
     }
 
     /// A custom placeholder must not be found by the rules it stands in for.

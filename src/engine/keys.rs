@@ -1,5 +1,7 @@
 //! Whether a key is a secret's key: by word segments, never by substring. What stands beside the key is `carrier`'s work.
 
+use std::collections::{HashMap, HashSet};
+
 use super::byteset::ByteSet;
 use super::rule::{KeyValue, KeyWords, Matcher, RuleId, RuleSet};
 
@@ -160,23 +162,29 @@ fn words_of(key: &str) -> Vec<Box<[u8]>> {
 
 /// The literals that give the sequences away. A sequence that holds a shorter one needs none of its own.
 fn literals(sequences: &[Sequence]) -> (Vec<Vec<u16>>, Vec<KeyLiteral>) {
-    let mut groups: Vec<Vec<u16>> = Vec::new();
-    let mut found = Vec::new();
-    for shortest in sequences.iter().rev() {
-        let covered = sequences
-            .iter()
-            .any(|other| other.words.len() < shortest.words.len() && contains(&shortest.words, &other.words));
-        let known = found.contains(&shortest.words);
-        if !covered && !known {
-            found.push(shortest.words.clone());
+    let mut holders: HashMap<&[u8], Vec<u16>> = HashMap::new();
+    for (at, sequence) in sequences.iter().enumerate() {
+        for word in &sequence.words {
+            let holders = holders.entry(word).or_default();
+            if holders.last() != Some(&(at as u16)) {
+                holders.push(at as u16);
+            }
         }
     }
-    let mut literals = Vec::new();
-    for words in found {
-        let holders = (0..sequences.len()).filter(|&at| contains(&sequences[at].words, &words));
-        let group = groups.len() as u16;
-        groups.push(holders.map(|at| at as u16).collect());
-        literals.extend(literals_of(&words, group));
+    let words_at = |at: u16| &sequences[usize::from(at)].words;
+    let covered = |words: &[Box<[u8]>]| {
+        let others = words.iter().flat_map(|word| &holders[&**word]).map(|&at| words_at(at));
+        others.into_iter().any(|other| other.len() < words.len() && contains(words, other))
+    };
+    let mut known = HashSet::new();
+    let shortest_first = sequences.iter().rev().map(|sequence| &sequence.words);
+    let (mut groups, mut literals) = (Vec::new(), Vec::new());
+    for words in shortest_first.filter(|words| !covered(words)) {
+        if known.insert(words) {
+            let group = groups.len() as u16;
+            groups.push(holders[&*words[0]].iter().copied().filter(|&at| contains(words_at(at), words)).collect());
+            literals.extend(literals_of(words, group));
+        }
     }
     (groups, literals)
 }

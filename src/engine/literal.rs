@@ -55,6 +55,9 @@ pub(crate) fn is_rare(word: &str) -> bool {
 
 /// Whether one of `words` stands in every text of the shape `sets`. Wide sets end a text: no word is sought across one.
 fn holds(sets: &[ByteSet], words: &[String]) -> bool {
+    if words.is_empty() {
+        return false;
+    }
     let letters: Vec<Vec<u8>> = sets.iter().map(lower_case).collect();
     letters.split(|letters| letters.len() > MAX_LETTERS).any(|run| {
         let mut texts = vec![Vec::new()];
@@ -125,8 +128,7 @@ impl Walk<'_> {
                 return self.skip(shapes.iter().map(Vec::len).min(), shapes.iter().map(Vec::len).max());
             }
         }
-        let grown = self.open.iter().flat_map(|head| shapes.iter().map(move |tail| [&head[..], &tail[..]].concat()));
-        self.open = grown.collect();
+        self.open = product(std::mem::take(&mut self.open), shapes);
     }
 
     /// The copies that every repetition has, then a gap for those it may have.
@@ -197,37 +199,81 @@ impl Walk<'_> {
 
 /// The byte sets of everything `hir` can be, when all of it is of fixed length and there are few of them.
 fn fixed_shapes(hir: &Hir) -> Option<Vec<Vec<ByteSet>>> {
-    let shapes = match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => vec![Vec::new()],
-        HirKind::Literal(literal) => vec![literal.0.iter().map(|&byte| ByteSet::of(byte)).collect()],
-        HirKind::Class(class) => vec![vec![set_of(class)?]],
-        HirKind::Capture(capture) => fixed_shapes(&capture.sub)?,
-        HirKind::Repetition(repetition) => repeated_shapes(&repetition.sub, repetition.min, repetition.max?)?,
-        HirKind::Concat(parts) => parts.iter().try_fold(vec![Vec::new()], |heads, part| {
-            let tails = fixed_shapes(part)?;
-            (heads.len() * tails.len() <= MAX_ALTERNATIVES).then(|| product(&heads, &tails))
+    size(hir).and_then(|_| shapes(hir))
+}
+
+/// How many shapes there are, and how long the only one is.
+#[derive(Clone, Copy)]
+struct Size {
+    count: usize,
+    /// Means nothing where there are several.
+    len: usize,
+}
+
+/// The size of what [`shapes`] returns, or `None` where it does. Most patterns vary in length somewhere, and at each level
+/// of nesting it is asked anew: the answer must not cost a list of sets.
+fn size(hir: &Hir) -> Option<Size> {
+    let size = match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => Size { count: 1, len: 0 },
+        HirKind::Literal(literal) => Size { count: 1, len: literal.0.len() },
+        HirKind::Class(_) => Size { count: 1, len: 1 },
+        HirKind::Capture(capture) => size(&capture.sub)?,
+        HirKind::Repetition(repetition) => repeated_size(size(&repetition.sub)?, repetition.min, repetition.max?)?,
+        HirKind::Concat(parts) => parts.iter().try_fold(Size { count: 1, len: 0 }, |head, part| {
+            let tail = size(part)?;
+            let count = head.count * tail.count;
+            (count <= MAX_ALTERNATIVES).then_some(Size { count, len: head.len + tail.len })
         })?,
-        HirKind::Alternation(branches) => {
-            branches.iter().map(fixed_shapes).collect::<Option<Vec<_>>>()?.into_iter().flatten().collect()
-        }
+        HirKind::Alternation(branches) => branches.iter().try_fold(Size { count: 0, len: 0 }, |sum, branch| {
+            let Size { count, len } = size(branch)?;
+            Some(Size { count: sum.count + count, len })
+        })?,
     };
-    (shapes.len() <= MAX_ALTERNATIVES).then_some(shapes)
+    (size.count <= MAX_ALTERNATIVES).then_some(size)
 }
 
 /// `x{n}` is one shape; `x?` is two. Anything wider is a gap.
-fn repeated_shapes(sub: &Hir, min: u32, max: u32) -> Option<Vec<Vec<ByteSet>>> {
-    let shapes = fixed_shapes(sub)?;
+fn repeated_size(Size { count, len }: Size, min: u32, max: u32) -> Option<Size> {
     match (min, max) {
-        (0, 1) if shapes.len() <= 8 => Some([vec![Vec::new()], shapes].concat()),
-        (1, 2) if shapes.len() == 1 && shapes[0].len() == 1 => Some(vec![shapes[0].clone(), shapes[0].repeat(2)]),
-        (min, max) if min == max && shapes.len() == 1 && shapes[0].len() * max as usize <= 4 * MAX_SETS => {
-            Some(vec![shapes[0].repeat(max as usize)])
+        (0, 1) if count <= 8 => Some(Size { count: count + 1, len }),
+        (1, 2) if count == 1 && len == 1 => Some(Size { count: 2, len }),
+        (min, max) if min == max && count == 1 && len * max as usize <= 4 * MAX_SETS => {
+            Some(Size { count, len: len * max as usize })
         }
         _ => None,
     }
 }
 
-fn product(heads: &[Vec<ByteSet>], tails: &[Vec<ByteSet>]) -> Vec<Vec<ByteSet>> {
+/// The byte sets of everything that `hir`, which has a [`size`], can be; `None` where a class is none of bytes.
+fn shapes(hir: &Hir) -> Option<Vec<Vec<ByteSet>>> {
+    Some(match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => vec![Vec::new()],
+        HirKind::Literal(literal) => vec![literal.0.iter().map(|&byte| ByteSet::of(byte)).collect()],
+        HirKind::Class(class) => vec![vec![set_of(class)?]],
+        HirKind::Capture(capture) => shapes(&capture.sub)?,
+        HirKind::Repetition(repetition) => repeated_shapes(shapes(&repetition.sub)?, repetition.min, repetition.max?),
+        HirKind::Concat(parts) => {
+            parts.iter().try_fold(vec![Vec::new()], |heads, part| Some(product(heads, &shapes(part)?)))?
+        }
+        HirKind::Alternation(branches) => {
+            branches.iter().map(shapes).collect::<Option<Vec<_>>>()?.into_iter().flatten().collect()
+        }
+    })
+}
+
+fn repeated_shapes(shapes: Vec<Vec<ByteSet>>, min: u32, max: u32) -> Vec<Vec<ByteSet>> {
+    match min {
+        0 if max == 1 => [vec![Vec::new()], shapes].concat(),
+        _ => [min, max][..if min == max { 1 } else { 2 }].iter().map(|&n| shapes[0].repeat(n as usize)).collect(),
+    }
+}
+
+/// Every head with every tail behind it.
+fn product(mut heads: Vec<Vec<ByteSet>>, tails: &[Vec<ByteSet>]) -> Vec<Vec<ByteSet>> {
+    if let [tail] = tails {
+        heads.iter_mut().for_each(|head| head.extend_from_slice(tail));
+        return heads;
+    }
     heads.iter().flat_map(|head| tails.iter().map(move |tail| [&head[..], &tail[..]].concat())).collect()
 }
 
@@ -250,7 +296,7 @@ fn set_of(class: &Class) -> Option<ByteSet> {
 
 /// Cuts a run down to an anchor: it begins at the first selective position of the rarest four, and keeps what follows.
 fn anchor_of(sets: &[ByteSet], near: u32, far: u32) -> Option<(Anchor, f32)> {
-    let bits: Vec<f32> = sets.iter().map(bits_of).collect();
+    let bits = bits_of_each(sets);
     let window = |at: usize| bits[at..sets.len().min(at + 6)].iter().sum::<f32>();
     let selective = (0..sets.len()).filter(|&at| bits[at] >= 3.0);
     let rarest = selective.max_by(|&a, &b| window(a).total_cmp(&window(b)))?;
@@ -262,14 +308,36 @@ fn anchor_of(sets: &[ByteSet], near: u32, far: u32) -> Option<(Anchor, f32)> {
     Some((anchor, surprise))
 }
 
+/// How surprising each of `sets` is. A repeated class is the same set over and over: it is reckoned once.
+fn bits_of_each(sets: &[ByteSet]) -> Vec<f32> {
+    let mut bits: Vec<f32> = Vec::with_capacity(sets.len());
+    for (at, set) in sets.iter().enumerate() {
+        let same = at > 0 && sets[at - 1] == *set;
+        bits.push(if same { bits[at - 1] } else { bits_of(set) });
+    }
+    bits
+}
+
 /// How surprising it is that a byte of log text is in `set`, in bits.
 fn bits_of(set: &ByteSet) -> f32 {
-    let share: f32 = set.iter().map(share_of).sum();
+    static SHARES: [f32; 256] = share_of_each();
+    let share: f32 = set.iter().map(|byte| SHARES[usize::from(byte)]).sum();
     -share.clamp(1e-4, 1.0).log2()
 }
 
+/// [`share_of`] every byte.
+const fn share_of_each() -> [f32; 256] {
+    let mut shares = [0.0; 256];
+    let mut byte = 0;
+    while byte < shares.len() {
+        shares[byte] = share_of(byte as u8);
+        byte += 1;
+    }
+    shares
+}
+
 /// How often a byte stands in log text, coarsely: letters by their use in English and in identifiers.
-fn share_of(byte: u8) -> f32 {
+const fn share_of(byte: u8) -> f32 {
     match byte {
         b'e' | b' ' | b't' | b'"' => 0.055,
         b'a' | b'o' | b'i' | b'n' | b'r' | b's' | b'0' | b'1' | b'2' => 0.035,

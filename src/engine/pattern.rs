@@ -219,25 +219,39 @@ impl Pattern {
 /// nothing but where the match begins: what stands behind it is found at the same place without it. With it, each of the
 /// fifty bytes before a literal would be tried as a start.
 fn strip_lead(hir: Hir) -> (Option<Lead>, Hir) {
-    let HirKind::Concat(parts) = hir.kind() else { return (None, hir) };
-    let lead = match parts.first().map(Hir::kind) {
+    let lead = match first(&hir).map(Hir::kind) {
         Some(HirKind::Repetition(run)) if run.min == 0 && !run.greedy => {
             literal::one_of(&run.sub).map(|bytes| Lead { bytes, max: run.max.map_or(usize::MAX, |max| max as usize) })
         }
         _ => None,
     };
     match lead {
-        Some(lead) => (Some(lead), Hir::concat(parts[1..].to_vec())),
+        Some(_) => (lead, without_first(hir)),
         None => (None, hir),
     }
 }
 
 /// Takes a leading `\b` off: its work is done by [`starts_word`], which also knows escapes.
 fn strip_word_start(hir: Hir) -> (bool, Hir) {
-    let HirKind::Concat(parts) = hir.kind() else { return (false, hir) };
-    match parts.first().map(Hir::kind) {
-        Some(HirKind::Look(Look::WordAscii)) => (true, Hir::concat(parts[1..].to_vec())),
+    match first(&hir).map(Hir::kind) {
+        Some(HirKind::Look(Look::WordAscii)) => (true, without_first(hir)),
         _ => (false, hir),
+    }
+}
+
+/// The first part of a concatenation.
+fn first(hir: &Hir) -> Option<&Hir> {
+    match hir.kind() {
+        HirKind::Concat(parts) => parts.first(),
+        _ => None,
+    }
+}
+
+/// A concatenation without its first part. The parts are moved: some hold classes by the hundred.
+fn without_first(hir: Hir) -> Hir {
+    match hir.into_kind() {
+        HirKind::Concat(mut parts) => Hir::concat(parts.split_off(1)),
+        kind => unreachable!("only a concatenation has a first part, not {kind:?}"),
     }
 }
 
