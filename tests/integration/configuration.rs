@@ -153,7 +153,7 @@ fn known_values_are_masked_in_every_encoding_and_what_is_skipped_is_named() {
     let folder = Folder::new();
     let value = inkout::rules::generator::expand("{alnum:18}", 3).unwrap();
     let file = folder.file("known", format!("{value}\nabc\n\n"));
-    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
     let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
     let output = run_on(["--known-values".as_ref(), file.as_os_str()], format!("a {value} b {hex} c\n").as_bytes());
     assert_eq!(code(&output), 0);
