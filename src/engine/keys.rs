@@ -44,6 +44,8 @@ pub(crate) struct Keys {
     /// For the keys of single rules.
     neutral_of: Vec<Neutral>,
     neutral_leaf: Words,
+    /// Neutral words that are a part of no listed key.
+    harmless_ends: Words,
 }
 
 /// A key of a secret, found in a haystack.
@@ -104,12 +106,19 @@ impl Keys {
             .sort_by_key(|sequence| std::cmp::Reverse(sequence.words.iter().map(|word| word.len()).sum::<usize>()));
         let (groups, literals) = literals(&sequences);
         let KeyWords { neutral_after, neutral_before, neutral_leaf } = &set.key_words;
+        let in_a_key = |word: &str| {
+            let spelt = [word.as_bytes(), singular(word.as_bytes())];
+            sequences.iter().any(|sequence| sequence.words.iter().any(|own| spelt.contains(&&**own)))
+        };
+        let harmless: Vec<String> = neutral_after.iter().filter(|word| !in_a_key(word)).cloned().collect();
+        let harmless_ends = Words::new(&harmless);
         let keys = Keys {
             sequences,
             groups,
             neutral: Neutral { after: Words::new(neutral_after), before: Words::new(neutral_before) },
             neutral_of,
             neutral_leaf: Words::new(neutral_leaf),
+            harmless_ends,
         };
         (keys, literals)
     }
@@ -125,6 +134,11 @@ impl Keys {
         let token = token_around(haystack, word.clone(), line);
         let segments = Segments::of(&haystack[token.clone()]);
         let word = word.start - token.start..word.end - token.start;
+        // Most keys of a clean log end in such a word (`tokens_used`): whatever stands before it, they are harmless.
+        let last = segments.get(segments.len().checked_sub(1)?);
+        if listed(&self.harmless_ends, last) {
+            return None;
+        }
         for &index in &self.groups[group as usize] {
             let sequence = &self.sequences[index as usize];
             if !segments.may_hold(sequence) {
