@@ -81,6 +81,9 @@ pub(super) struct EngineArgs {
     /// What is done to credentials
     #[arg(long, value_name = "ACTION", help_heading = OUTPUT)]
     pub(super) action: Option<ActionName>,
+    /// Mask these values wherever and however encoded they stand: one per line, at least 6 bytes each
+    #[arg(long, value_name = "FILE", help_heading = RULES)]
+    pub(super) known_values: Option<PathBuf>,
     /// Write this in place of a secret; {rule} is the rule's id
     #[arg(long, value_name = "TEMPLATE", help_heading = OUTPUT)]
     pub(super) placeholder: Option<String>,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use super::args::CheckArgs;
-use super::setup::rule_files;
+use super::setup::{parse_rules, rule_files};
 use super::{Exit, print};
 use crate::engine::{Engine, Limits, Policy, Rule, Scratch};
 use crate::rules::{Catalog, Notes, generator};
@@ -32,7 +32,8 @@ fn catalog(paths: &[PathBuf]) -> anyhow::Result<Catalog> {
     let mut catalog = Catalog::builtin();
     for path in paths {
         for (name, text) in rule_files(path)? {
-            catalog.extend(Catalog::parse(&name, &text)?)?;
+            let file = parse_rules(&catalog, &name, &text)?;
+            catalog.extend(file)?;
         }
     }
     Ok(catalog)

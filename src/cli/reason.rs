@@ -10,6 +10,7 @@ pub(super) fn reason(haystack: &[u8], span: &Span) -> String {
     match span.why {
         Why::Pattern { .. } => "pattern".to_owned(),
         Why::Grammar => "grammar".to_owned(),
+        Why::Known { .. } => "known value".to_owned(),
         Why::Key { start, end } => match key(haystack, span, start, end) {
             Some(key) => format!("key `{key}`"),
             None => "key".to_owned(),

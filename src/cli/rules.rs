@@ -96,6 +96,7 @@ fn rule_page(rule: &Rule, notes: &Notes, action: Action) -> String {
         Matcher::Keys(keys) => drop(writeln!(text, "keys       {}", keys.keys.join(", "))),
         Matcher::Grammar(Grammar::Userinfo) => text.push_str("grammar    the password in a URL\n"),
         Matcher::Grammar(Grammar::PrivateKey) => text.push_str("grammar    an armoured private key\n"),
+        Matcher::Grammar(Grammar::Known) => text.push_str("grammar    a value the operator told of\n"),
     }
     if let Some(validator) = rule.validator {
         let _ = writeln!(text, "validator  {} ({:?})", validator.name(), rule.validator_role);

@@ -11,8 +11,8 @@ use anyhow::Context as _;
 use super::args::{ActionName, EngineArgs};
 use super::print::complain;
 use crate::config::{Config, Date, Name};
-use crate::engine::{Action, Engine, HashKey, Limits, Mode};
-use crate::rules::Catalog;
+use crate::engine::{Action, Engine, HashKey, Known, Limits, Mode};
+use crate::rules::{Catalog, import};
 use crate::secrets;
 
 /// Whether line ends are counted.
@@ -35,7 +35,8 @@ impl Setup {
         let mut catalog = Catalog::builtin();
         for path in &config.rules {
             for (name, text) in rule_files(path)? {
-                catalog.extend(Catalog::parse(&name, &text)?)?;
+                let file = parse_rules(&catalog, &name, &text)?;
+                catalog.extend(file)?;
             }
         }
         Ok(Setup { config, catalog })
@@ -45,7 +46,16 @@ impl Setup {
     pub(super) fn compile(self, args: &EngineArgs, lines: Lines) -> anyhow::Result<Arc<Engine>> {
         let policy = self.config.policy(&self.catalog.set, hash_key(args)?, today())?;
         let limits = Limits { count_lines: lines == Lines::Count, ..Limits::default() };
-        Ok(Arc::new(Engine::compile(self.catalog.set, policy, &limits)?))
+        let engine = Engine::compile(self.catalog.set, policy, &limits)?;
+        if !self.config.rules.is_empty() {
+            // A regex of the user's that is too large must stop the start, not the stream.
+            engine.warm()?;
+        }
+        let engine = match &args.known_values {
+            Some(path) => engine.with_known(known(path)?, None)?,
+            None => engine,
+        };
+        Ok(Arc::new(engine))
     }
 
     /// Compiles them to mask, whatever the mode.
@@ -53,6 +63,29 @@ impl Setup {
         self.config.mode = Mode::Enforce;
         self.compile(args, Lines::Ignore)
     }
+}
+
+/// The rules of a file of ours or of gitleaks'; what cannot be kept of the latter is said, rule by rule.
+pub(super) fn parse_rules(known: &Catalog, name: &str, text: &str) -> anyhow::Result<Catalog> {
+    if !import::looks_like_gitleaks(text) {
+        return Ok(Catalog::parse(name, text)?);
+    }
+    let mut imported = import::gitleaks(name, text)?;
+    imported.stand_beside(known);
+    imported.notes.iter().for_each(|note| complain(&format!("{name}: {note}")));
+    Ok(imported.catalog)
+}
+
+/// The values of the file at `path`; which of them cannot be looked for is said by their line, never shown.
+fn known(path: &Path) -> anyhow::Result<Arc<Known>> {
+    let loaded = secrets::known_values_from_file(path)?;
+    if loaded.exposed {
+        complain(&format!("warning: known values file {} can be read by others; chmod 600 it", path.display()));
+    }
+    let (known, skipped) = Known::new(loaded.values);
+    skipped.iter().for_each(|skipped| complain(&format!("warning: {}: {skipped}", path.display())));
+    anyhow::ensure!(!known.is_empty(), "known values file {} holds no value of 6 or more bytes", path.display());
+    Ok(Arc::new(known))
 }
 
 fn config(args: &EngineArgs) -> anyhow::Result<Config> {

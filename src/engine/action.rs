@@ -148,8 +148,14 @@ impl Forms {
     /// Where the placeholder ends that `word` stands in, if it does: `password` is no key in `[REDACTED:password]`.
     pub(crate) fn end_around(&self, haystack: &[u8], word: Range<usize>) -> Option<usize> {
         const MAX_HEAD: usize = 96;
-        let starts = word.start.saturating_sub(MAX_HEAD)..=word.start;
-        starts.filter_map(|start| self.whole_at(haystack, start)).find(|end| *end >= word.end)
+        let mut starts = word.start.saturating_sub(MAX_HEAD)..=word.start;
+        let heads = [self.bracket.before.first(), self.bare.before.first()];
+        let may_begin = |at: &usize| self.hashes || heads.contains(&haystack.get(*at)) || heads.contains(&None);
+        starts
+            .by_ref()
+            .filter(may_begin)
+            .filter_map(|start| self.whole_at(haystack, start))
+            .find(|end| *end >= word.end)
     }
 
     /// As [`Forms::end_at`], whatever follows.

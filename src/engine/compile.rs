@@ -37,6 +37,9 @@ impl Default for Limits {
     }
 }
 
+/// What stands behind a URL's scheme, as text and with its slashes escaped.
+const URL_MARKS: [&[u8]; 2] = [b"://", b":\\/\\/"];
+
 /// What is done where a literal of the prefilter stands.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Target {
@@ -47,7 +50,7 @@ pub(super) enum Target {
     /// A key word of this length.
     Key { group: u16, len: u8 },
     /// `://`.
-    Userinfo { rule: RuleId },
+    Userinfo { rule: RuleId, len: u8 },
     /// `PRIVATE KEY`, of this length.
     Armour { rule: RuleId, len: u8 },
     /// Something that hides letters: look at the record's view too.
@@ -128,8 +131,22 @@ impl Engine {
         let (literals, targets) = targets.into_parts();
         let prefilter = Prefilter::new(&literals, Some(&super::prefilter::Tables::built_in()), limits.backend);
         let actions: Vec<Action> = set.rules.iter().map(|rule| policy.action_of(rule)).collect();
-        let engine =
-            Engine { set, policy, limits: limits.clone(), forms, keys, patterns, gates, targets, prefilter, actions };
+        let is_known = |rule: &Rule| rule.matcher == Matcher::Grammar(Grammar::Known);
+        let known_rule = set.rules.iter().position(is_known).map(|index| RuleId(index as u16));
+        let engine = Engine {
+            set,
+            policy,
+            limits: limits.clone(),
+            forms,
+            keys,
+            patterns,
+            gates,
+            targets,
+            prefilter,
+            actions,
+            known: Vec::new(),
+            known_rule,
+        };
         engine.check_placeholder()?;
         Ok(engine)
     }
@@ -238,7 +255,9 @@ fn grammars(set: &RuleSet, targets: &mut Targets) {
     for (index, rule) in set.rules.iter().enumerate() {
         let id = RuleId(index as u16);
         match rule.matcher {
-            Matcher::Grammar(Grammar::Userinfo) => targets.add(exact(b"://"), Target::Userinfo { rule: id }),
+            Matcher::Grammar(Grammar::Userinfo) => URL_MARKS.iter().for_each(|mark| {
+                targets.add(exact(mark), Target::Userinfo { rule: id, len: mark.len() as u8 });
+            }),
             Matcher::Grammar(Grammar::PrivateKey) => ARMOUR_WORDS.iter().for_each(|words| {
                 targets.add(exact(words), Target::Armour { rule: id, len: words.len() as u8 });
             }),

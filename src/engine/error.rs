@@ -40,6 +40,9 @@ pub enum CompileError {
         /// The id.
         rule: String,
     },
+    /// Known values without a rule they are counted under.
+    #[error("known values need a rule with grammar `known-value`; the built-in one is `known-value`")]
+    NoKnownRule,
     /// The hash action without a key.
     #[error("action `hash` needs a key of at least 16 bytes: --hash-key-file or INKOUT_HASH_KEY")]
     NoHashKey,

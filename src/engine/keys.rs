@@ -15,6 +15,10 @@ const MIN_GLUED: usize = 5;
 /// A listed key: its words, and what follows from it.
 struct Sequence {
     words: Vec<Box<[u8]>>,
+    /// The first letters of the words, a bit each.
+    initials: u32,
+    /// The length of all words together.
+    len: usize,
     rule: RuleId,
     value: KeyValue,
     numbers: bool,
@@ -25,8 +29,8 @@ struct Sequence {
 /// Words that make a key harmless, sorted.
 #[derive(Default)]
 struct Neutral {
-    after: Vec<Box<[u8]>>,
-    before: Vec<Box<[u8]>>,
+    after: Words,
+    before: Words,
 }
 
 /// The compiled key table.
@@ -39,7 +43,9 @@ pub(crate) struct Keys {
     neutral: Neutral,
     /// For the keys of single rules.
     neutral_of: Vec<Neutral>,
-    neutral_leaf: Vec<Box<[u8]>>,
+    neutral_leaf: Words,
+    /// Neutral words that are a part of no listed key.
+    harmless_ends: Words,
 }
 
 /// A key of a secret, found in a haystack.
@@ -69,6 +75,8 @@ pub(crate) const KEY_BYTES: ByteSet =
     ByteSet::from_bytes(b"_.-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 /// What may stand right behind a short key word: an operator, a closing mark, or more key.
 const BEHIND_SHORT: ByteSet = ByteSet::from_bytes(b"=:\"'\\])>_-%&").with_range(b'A', b'Z').with_range(b'0', b'9');
+/// What may stand right behind any other: not more of a longer word (`tokenize`, `secretary`) but for a plural, and no path.
+const BEHIND_WORD: ByteSet = ByteSet::EMPTY.with_range(0, b'.').with_range(b'0', b'`').with(b's').with_range(b'{', 255);
 /// What may stand behind a short key word and a blank.
 const BEHIND_BLANK: ByteSet = ByteSet::from_bytes(b"=:\"'");
 
@@ -79,25 +87,38 @@ impl Keys {
         let mut neutral_of = Vec::new();
         for (index, rule) in set.rules.iter().enumerate() {
             let Matcher::Keys(keys) = &rule.matcher else { continue };
-            sequences.extend(keys.keys.iter().map(|key| Sequence {
-                words: words_of(key),
-                rule: RuleId(index as u16),
-                value: keys.value,
-                numbers: keys.numbers,
-                neutral: neutral_of.len(),
+            sequences.extend(keys.keys.iter().map(|key| {
+                let words = words_of(key);
+                Sequence {
+                    initials: words.iter().fold(0, |bits, word| bits | 1 << initial(word[0])),
+                    len: words.iter().map(|word| word.len()).sum(),
+                    words,
+                    rule: RuleId(index as u16),
+                    value: keys.value,
+                    numbers: keys.numbers,
+                    neutral: neutral_of.len(),
+                }
             }));
-            neutral_of.push(Neutral { after: sorted(&keys.neutral_after), before: sorted(&keys.neutral_before) });
+            neutral_of
+                .push(Neutral { after: Words::new(&keys.neutral_after), before: Words::new(&keys.neutral_before) });
         }
         sequences
             .sort_by_key(|sequence| std::cmp::Reverse(sequence.words.iter().map(|word| word.len()).sum::<usize>()));
         let (groups, literals) = literals(&sequences);
         let KeyWords { neutral_after, neutral_before, neutral_leaf } = &set.key_words;
+        let in_a_key = |word: &str| {
+            let spelt = [word.as_bytes(), singular(word.as_bytes())];
+            sequences.iter().any(|sequence| sequence.words.iter().any(|own| spelt.contains(&&**own)))
+        };
+        let harmless: Vec<String> = neutral_after.iter().filter(|word| !in_a_key(word)).cloned().collect();
+        let harmless_ends = Words::new(&harmless);
         let keys = Keys {
             sequences,
             groups,
-            neutral: Neutral { after: sorted(neutral_after), before: sorted(neutral_before) },
+            neutral: Neutral { after: Words::new(neutral_after), before: Words::new(neutral_before) },
             neutral_of,
-            neutral_leaf: sorted(neutral_leaf),
+            neutral_leaf: Words::new(neutral_leaf),
+            harmless_ends,
         };
         (keys, literals)
     }
@@ -113,8 +134,16 @@ impl Keys {
         let token = token_around(haystack, word.clone(), line);
         let segments = Segments::of(&haystack[token.clone()]);
         let word = word.start - token.start..word.end - token.start;
+        // Most keys of a clean log end in such a word (`tokens_used`): whatever stands before it, they are harmless.
+        let last = segments.get(segments.len().checked_sub(1)?);
+        if listed(&self.harmless_ends, last) {
+            return None;
+        }
         for &index in &self.groups[group as usize] {
             let sequence = &self.sequences[index as usize];
+            if !segments.may_hold(sequence) {
+                continue;
+            }
             let neutral = [&self.neutral, &self.neutral_of[sequence.neutral]];
             if let Some(held) = segments.holds(&sequence.words, &word, neutral) {
                 if segments.are_neutral(held, neutral) {
@@ -136,20 +165,37 @@ impl Keys {
     }
 }
 
-fn sorted(words: &[String]) -> Vec<Box<[u8]>> {
-    let mut words: Vec<Box<[u8]>> = words.iter().map(|word| word.as_bytes().into()).collect();
-    words.sort();
-    words
+/// Words in lower case, by their first letter: a handful is compared for each segment of a key.
+#[derive(Default)]
+struct Words([Vec<Box<[u8]>>; 32]);
+
+impl Words {
+    fn new(words: &[String]) -> Words {
+        let mut by_initial = Words::default();
+        for word in words.iter().filter(|word| !word.is_empty()) {
+            by_initial.0[initial(word.as_bytes()[0])].push(word.as_bytes().into());
+        }
+        by_initial
+    }
+
+    fn has(&self, word: &[u8]) -> bool {
+        let Some(first) = word.first() else { return false };
+        self.0[initial(*first)].iter().any(|listed| **listed == *word)
+    }
 }
 
-/// Whether `segment`, in any case and as a plural too, is in the sorted `words`.
-fn listed(words: &[Box<[u8]>], segment: &[u8]) -> bool {
+/// A slot for the first byte of a word: one for each letter, the rest for everything else.
+fn initial(byte: u8) -> usize {
+    usize::from(byte & 31)
+}
+
+/// Whether `segment`, in any case and as a plural too, is one of `words`.
+fn listed(words: &Words, segment: &[u8]) -> bool {
     let mut folded = [0u8; 24];
     let Some(folded) = folded.get_mut(..segment.len()) else { return false };
     folded.copy_from_slice(segment);
     folded.make_ascii_lowercase();
-    let has = |word: &[u8]| words.binary_search_by(|listed| (**listed).cmp(word)).is_ok();
-    has(folded) || has(singular(folded))
+    words.has(folded) || words.has(singular(folded))
 }
 
 /// Splits a key as it is listed into its words, lower-cased.
@@ -203,8 +249,11 @@ fn literals_of(words: &[Box<[u8]>], group: u16) -> Vec<KeyLiteral> {
         .into_iter()
         .flat_map(|word| {
             let len = word.len();
-            let tails: &[&[ByteSet]] =
-                if len < MIN_GLUED { &[&[BEHIND_SHORT], &[ByteSet::of(b' '), BEHIND_BLANK]] } else { &[&[]] };
+            let tails: &[&[ByteSet]] = if len < MIN_GLUED {
+                &[&[BEHIND_SHORT], &[ByteSet::of(b' '), BEHIND_BLANK]]
+            } else {
+                &[&[BEHIND_WORD]]
+            };
             tails
                 .iter()
                 .map(move |tail| KeyLiteral { sets: [&word[..], tail].concat(), group, len })
@@ -248,12 +297,16 @@ struct Segments<'k> {
     key: &'k [u8],
     bounds: [(u8, u8); MAX_SEGMENTS],
     count: usize,
+    /// The first letters of the segments, a bit each.
+    initials: u32,
+    /// The length of the longest segment.
+    longest: usize,
 }
 
 impl<'k> Segments<'k> {
     fn of(key: &'k [u8]) -> Segments<'k> {
         let key = &key[..key.len().min(u8::MAX as usize)];
-        let mut segments = Segments { key, bounds: [(0, 0); MAX_SEGMENTS], count: 0 };
+        let mut segments = Segments { key, bounds: [(0, 0); MAX_SEGMENTS], count: 0, initials: 0, longest: 0 };
         let mut start = 0;
         for at in 0..=key.len() {
             if at == key.len() || !key[at].is_ascii_alphanumeric() {
@@ -271,6 +324,8 @@ impl<'k> Segments<'k> {
         if start < end && self.count < MAX_SEGMENTS {
             self.bounds[self.count] = (start as u8, end as u8);
             self.count += 1;
+            self.initials |= 1 << initial(self.key[start]);
+            self.longest = self.longest.max(end - start);
         }
     }
 
@@ -281,6 +336,11 @@ impl<'k> Segments<'k> {
     fn get(&self, at: usize) -> &'k [u8] {
         let (start, end) = self.bounds[at];
         &self.key[start as usize..end as usize]
+    }
+
+    /// Whether the words of `sequence` can be there at all: a segment for each first letter, or one as long as all of them.
+    fn may_hold(&self, sequence: &Sequence) -> bool {
+        sequence.initials & !self.initials == 0 || self.longest >= sequence.len
     }
 
     /// Where `words` stand contiguously and touch `word`: each in a segment of its own, or all glued into one.

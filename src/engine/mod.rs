@@ -11,6 +11,7 @@ mod gate;
 #[cfg(test)]
 mod haystacks;
 mod keys;
+mod known;
 mod learned;
 mod literal;
 mod masked;
@@ -35,6 +36,7 @@ pub use compile::Limits;
 pub use cut::{Cutter, Piece};
 pub use error::CompileError;
 pub(crate) use gate::{KEYWORD_BYTES, check_allow};
+pub use known::{Known, KnownScratch, KnownValue, SkipReason, Skipped};
 pub(crate) use literal::is_rare;
 pub use masked::Masked;
 pub(crate) use pattern::study;
@@ -48,6 +50,8 @@ pub use span::{Form, Span, Why};
 pub use stream::{MaskingWriter, Stream};
 pub use tally::Tally;
 pub use validators::Validator;
+
+use std::sync::Arc;
 
 /// Rules and policy, compiled. Immutable and shared; what a worker changes is in its [`Scratch`].
 pub struct Engine {
@@ -65,12 +69,41 @@ pub struct Engine {
     prefilter: prefilter::Prefilter,
     /// By rule.
     actions: Vec<Action>,
+    /// Values the operator told us of, and those that were replaced not long ago.
+    known: Vec<Arc<Known>>,
+    /// The rule they are counted under, where the set has one.
+    known_rule: Option<RuleId>,
 }
 
 impl Engine {
     /// The rules this engine was compiled from.
     pub fn rules(&self) -> &[Rule] {
         &self.set.rules
+    }
+
+    /// Looks for `known` values too, and for those of `grace`: the set before a rotation, whose values may still be logged.
+    /// The rules stay compiled, so that a set can be exchanged in no time.
+    ///
+    /// # Errors
+    /// When no rule has the grammar `known-value`: findings would have no label and no action.
+    pub fn with_known(mut self, known: Arc<Known>, grace: Option<Arc<Known>>) -> Result<Engine, CompileError> {
+        if self.known_rule.is_none() {
+            return Err(CompileError::NoKnownRule);
+        }
+        self.known = std::iter::once(known).chain(grace).collect();
+        Ok(self)
+    }
+
+    /// The name of the known value that [`Why::Known`] tells the index of.
+    pub fn known_name(&self, value: usize) -> Option<&str> {
+        let mut value = value;
+        for known in &self.known {
+            if value < known.len() {
+                return known.name(value);
+            }
+            value -= known.len();
+        }
+        None
     }
 
     /// What is done to the findings of each rule, by rule.

@@ -104,6 +104,8 @@ pub enum Grammar {
     Userinfo,
     /// The body of an armoured private key (RFC 7468), over lines, escaped on one line, cut or interleaved.
     PrivateKey,
+    /// Values the operator told us of, in every form: see [`Known`](super::Known). Without any it finds nothing.
+    Known,
 }
 
 /// What a failed or passed validator means.

@@ -13,6 +13,7 @@ use super::Engine;
 use super::carrier::{self, Beside, LineState, Pending, Site, armour};
 use super::compile::Target;
 use super::fragment;
+use super::known::KnownScratch;
 use super::pattern::{self, Cache, MAX_WINDOW, TOKEN_BYTES};
 use super::prefilter::{self, Hit};
 use super::rule::{Matcher, RuleId, ValidatorRole};
@@ -71,6 +72,8 @@ pub struct Scratch {
     pub(super) costs: Vec<Cost>,
     pub(super) spans: Vec<Span>,
     view_spans: Vec<Span>,
+    known: KnownScratch,
+    known_found: Vec<(Range<usize>, usize)>,
     pub(super) counts: Counts,
 }
 
@@ -112,6 +115,7 @@ impl Engine {
         }
         scratch.hits = hits;
         self.scan_always(scratch, haystack);
+        self.scan_known(scratch, haystack);
         self.scan_views(scratch, haystack);
         self.scan_fragments(scratch, haystack);
         self.learn(scratch, haystack);
@@ -166,8 +170,8 @@ impl Engine {
                 self.beside(scratch, haystack, group, word, place, states, depth);
             }
             Target::Key { .. } => {}
-            Target::Userinfo { rule } => {
-                if let Some(span) = carrier::password(haystack, at, place.line.end) {
+            Target::Userinfo { rule, len } => {
+                if let Some(span) = carrier::password(haystack, at, usize::from(len), place.line.end) {
                     scratch.counts.survivors += 1;
                     self.add(scratch, haystack, span, rule, Form::Bare, Why::Grammar);
                 }
@@ -366,6 +370,22 @@ impl Engine {
         }
     }
 
+    /// Values the operator told us of.
+    fn scan_known(&self, scratch: &mut Scratch, haystack: &[u8]) {
+        let Some(rule) = self.known_rule.filter(|_| !self.known.is_empty()) else { return };
+        let mut found = std::mem::take(&mut scratch.known_found);
+        let mut before = 0;
+        for known in &self.known {
+            known.find(&mut scratch.known, haystack, &mut found);
+            for (span, value) in found.drain(..) {
+                let form = if carrier::needs_bare(haystack, span.start) { Form::Bare } else { Form::Bracket };
+                self.add(scratch, haystack, span, rule, form, Why::Known { value: before + value });
+            }
+            before += known.len();
+        }
+        scratch.known_found = found;
+    }
+
     /// Looks again at the records whose letters were hidden, decoded, and maps what is found back.
     fn scan_views(&self, scratch: &mut Scratch, haystack: &[u8]) {
         if scratch.view_lines.is_empty() {
@@ -416,6 +436,7 @@ impl Engine {
         let originals = std::mem::replace(&mut scratch.spans, originals);
         let mut states = States { open: Vec::new(), at: 0 };
         self.walk(scratch, &view.bytes, &hits, &mut states, Depth::View);
+        self.scan_known(scratch, &view.bytes);
         let found = std::mem::replace(&mut scratch.spans, originals);
         found.iter().for_each(|span| map_back(view, span, &mut scratch.spans));
         scratch.view_spans = found;

@@ -37,12 +37,18 @@ pub enum Why {
     },
     /// A grammar of the engine's own.
     Grammar,
+    /// A value the operator told us of.
+    Known {
+        /// Its index; [`Engine::known_name`](super::Engine::known_name) tells its name.
+        value: usize,
+    },
 }
 
 impl Why {
-    /// Which label wins in a union: a format names the secret better than a key does.
+    /// Which label wins in a union: a known value is certain, and a format names the secret better than a key does.
     fn rank(self) -> u8 {
         match self {
+            Why::Known { .. } => 3,
             Why::Pattern { .. } => 2,
             Why::Grammar => 1,
             Why::Key { .. } => 0,

@@ -99,10 +99,14 @@ fn own_spans(found: &[Span], over: Option<Over>, piece: &Piece, last: bool) -> (
         if start >= body.end {
             continue;
         }
-        let opening =
-            if matches!(span.why, Why::Pattern { .. }) { Opening::Token } else { opening(&piece.haystack, span.start) };
+        let opening = match span.why {
+            // Its length is known: it goes on for no longer than it was found.
+            Why::Known { .. } => None,
+            Why::Pattern { .. } => Some(Opening::Token),
+            _ => Some(opening(&piece.haystack, span.start)),
+        };
         own.push(Span { start, form, ..*span });
-        next = remainder(span.end, Some(opening), &body, seen, last);
+        next = remainder(span.end, opening, &body, seen, last);
         from = span.end;
     }
     (own, next)

@@ -17,7 +17,8 @@ pub(super) const MAX_ID_LEN: usize = 64;
 
 const KEY_VALUES: &[(&str, KeyValue)] =
     &[("secret", KeyValue::Secret), ("authorization", KeyValue::Authorization), ("cookie", KeyValue::Cookie)];
-const GRAMMARS: &[(&str, Grammar)] = &[("userinfo", Grammar::Userinfo), ("private-key", Grammar::PrivateKey)];
+const GRAMMARS: &[(&str, Grammar)] =
+    &[("userinfo", Grammar::Userinfo), ("private-key", Grammar::PrivateKey), ("known-value", Grammar::Known)];
 pub(super) const TARGETS: &[(&str, AllowTarget)] =
     &[("secret", AllowTarget::Secret), ("match", AllowTarget::Match), ("line", AllowTarget::Line)];
 pub(super) const CONDITIONS: &[(&str, bool)] = &[("any", false), ("all", true)];

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::Mode;
 use zeroize::Zeroizing;
 
-use crate::engine::{CompileError, HashKey};
+use crate::engine::{CompileError, HashKey, KnownValue};
 
 /// The environment variable that may hold the key.
 pub const HASH_KEY_VARIABLE: &str = "INKOUT_HASH_KEY";
@@ -22,6 +22,14 @@ pub enum SecretError {
     /// The file cannot be read.
     #[error("hash key file {path}: {reason}", path = path.display())]
     Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: io::Error,
+    },
+    /// The file of known values cannot be read.
+    #[error("known values file {path}: {reason}", path = path.display())]
+    UnreadableValues {
         /// The file.
         path: PathBuf,
         /// Why.
@@ -84,6 +92,32 @@ pub fn hash_key_from_environment() -> Result<Option<LoadedKey>, SecretError> {
 fn hash_key(bytes: &[u8]) -> Result<HashKey, CompileError> {
     let key = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     HashKey::new(key.strip_suffix(b"\r").unwrap_or(key).to_vec())
+}
+
+/// Known values, and what is to be said about their file.
+#[derive(Debug)]
+pub struct LoadedValues {
+    /// One for each line that is not empty, named by its number.
+    pub values: Vec<KnownValue>,
+    /// Whether the file can be read by more than its owner.
+    pub exposed: bool,
+}
+
+/// The values in the file at `path`, one per line. Empty lines are none.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn known_values_from_file(path: &Path) -> Result<LoadedValues, SecretError> {
+    let unreadable = |reason| SecretError::UnreadableValues { path: path.to_owned(), reason };
+    let mut file = File::open(path).map_err(unreadable)?;
+    let mode = Mode::from_raw_mode(rustix::fs::fstat(&file).map_err(|errno| unreadable(errno.into()))?.st_mode);
+    let mut bytes = Zeroizing::new(Vec::new());
+    file.read_to_end(&mut bytes).map_err(unreadable)?;
+    let lines = bytes.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)).enumerate();
+    let named =
+        |(index, line): (usize, &[u8])| KnownValue { name: format!("line {}", index + 1), value: line.to_vec() };
+    let values = lines.filter(|(_, line)| !line.is_empty()).map(named).collect();
+    Ok(LoadedValues { values, exposed: mode.intersects(Mode::RGRP | Mode::ROTH) })
 }
 
 #[cfg(test)]

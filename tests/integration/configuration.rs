@@ -147,3 +147,40 @@ fn a_folder_of_rules_is_read_by_name() {
     assert_eq!(code(&output), 2);
     assert!(stderr(&output).contains("no *.toml file"), "{}", stderr(&output));
 }
+
+#[test]
+fn known_values_are_masked_in_every_encoding_and_what_is_skipped_is_named() {
+    let folder = Folder::new();
+    let value = inkout::rules::generator::expand("{alnum:18}", 3).unwrap();
+    let file = folder.file("known", format!("{value}\nabc\n\n"));
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+    let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let output = run_on(["--known-values".as_ref(), file.as_os_str()], format!("a {value} b {hex} c\n").as_bytes());
+    assert_eq!(code(&output), 0);
+    assert_eq!(stdout(&output), "a [REDACTED:known-value] b [REDACTED:known-value] c\n");
+    let said = stderr(&output);
+    assert!(said.contains("known value `line 2` is not looked for: shorter than 6 bytes"), "{said}");
+    assert!(!said.contains("abc") && !said.contains(&value), "{said}");
+}
+
+#[test]
+fn known_values_that_are_not_there_stop_the_start() {
+    let folder = Folder::new();
+    let empty = folder.file("empty", "\n");
+    for (path, said) in [(empty, "holds no value of 6 or more bytes"), (folder.path("none"), "known values file")] {
+        let output = run_on(["--known-values".as_ref(), path.as_os_str()], b"x\n");
+        assert_eq!((code(&output), stdout(&output).as_str()), (2, ""));
+        assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn rules_of_gitleaks_are_taken_and_what_cannot_be_kept_is_said() {
+    let folder = Folder::new();
+    let rules = "title = 'x'\n[[rules]]\nid = 'acme-key'\ndescription = 'Acme'\nregex = '''acme_([a-z0-9]{20})'''\npath = 'x'\n";
+    let file = folder.file("gitleaks.toml", rules);
+    let text = inkout::rules::generator::expand("got acme_{lowernum:20} here\n", 1).unwrap();
+    let output = run_on(["--rules".as_ref(), file.as_os_str()], text.as_bytes());
+    assert_eq!((code(&output), stdout(&output).as_str()), (0, "got acme_REDACTED.acme-key here\n"));
+    assert!(stderr(&output).contains("acme-key"), "{}", stderr(&output));
+}

@@ -61,11 +61,12 @@ impl Joint {
 /// dismissed here.
 #[inline]
 pub(crate) fn may_bridge(haystack: &[u8], word: Range<usize>, end: usize) -> bool {
-    const MARKS: ByteSet = ByteSet::from_bytes(b"\"'`=:\\])}*?![<>,/&%(|+-\xc2\xe2\xef");
+    const MARKS: ByteSet = ByteSet::from_bytes(b"\"'`=:\\])}*?![<>,&%(|+-\xc2\xe2\xef");
     let window = &haystack[word.end..end.min(word.end + 64)];
     let key = KEY_TAIL.run(window);
     match window.get(key) {
-        None => key == window.len() && window.len() == 64 || key > 0 && window[key - 1] == b'-',
+        // The record ends with the key: its value may stand on the next line.
+        None => true,
         Some(b' ' | b'\t') => behind_blank(&window[key..]) || is_option(&haystack[..word.start]),
         Some(byte) => MARKS.contains(*byte),
     }
@@ -74,10 +75,11 @@ pub(crate) fn may_bridge(haystack: &[u8], word: Range<usize>, end: usize) -> boo
 const KEY_TAIL: ByteSet =
     ByteSet::from_bytes(b"_.-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 
-/// Whether the key that `head` begins is a command-line option.
+/// Whether the key that `head` begins is a command-line option or the name of a tag: anything may follow its blank.
 fn is_option(head: &[u8]) -> bool {
     let key = head.iter().rev().take(64).take_while(|byte| KEY_TAIL.contains(**byte)).count();
-    head[head.len() - key..].starts_with(b"-")
+    let (before, key) = head.split_at(head.len() - key);
+    key.starts_with(b"-") || before.ends_with(b"<") || before.ends_with(b":")
 }
 
 /// What makes a bridge behind a blank: an operator, a quote, a copula, or a long run of what tokens are made of.
@@ -131,11 +133,18 @@ pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -
     }
     match haystack[..end].get(at)? {
         b',' if key_quote.is_some() => list(haystack, start, at, end).and_then(|(at, joint)| found(at, joint)),
-        b'>' | b'<' | b'\\' | b'&' | b'/' => {
-            tag(haystack, start, at, end, key_quote).and_then(|at| found(at, Joint::Tag))
-        }
+        b'>' | b'<' | b'\\' | b'&' => tag(haystack, start, at, end, key_quote).and_then(|at| found(at, Joint::Tag)),
         b'(' if at == behind && key_quote.is_none() => {
             quote::at(haystack, at + 1, end).and_then(|_| found(at + 1, Joint::Prose))
+        }
+        _ if at > behind
+            && key_quote.is_none()
+            && haystack[..start].ends_with(b"<") | haystack[..start].ends_with(b":") =>
+        {
+            match tag(haystack, start, behind, end, key_quote).filter(|_| is_tag_name(haystack, start)) {
+                Some(text) => found(text, Joint::Tag),
+                None => prose(haystack, start, at, end).and_then(|(at, joint)| found(at, joint)),
+            }
         }
         _ if key_quote.is_some() && at > behind => attribute(haystack, at, end)
             .and_then(|at| found(at, Joint::Pair))
@@ -324,6 +333,11 @@ fn attribute(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
 fn tag(haystack: &[u8], start: usize, at: usize, end: usize, key_quote: Option<Quote>) -> Option<usize> {
     let opened =
         [&b"<"[..], b"\\u003c", b"\\u003C", b"&lt;", b"%3C", b":"].iter().any(|mark| haystack[..start].ends_with(mark));
+    if opened && matches!(haystack[..end].get(at), Some(b' ' | b'\t')) {
+        // Attributes: the text begins behind the tag's own end.
+        let text = tag_end(haystack, at, end)?;
+        return (!haystack[at..text].contains(&b'<') && haystack[text - 2] != b'/').then_some(text);
+    }
     if let Some(len) = closer(haystack, at, end) {
         return (opened || key_quote.is_some()).then_some(at + len);
     }
@@ -336,6 +350,13 @@ fn tag(haystack: &[u8], start: usize, at: usize, end: usize, key_quote: Option<Q
     let next = skip_space(haystack, behind, end);
     let next = next + opener(haystack, next, end)?;
     (haystack[..end].get(next) != Some(&b'/')).then(|| tag_end(haystack, next, end)).flatten()
+}
+
+/// Whether the key is the name of a tag, perhaps behind a namespace: `<soap:Password`.
+fn is_tag_name(haystack: &[u8], start: usize) -> bool {
+    let head = &haystack[start.saturating_sub(24)..start];
+    let prefix = head.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b':').count();
+    head[..head.len() - prefix].ends_with(b"<")
 }
 
 fn opener(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
@@ -385,7 +406,7 @@ fn prose(haystack: &[u8], start: usize, at: usize, end: usize) -> Option<(usize,
 
 /// Whether the key is a command-line option.
 fn is_flag(haystack: &[u8], start: usize) -> bool {
-    let own = start.checked_sub(1).is_none_or(|before| matches!(haystack[before], b' ' | b'\t' | b'"' | b'\'' | b'['));
+    let own = start.checked_sub(1).is_none_or(|before| b" \t\r\n\"'[".contains(&haystack[before]));
     haystack[start] == b'-' && own
 }
 

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::armour::{self, BASE64, MIN_BODY};
+use super::{bridge, quote, value};
 use crate::engine::action::Forms;
 use crate::engine::rule::RuleId;
 use crate::engine::span::{Form, Span, Why};
@@ -32,6 +33,8 @@ pub(crate) enum Pending {
         /// The key's indentation.
         indent: usize,
     },
+    /// The value of a pair object, on the line behind its name.
+    PairValue,
     /// The body of a form part (RFC 7578), behind an empty line.
     Multipart {
         /// Whether the empty line has been seen.
@@ -77,15 +80,22 @@ impl LineState {
         let masked = match self.pending {
             Pending::Armour { .. } => self.armour(haystack, line),
             Pending::YamlBlock { indent } => yaml_block(haystack, line, indent),
+            Pending::PairValue => pair_value(haystack, line),
             Pending::Multipart { .. } => self.multipart(haystack, line),
         };
         let Some(masked) = masked else { return false };
         let ours = |start| forms.stands_at(haystack, start, masked.end);
         if !masked.is_empty() && !ours(masked.start) && !ours(text) {
-            let form = if matches!(self.pending, Pending::YamlBlock { .. }) { Form::Bare } else { Form::Bracket };
+            let quoted = haystack[..masked.start].ends_with(b"\"") || haystack[..masked.start].ends_with(b"'");
+            let bare = match self.pending {
+                Pending::YamlBlock { .. } => true,
+                Pending::PairValue => !quoted,
+                _ => false,
+            };
+            let form = if bare { Form::Bare } else { Form::Bracket };
             spans.push(Span { start: masked.start, end: masked.end, rule: self.rule, form, why: Why::Grammar });
         }
-        self.lines < MAX_LINES
+        self.lines < MAX_LINES && self.pending != Pending::PairValue
     }
 
     /// What of the line belongs to an armoured body: an empty range for a line that passes, `None` at the end.
@@ -126,6 +136,23 @@ impl LineState {
         self.pending = Pending::Multipart { in_body: text.is_empty() };
         header.then_some(line.start..line.start)
     }
+}
+
+/// The value in `value: …`, `"value": "…"`; `None` when the line is another field's.
+fn pair_value(haystack: &[u8], line: Range<usize>) -> Option<Range<usize>> {
+    let text = &haystack[line.clone()];
+    let lead = text.iter().take_while(|byte| b" \t\"'".contains(byte)).count();
+    let name = text[lead..].iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let colon = lead + name + text[lead + name..].iter().take_while(|byte| b"\"' ".contains(byte)).count();
+    if !bridge::names_value(&text[lead..lead + name]) || text.get(colon) != Some(&b':') {
+        return None;
+    }
+    let start = bridge::skip_blanks(haystack, line.start + colon + 1, line.end);
+    let value = match quote::at(haystack, start, line.end) {
+        Some(open) => open.end..quote::close(haystack, &open, line.end).unwrap_or(line.end),
+        None => start..start + haystack[start..line.end].trim_ascii_end().len(),
+    };
+    (value::kind_of(&haystack[value.clone()]) != value::Kind::Blank).then_some(value)
 }
 
 /// A line of a block scalar: deeper than its key. Blank lines belong to it too.

@@ -98,7 +98,11 @@ impl Site<'_> {
         let rest = self.haystack[self.key.end..self.end].trim_ascii_end();
         let head = &self.haystack[self.key.start.saturating_sub(64)..self.key.start];
         let named = head.ends_with(b"name=\"") && memchr::memmem::find(head, b"form-data").is_some();
-        if rest == b"\"" && named { Beside::NextLines(Pending::Multipart { in_body: false }) } else { Beside::Nothing }
+        if rest == b"\"" && named {
+            return Beside::NextLines(Pending::Multipart { in_body: false });
+        }
+        let ends = matches!(rest, b"" | b"\"" | b"'" | b"\"," | b"'," | b",");
+        if ends && names_a_name(head) { Beside::NextLines(Pending::PairValue) } else { Beside::Nothing }
     }
 
     /// Steps over what may stand before an opening quote: `b'…'`, `$'…'`, `Some("…")`, `SecretStr('…')`.
@@ -271,10 +275,33 @@ impl Site<'_> {
             return Beside::Nothing;
         }
         if self.haystack[at] == b'[' && at + 1 < self.end {
-            let inner = Bridge { at: at + 1, ..*bridge };
-            return self.bare(&inner, at + 1);
+            return self.bare_list(bridge, at + 1);
         }
         Beside::Nothing
+    }
+
+    /// `[a, b]` and `[a b]` without quotes: each item is a value.
+    fn bare_list(&mut self, bridge: &Bridge, start: usize) -> Beside {
+        const MAX_ITEMS: usize = 64;
+        let first = self.bare(&Bridge { at: start, ..*bridge }, start);
+        let Beside::Value(mut at) = first else { return first };
+        if self.key.value != KeyValue::Secret {
+            return first;
+        }
+        for _ in 0..MAX_ITEMS {
+            let item = at + self.haystack[at..self.end].iter().take_while(|b| matches!(b, b',' | b' ')).count();
+            let more = item > at && self.haystack[..self.end].get(item).is_some_and(|b| b.is_ascii_alphanumeric());
+            let plain = |b: &&u8| b.is_ascii_alphanumeric() || b"_.+/~@#$%^*!-, ".contains(b);
+            let rest = self.haystack[item..self.end].iter().take_while(plain).count();
+            if !more || self.haystack[..self.end].get(item + rest) != Some(&b']') {
+                break;
+            }
+            at = match self.bare(&Bridge { at: item, ..*bridge }, item) {
+                Beside::Value(end) if end > item => end,
+                _ => break,
+            };
+        }
+        Beside::Value(at)
     }
 
     /// `<`: a CDATA section, an element without text, a placeholder.
@@ -300,6 +327,17 @@ impl Site<'_> {
         let line = memchr::memrchr(b'\n', &self.haystack[..self.key.start]).map_or(0, |newline| newline + 1);
         self.haystack[line..self.key.start].iter().take_while(|&&byte| byte == b' ').count()
     }
+}
+
+/// Whether `head` ends in `name:` or `"key": "`: what follows is the name of a pair whose value stands on the next line.
+fn names_a_name(head: &[u8]) -> bool {
+    let line = memchr::memrchr(b'\n', head).map_or(head, |newline| &head[newline + 1..]);
+    let field = line.strip_suffix(b"\"").or_else(|| line.strip_suffix(b"'")).unwrap_or(line).trim_ascii_end();
+    let Some(name) = field.strip_suffix(b":") else { return false };
+    let name = name.strip_suffix(b"\"").unwrap_or(name);
+    [&b"name"[..], b"key", b"Name", b"Key"]
+        .iter()
+        .any(|word| name.strip_suffix(*word).is_some_and(|before| before.iter().all(|byte| b" \t-\"".contains(byte))))
 }
 
 /// Where the value that begins at `start` ends, behind whatever stands before it: at its closing quote, or as a bare value.

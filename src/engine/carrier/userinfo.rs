@@ -11,17 +11,16 @@ const ENDS: ByteSet = ByteSet::from_bytes(b" \"<>`{}|\x7f").with_range(0, 0x1f);
 const SCHEME: ByteSet =
     ByteSet::from_bytes(b"+.-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 
-/// The password in the userinfo behind the `://` at `mark`, if there is one.
-pub(crate) fn password(haystack: &[u8], mark: usize, end: usize) -> Option<Range<usize>> {
-    place(haystack, mark, end).filter(|password| !password.is_empty())
+/// The password in the userinfo behind the `://` of `len` bytes at `mark`, if there is one.
+pub(crate) fn password(haystack: &[u8], mark: usize, len: usize, end: usize) -> Option<Range<usize>> {
+    place(haystack, mark, mark + len, end).filter(|password| !password.is_empty())
 }
 
 /// Where a password would stand, perhaps nothing.
-fn place(haystack: &[u8], mark: usize, end: usize) -> Option<Range<usize>> {
+fn place(haystack: &[u8], mark: usize, start: usize, end: usize) -> Option<Range<usize>> {
     if mark == 0 || !SCHEME.contains(haystack[mark - 1]) {
         return None;
     }
-    let start = mark + 3;
     let authority = authority_end(haystack, start, end);
     let colon = start + memchr::memchr(b':', &haystack[start..authority])?;
     let user = &haystack[start..colon];
@@ -50,7 +49,7 @@ fn authority_end(haystack: &[u8], start: usize, end: usize) -> usize {
     let mut len = 0;
     while len < window.len() && !ENDS.contains(window[len]) {
         let quote = window[len] == b'\'' && window.get(len + 1).is_none_or(|b| !b.is_ascii_alphanumeric());
-        let escape = window[len] == b'\\' && window.get(len + 1).is_some_and(|b| b"\\\"'nrtu".contains(b));
+        let escape = window[len] == b'\\' && window.get(len + 1).is_some_and(|b| b"\\/\"'nrtu".contains(b));
         if quote || escape {
             break;
         }
@@ -62,7 +61,7 @@ fn authority_end(haystack: &[u8], start: usize, end: usize) -> usize {
 /// Whether a value is a URL with a password in it, or one whose password was taken out: then only the password is masked.
 pub(super) fn is_credential_url(value: &[u8]) -> bool {
     memchr::memmem::find(&value[..value.len().min(64)], b"://")
-        .is_some_and(|mark| SCHEME.run(value) == mark && place(value, mark, value.len()).is_some())
+        .is_some_and(|mark| SCHEME.run(value) == mark && place(value, mark, mark + 3, value.len()).is_some())
 }
 
 #[cfg(test)]
@@ -71,7 +70,7 @@ mod tests {
 
     fn check(text: &str, expected: Option<&str>) {
         let mark = text.find("://").expect("a URL");
-        assert_eq!(password(text.as_bytes(), mark, text.len()).map(|range| &text[range]), expected, "{text}");
+        assert_eq!(password(text.as_bytes(), mark, 3, text.len()).map(|range| &text[range]), expected, "{text}");
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Buckets {
 fn pour(features: Features, windows: &[Window], assignment: &[u8]) -> Vec<Symbols> {
     let used = assignment.iter().max().map_or(0, |&last| usize::from(last) + 1);
     let mut buckets = vec![Symbols::default(); used];
-    for (window, &number) in windows.iter().zip(assignment).filter(|(window, _)| window.key() != Key::Wide) {
+    for (window, &number) in windows.iter().zip(assignment).filter(|(window, _)| window.key != Key::Wide) {
         let bucket = &mut buckets[usize::from(number)];
         *bucket = union(bucket, &features.of(window));
     }

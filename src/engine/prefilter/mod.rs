@@ -4,11 +4,12 @@
 //! A [`Prefilter`] is made once from the [`Literal`]s and shared; each worker brings a [`Scratch`]. A haystack goes through
 //! in chunks that stay in the first-level cache:
 //!
-//! 1. **pass**: 64 positions at a time, where may a literal's window (its four rarest positions) begin? ([`Backend`])
-//! 2. **sift**: two hash bitmaps drop what the pass's buckets confused.
+//! 1. **pass**: 64 positions at a time, where may a literal's window (its five rarest positions) begin? ([`Backend`])
+//! 2. **sift**: two hash bitmaps, and the byte behind what they look at, drop what the pass's buckets confused.
 //! 3. **confirm**: what is left is compared with the literals in question, exactly.
 //!
-//! `naive` is the specification. What decides the speed is how many candidates step 1 lets through; see `tables`.
+//! Candidates are what the sift keeps. `naive` is the specification. What decides the speed is how many positions step 1
+//! lets through and how many candidates step 2; see `features` and `tables`.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -43,7 +44,7 @@ use buckets::Buckets;
 use confirm::Checks;
 use features::Features;
 use frequency::Frequencies;
-use sift::{Sift, quad_at};
+use sift::{Sift, bytes_at};
 use window::{WIDTH, Window};
 
 /// One thing the prefilter looks for: a byte set for each position. `ghp_` is four sets of one byte; where case does not
@@ -67,7 +68,9 @@ pub struct Hit {
 /// What one call found. Free of noise, unlike time: `candidates` per megabyte is what tables are judged by.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Positions the first pass let through. Depends on the backend and the tables.
+    /// Positions the pass let through. Depends on the backend and the tables; each costs about a nanosecond.
+    pub passed: u64,
+    /// Those of them that the sift kept, which are compared with literals: what is expensive. Depends on the tables.
     pub candidates: u64,
     /// Occurrences of literals. Depends on nothing but literals and haystack.
     pub literal_hits: u64,
@@ -75,7 +78,7 @@ pub struct Counts {
 
 /// Mutable memory for [`Prefilter::find`], 32 KiB. It keeps nothing from one call to the next.
 pub struct Scratch {
-    /// The candidates of one chunk, ascending, as offsets in the haystack.
+    /// What the pass let through of one chunk, ascending, as offsets in the haystack.
     positions: Box<Positions>,
 }
 
@@ -143,7 +146,7 @@ impl Prefilter {
         hits.clear();
         // Blocks that have their bytes ahead are read where they lie, the rest as a copy with zeros behind it.
         let whole = haystack.len().saturating_sub(AHEAD) / BLOCK * BLOCK;
-        let mut search = Search { prefilter: self, scratch, haystack, hits, candidates: 0 };
+        let mut search = Search { prefilter: self, scratch, haystack, hits, passed: 0, candidates: 0 };
         for start in (0..whole).step_by(CHUNK) {
             let end = whole.min(start + CHUNK);
             search.chunk(start, &haystack[start..end + AHEAD]);
@@ -153,7 +156,7 @@ impl Prefilter {
         padded[..rest.len()].copy_from_slice(rest);
         search.chunk(whole, &padded[..rest.len().next_multiple_of(BLOCK) + AHEAD]);
         search.wide();
-        Counts { candidates: search.candidates, literal_hits: search.hits.len() as u64 }
+        Counts { passed: search.passed, candidates: search.candidates, literal_hits: search.hits.len() as u64 }
     }
 }
 
@@ -163,6 +166,7 @@ struct Search<'a> {
     scratch: &'a mut Scratch,
     haystack: &'a [u8],
     hits: &'a mut Vec<Hit>,
+    passed: u64,
     candidates: u64,
 }
 
@@ -173,8 +177,8 @@ impl Search<'_> {
         let positions = &mut *self.scratch.positions;
         let found = pass.candidates(buckets, bytes, start as u32, positions);
         let found = positions[..found].partition_point(|&position| (position as usize) < self.haystack.len());
-        self.candidates += found as u64;
         let kept = sift.keep(self.haystack, &mut positions[..found]);
+        self.passed += found as u64;
         for i in 0..kept {
             self.confirm(self.scratch.positions[i]);
         }
@@ -184,7 +188,9 @@ impl Search<'_> {
     #[inline(always)]
     fn confirm(&mut self, position: u32) {
         let Prefilter { sift, checks, .. } = self.prefilter;
-        for literals in sift.literals(quad_at(self.haystack, position as usize)) {
+        let literals = sift.literals(bytes_at(self.haystack, position as usize));
+        self.candidates += u64::from(literals.iter().any(|literals| !literals.is_empty()));
+        for literals in literals {
             for &literal in literals {
                 if let Some(start) = checks.start(literal, self.haystack, position) {
                     insert(self.hits, Hit { start, literal });

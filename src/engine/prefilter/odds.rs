@@ -42,15 +42,18 @@ fn shares(feature: Feature, frequencies: &Frequencies) -> Shares {
     shares
 }
 
+/// What of a byte goes into a symbol.
+type Part = fn(usize) -> usize;
+
 /// The share of each symbol.
 fn symbols(feature: Feature, frequencies: &Frequencies) -> [f32; 128] {
-    let (first, second, both): (fn(usize) -> usize, fn(usize) -> usize, _) = match feature {
+    let (first, second, both): (Part, Part, bool) = match feature {
         Feature::Byte(_) => (|byte| byte & 127, |_| 0, false),
         Feature::Low(_) => (|byte| byte & 15, |_| 0, false),
         Feature::Pair(_) => (|byte| (byte | 0x20) & 127, |byte| (byte & 15) << 3, true),
         Feature::Highs(_) => (|byte| byte >> 4 & 5, |byte| byte >> 3 & 10, true),
     };
-    let count = |part: fn(usize) -> usize| {
+    let count = |part: Part| {
         let mut counts = [0.0; 128];
         (0..=255u8).for_each(|byte| counts[part(usize::from(byte))] += frequencies.byte(byte));
         counts

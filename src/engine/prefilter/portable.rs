@@ -7,8 +7,7 @@
 
 use super::backend::Found;
 use super::buckets::Bits;
-use super::features::HASHES;
-use super::window::WIDTH;
+use super::features::{Feature, HASHES};
 use super::{AHEAD, BLOCK, blocks};
 
 /// As [`Pass::candidates`](super::backend::Pass::candidates).
@@ -21,12 +20,23 @@ pub(super) fn candidates(tables: &Bits, bytes: &[u8], found: &mut Found<'_>) {
 /// From the last position to the first, so that the mask is shifted by one each time: an add with carry.
 #[inline(always)]
 fn one_block([a, b, c, d, e, f]: &Bits, block: &[u8; BLOCK + AHEAD]) -> u64 {
+    let pairs = pairs(block);
     let mut mask = 0;
     for i in (0..BLOCK).rev() {
-        let bytes: &[u8; WIDTH] = block[i..].first_chunk().expect("a block has the bytes ahead of it");
-        let symbol = |feature: usize| HASHES[feature].symbol(bytes);
-        let accepting = a[symbol(0)] & b[symbol(1)] & c[symbol(2)] & d[symbol(3)] & e[symbol(4)] & f[symbol(5)];
-        mask = mask << 1 | u64::from(accepting != 0);
+        let symbol = |feature: Feature| match feature {
+            Feature::Byte(position) => usize::from(block[i + position] & 127),
+            Feature::Pair(position) => usize::from(pairs[i + position] & 127),
+            Feature::Low(_) | Feature::Highs(_) => unreachable!("not among the hashes"),
+        };
+        let [a, b, c] = [a[symbol(HASHES[0])], b[symbol(HASHES[1])], c[symbol(HASHES[2])]];
+        let [d, e, f] = [d[symbol(HASHES[3])], e[symbol(HASHES[4])], f[symbol(HASHES[5])]];
+        mask = mask << 1 | u64::from(a & b & c & d & e & f != 0);
     }
     mask
+}
+
+/// The symbols of pairs, each of which is looked up in four tables. Compilers make vector code of this.
+#[inline(always)]
+fn pairs(block: &[u8; BLOCK + AHEAD]) -> [u8; BLOCK + AHEAD - 1] {
+    std::array::from_fn(|i| (block[i] | 0x20) & 127 ^ (block[i + 1] & 15) << 3)
 }

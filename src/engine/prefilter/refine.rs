@@ -42,7 +42,7 @@ pub(super) fn assignment(
 }
 
 /// Rounds at most.
-const MAX_ROUNDS: usize = 6;
+const MAX_ROUNDS: usize = 4;
 
 /// Positions looked at, at most. Enough that one in 8,000 candidates per megabyte is seen five hundred times.
 const MAX_DRAWN: usize = 1 << 16;

@@ -4,6 +4,7 @@ mod bech32;
 pub(crate) mod crc;
 mod encoding;
 mod numbers;
+mod opaque;
 mod vendors;
 mod wrapped;
 
@@ -55,6 +56,7 @@ const BUILTIN: &[Validator] = &[
     Validator::new("aws-key-id", vendors::aws_key_id),
     Validator::new("azure-cask", vendors::azure_cask),
     Validator::new("base64-token", wrapped::holds_token),
+    Validator::new("basic-credentials", opaque::basic_credentials),
     Validator::new("bech32", bech32::bech32),
     Validator::new("confluent-crc", crc::confluent),
     Validator::new("crc32-base62", crc::crc32_base62),
@@ -66,6 +68,7 @@ const BUILTIN: &[Validator] = &[
     Validator::new("iban", numbers::iban),
     Validator::new("jwt", vendors::jwt),
     Validator::new("luhn", numbers::luhn),
+    Validator::new("opaque-token", opaque::token),
     Validator::new("openai-marker", vendors::openai_marker),
     Validator::new("pypi-macaroon", vendors::pypi_macaroon),
     Validator::new("slack", vendors::slack),

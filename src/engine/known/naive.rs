@@ -1,0 +1,27 @@
+//! The specification of `Known::find`: every form compared at every position.
+
+use std::ops::Range;
+
+use super::{Known, cut_len, ends_record, report, stands_alone};
+
+/// As [`Known::find`].
+pub(super) fn find(known: &Known, haystack: &[u8]) -> Vec<(Range<usize>, usize)> {
+    let mut found = Vec::new();
+    for form in &known.forms {
+        let bytes = known.bytes(form);
+        for start in 0..haystack.len() {
+            let rest = &haystack[start..];
+            let alone = || !form.traits.word || stands_alone(haystack, start, start + bytes.len());
+            if rest.starts_with(bytes) && alone() {
+                report(haystack, start..start + bytes.len(), form, &mut found);
+            }
+            let cut = (cut_len(bytes.len())..bytes.len()).filter(|_| !form.traits.lines);
+            for len in cut.filter(|len| rest.starts_with(&bytes[..*len]) && ends_record(haystack, start + len)) {
+                report(haystack, start..start + len, form, &mut found);
+            }
+        }
+    }
+    found.sort_unstable_by_key(|(span, value)| (span.start, span.end, *value));
+    found.dedup();
+    found
+}
