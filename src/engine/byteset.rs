@@ -66,6 +66,11 @@ impl ByteSet {
         self.0
     }
 
+    /// The set of these bits, laid out as [`ByteSet::words`] has them.
+    pub(crate) const fn from_words(words: [u64; 4]) -> ByteSet {
+        ByteSet(words)
+    }
+
     /// How many bytes the set holds.
     pub const fn len(&self) -> usize {
         (self.0[0].count_ones() + self.0[1].count_ones() + self.0[2].count_ones() + self.0[3].count_ones()) as usize

@@ -18,6 +18,7 @@ mod masked;
 mod pattern;
 mod policy;
 pub mod prefilter;
+mod prepared;
 #[cfg(test)]
 mod properties;
 mod redact;

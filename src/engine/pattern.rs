@@ -11,6 +11,7 @@ use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 use super::byteset::ByteSet;
 use super::literal::{self, Anchor};
+use super::prepared::{self, Prepared};
 use super::rule::Rule;
 
 /// Bytes of haystack a regex may look at from the start of a match: two hundred and fifty times the length of a common key. A secret that
@@ -24,7 +25,8 @@ const MAX_PROGRAM_BYTES: usize = 4 << 20;
 
 /// A checked pattern.
 pub(crate) struct Pattern {
-    hir: Hir,
+    /// Kept to be parsed when the regex is built: few of the built-in ones ever are, and those were never parsed before.
+    text: Box<str>,
     /// Whether the pattern began with `\b`, which the engine checks itself: see [`starts_word`].
     pub(crate) word_start: bool,
     /// What the pattern began with and need not: see [`strip_lead`].
@@ -48,11 +50,11 @@ pub(crate) struct Study {
 /// # Errors
 /// A sentence that says what is wrong and what is allowed.
 pub(crate) fn study(pattern: &str, words: &[String]) -> Result<Study, String> {
-    let (pattern, anchors) = Pattern::new(pattern, Lookup::Always)?;
-    pattern.warm()?;
-    let hir = &pattern.hir;
-    let implied = literal::implies(hir, words);
-    Ok(Study { anchored: anchors.is_some(), implied, spans_records: holds_line_end(hir) })
+    let (checked, anchors) = Pattern::new(pattern, Lookup::Always)?;
+    checked.warm()?;
+    let hir = dissect(pattern)?.hir;
+    let implied = literal::implies(&hir, words);
+    Ok(Study { anchored: anchors.is_some(), implied, spans_records: holds_line_end(&hir) })
 }
 
 fn holds_line_end(hir: &Hir) -> bool {
@@ -71,9 +73,43 @@ fn holds_line_end(hir: &Hir) -> bool {
 
 /// A run of bytes before a match, of which it takes as many as there are.
 #[derive(Clone, Copy, Debug)]
-struct Lead {
+pub(crate) struct Lead {
     bytes: ByteSet,
     max: usize,
+}
+
+/// What a pattern says of itself before its regex is built.
+pub(crate) struct Derived {
+    /// What it begins with and need not: see [`strip_lead`].
+    pub(crate) lead: Option<Lead>,
+    /// Whether it begins with `\b`.
+    pub(crate) word_start: bool,
+    /// What must stand where it matches.
+    pub(crate) anchors: Option<Vec<Anchor>>,
+}
+
+/// A pattern in its parts.
+struct Parts {
+    lead: Option<Lead>,
+    word_start: bool,
+    /// What stands behind those.
+    hir: Hir,
+}
+
+fn dissect(pattern: &str) -> Result<Parts, String> {
+    let (lead, hir) = strip_lead(parse(pattern)?);
+    let (word_start, hir) = strip_word_start(hir);
+    Ok(Parts { lead, word_start, hir })
+}
+
+/// Checks `pattern` and derives what its search needs.
+///
+/// # Errors
+/// A sentence that says what is wrong and what is allowed.
+pub(crate) fn derive(pattern: &str) -> Result<Derived, String> {
+    let Parts { lead, word_start, hir } = dissect(pattern)?;
+    check_secret_group(&hir)?;
+    Ok(Derived { lead, word_start, anchors: literal::anchors(&hir) })
 }
 
 /// How a pattern is brought to the places where it may match.
@@ -129,10 +165,10 @@ impl Pattern {
     /// # Errors
     /// A sentence that says what is wrong and what is allowed.
     pub(crate) fn new(pattern: &str, lookup: Lookup) -> Result<(Pattern, Option<Vec<Anchor>>), String> {
-        let (lead, hir) = strip_lead(parse(pattern)?);
-        let (word_start, hir) = strip_word_start(hir);
-        check_secret_group(&hir)?;
-        let anchors = literal::anchors(&hir);
+        let Derived { lead, word_start, anchors } = match prepared::find(pattern) {
+            Some(Prepared { word_start, anchors }) => Derived { lead: None, word_start, anchors },
+            None => derive(pattern)?,
+        };
         if anchors.is_none() && lookup == Lookup::Anchors {
             return Err(
                 "pattern requires no literal of 3 or more bytes near its start; add one, name `keywords` that stand \
@@ -140,7 +176,7 @@ impl Pattern {
                     .to_owned(),
             );
         }
-        Ok((Pattern { hir, word_start, lead, regex: OnceLock::new() }, anchors))
+        Ok((Pattern { text: pattern.into(), word_start, lead, regex: OnceLock::new() }, anchors))
     }
 
     /// Builds the regex now; a program that is too large is refused.
@@ -165,7 +201,7 @@ impl Pattern {
             .auto_prefilter(false);
         meta::Builder::new()
             .configure(config)
-            .build_from_hir(&self.hir)
+            .build_from_hir(&dissect(&self.text)?.hir)
             .map_err(|_| format!("pattern compiles to more than {MAX_PROGRAM_BYTES} bytes; use smaller repeats"))
     }
 
