@@ -148,14 +148,15 @@ impl Forms {
     /// Where the placeholder ends that `word` stands in, if it does: `password` is no key in `[REDACTED:password]`.
     pub(crate) fn end_around(&self, haystack: &[u8], word: Range<usize>) -> Option<usize> {
         const MAX_HEAD: usize = 96;
-        let mut starts = word.start.saturating_sub(MAX_HEAD)..=word.start;
-        let heads = [self.bracket.before.first(), self.bare.before.first()];
-        let may_begin = |at: &usize| self.hashes || heads.contains(&haystack.get(*at)) || heads.contains(&None);
-        starts
-            .by_ref()
-            .filter(may_begin)
-            .filter_map(|start| self.whole_at(haystack, start))
-            .find(|end| *end >= word.end)
+        let floor = word.start.saturating_sub(MAX_HEAD);
+        let ends = |start| self.whole_at(haystack, start).filter(|end| *end >= word.end);
+        match (self.hashes, self.bracket.before.first(), self.bare.before.first()) {
+            (false, Some(bracket), Some(bare)) => {
+                let window = &haystack[floor..haystack.len().min(word.start + 1)];
+                memchr::memchr2_iter(*bracket, *bare, window).find_map(|at| ends(floor + at))
+            }
+            _ => (floor..=word.start).find_map(ends),
+        }
     }
 
     /// As [`Forms::end_at`], whatever follows.

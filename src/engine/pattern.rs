@@ -20,6 +20,8 @@ pub(crate) const MAX_WINDOW: usize = 2048;
 /// The alphabet by which a secret that fills its whole window is followed to its end.
 pub(crate) const TOKEN_BYTES: ByteSet =
     ByteSet::from_bytes(b"+/=_.-~").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+/// Patterns of at most this length are searched by backtracking.
+const MAX_BACKTRACKED: usize = 512;
 /// Above this a pattern's program is refused: it would cost more than all built-in ones together.
 const MAX_PROGRAM_BYTES: usize = 4 << 20;
 
@@ -32,6 +34,8 @@ pub(crate) struct Pattern {
     /// What the pattern began with and need not: see [`strip_lead`].
     lead: Option<Lead>,
     regex: OnceLock<Regex>,
+    /// How far a match may reach, known once the regex is built.
+    reach: OnceLock<usize>,
 }
 
 /// What is known of a pattern before it is a rule; for importers.
@@ -138,6 +142,8 @@ impl Lookup {
 pub(crate) struct Cache {
     regex: meta::Cache,
     captures: Captures,
+    /// How far a match of the pattern may reach.
+    reach: usize,
 }
 
 /// Parses a pattern the way rules mean it: bytes, ASCII classes, no Unicode; `^` and `$` are the ends of a record, because
@@ -176,7 +182,10 @@ impl Pattern {
                     .to_owned(),
             );
         }
-        Ok((Pattern { text: pattern.into(), word_start, lead, regex: OnceLock::new() }, anchors))
+        Ok((
+            Pattern { text: pattern.into(), word_start, lead, regex: OnceLock::new(), reach: OnceLock::new() },
+            anchors,
+        ))
     }
 
     /// Builds the regex now; a program that is too large is refused.
@@ -189,19 +198,22 @@ impl Pattern {
     }
 
     fn build(&self) -> Result<Regex, String> {
-        // One-pass where the pattern allows it, else the PikeVM: both give up at the byte where a near miss ends. No lazy DFA,
-        // whose states explode on bounded repeats; no backtracker, which clears 100 KiB before it looks at the first byte.
+        let hir = dissect(&self.text)?.hir;
+        let _ = self.reach.set(reach_of(&hir).min(MAX_WINDOW));
+        // One-pass where the pattern allows it. Else the backtracker for short patterns, which clears a bit for each state and
+        // byte it may look at, and the PikeVM for the others, which would clear 100 KiB first. No lazy DFA, whose states
+        // explode on bounded repeats.
         let config = meta::Config::new()
             .hybrid(false)
             .dfa(false)
-            .backtrack(false)
+            .backtrack(reach_of(&hir) <= MAX_BACKTRACKED)
             .onepass_size_limit(Some(256 << 10))
             .nfa_size_limit(Some(MAX_PROGRAM_BYTES))
             .utf8_empty(false)
             .auto_prefilter(false);
         meta::Builder::new()
             .configure(config)
-            .build_from_hir(&dissect(&self.text)?.hir)
+            .build_from_hir(&hir)
             .map_err(|_| format!("pattern compiles to more than {MAX_PROGRAM_BYTES} bytes; use smaller repeats"))
     }
 
@@ -211,7 +223,11 @@ impl Pattern {
 
     pub(crate) fn cache(&self) -> Cache {
         let regex = self.regex();
-        Cache { regex: regex.create_cache(), captures: regex.create_captures() }
+        Cache {
+            regex: regex.create_cache(),
+            captures: regex.create_captures(),
+            reach: self.reach.get().copied().unwrap_or(MAX_WINDOW),
+        }
     }
 
     /// Where a match that was found at `start` begins, no further back than `floor` and its record.
@@ -229,6 +245,7 @@ impl Pattern {
         start: usize,
         end: usize,
     ) -> Option<(Range<usize>, Range<usize>)> {
+        let end = end.min(start + cache.reach);
         let input = Input::new(haystack).span(start..end).anchored(Anchored::Yes);
         self.search(cache, &input)
     }
@@ -265,6 +282,11 @@ fn strip_lead(hir: Hir) -> (Option<Lead>, Hir) {
         Some(_) => (lead, without_first(hir)),
         None => (None, hir),
     }
+}
+
+/// How far a match reaches at most.
+fn reach_of(hir: &Hir) -> usize {
+    hir.properties().maximum_len().unwrap_or(usize::MAX)
 }
 
 /// Takes a leading `\b` off: its work is done by [`starts_word`], which also knows escapes.
