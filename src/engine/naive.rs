@@ -90,8 +90,9 @@ impl<'e> Naive<'e> {
                     continue;
                 };
                 let secret = self.engine.to_its_end(haystack, rule, secret, window, line.end);
+                let end = whole.end.max(secret.end);
                 self.engine.accept(&mut self.scratch, haystack, rule, start..whole.end, secret);
-                start = whole.end.max(start + 1);
+                start = end.max(start + 1);
             }
         }
     }

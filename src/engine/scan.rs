@@ -217,6 +217,8 @@ impl Engine {
                 let whole = pattern.led_from(haystack, start, scratch.matched_to[rule.index()])..whole.end;
                 scratch.matched_to[rule.index()] = whole.end.max(start + 1);
                 let secret = self.to_its_end(haystack, rule, secret, window, line_end);
+                // A secret followed beyond its window is not looked for again within.
+                scratch.matched_to[rule.index()] = scratch.matched_to[rule.index()].max(secret.end);
                 self.accept(scratch, haystack, rule, whole, secret);
                 return;
             }

@@ -15,11 +15,15 @@ const ATTRIBUTES: [&[u8]; 10] = [
     b"httponly",
 ];
 
+/// A header of cookies is looked at so far; servers refuse longer ones, and a line of nothing but such headers stays linear.
+const MAX_HEADER: usize = 64 << 10;
+
 /// Masks the values of `name=value; name=value` in `start..end`; `false` when the text is no list of cookies.
 pub(super) fn mask(site: &mut Site<'_>, start: usize, end: usize) -> bool {
     if !is_pair(&site.haystack[start..end]) {
         return false;
     }
+    let end = end.min(start + MAX_HEADER);
     let mut from = start;
     while from < end {
         let piece_end = memchr::memchr(b';', &site.haystack[from..end]).map_or(end, |len| from + len);
