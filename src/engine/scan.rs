@@ -24,6 +24,9 @@ use super::view::{MAX_VIEW, View};
 const MAX_STATES: usize = 8;
 /// Bytes of a record that are searched at a time for a rule without a literal.
 const STRIDE: usize = 4096;
+/// Near misses of one rule in one run of token characters. Text has one or two.
+const MAX_MISSES: u32 = 64;
+
 /// What one block must tell the next: small, comparable, empty for almost every block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Carry {
@@ -68,6 +71,8 @@ pub struct Scratch {
     caches: Vec<Option<Box<Cache>>>,
     /// By rule: where its last match ended. Its next one begins there or later.
     matched_to: Vec<usize>,
+    /// By rule: where the run of token characters ends in which it last failed, and how often it failed there.
+    misses: Vec<(usize, u32)>,
     /// By rule: how often it was tried since the scratch was made.
     pub(super) costs: Vec<Cost>,
     pub(super) spans: Vec<Span>,
@@ -93,6 +98,7 @@ impl Engine {
         Scratch {
             caches: std::iter::repeat_with(|| None).take(rules).collect(),
             matched_to: vec![0; rules],
+            misses: vec![(0, 0); rules],
             costs: vec![Cost::default(); rules],
             ..Scratch::default()
         }
@@ -125,6 +131,7 @@ impl Engine {
     /// Takes the hits in order, record by record.
     fn walk(&self, scratch: &mut Scratch, haystack: &[u8], hits: &[Hit], states: &mut States, depth: Depth) {
         scratch.matched_to.fill(0);
+        scratch.misses.fill((0, 0));
         let mut place = Place { line: 0..0, done_to: 0, header: 0..0 };
         for hit in hits {
             let at = hit.start as usize;
@@ -222,7 +229,36 @@ impl Engine {
                 self.accept(scratch, haystack, rule, whole, secret);
                 return;
             }
+            if self.missed_too_often(scratch, haystack, rule, start, line_end) {
+                return;
+            }
         }
+    }
+
+    /// Counts a near miss. A run of token characters with more of them than the budget is no text: what is left of it is
+    /// masked uninspected, so that hostile input costs no more than its length. Counted in steps, not in time.
+    fn missed_too_often(
+        &self,
+        scratch: &mut Scratch,
+        haystack: &[u8],
+        rule: RuleId,
+        start: usize,
+        line_end: usize,
+    ) -> bool {
+        let (run_end, count) = scratch.misses[rule.index()];
+        if start >= run_end {
+            let run = TOKEN_BYTES.run(&haystack[start..line_end]);
+            scratch.misses[rule.index()] = (start + run, 1);
+            return false;
+        }
+        scratch.misses[rule.index()].1 = count + 1;
+        if count < MAX_MISSES {
+            return false;
+        }
+        scratch.matched_to[rule.index()] = run_end;
+        let form = if carrier::needs_bare(haystack, start) { Form::Bare } else { Form::Bracket };
+        self.add(scratch, haystack, start..run_end, rule, form, Why::Pattern { valid: None });
+        true
     }
 
     /// A secret that fills its window goes on in its alphabet, and one that is a whole value to the value's end.
