@@ -20,6 +20,16 @@ pub(super) fn base64_url(text: &[u8]) -> Option<Vec<u8>> {
     URL_SAFE.decode(bounded(text)).ok()
 }
 
+/// A run of base64 in the alphabet of RFC 4648, section 5, whichever it was written in, without padding.
+pub(super) fn in_url_alphabet(run: &[u8]) -> Vec<u8> {
+    let letter = |byte: &u8| match byte {
+        b'+' => b'-',
+        b'/' => b'_',
+        other => *other,
+    };
+    run.iter().take_while(|byte| **byte != b'=').map(letter).collect()
+}
+
 /// The first `N` characters of the base32 (RFC 4648, section 6) of `bytes`.
 pub(super) fn base32_prefix<const N: usize>(bytes: &[u8]) -> [u8; N] {
     let bit = |index: usize| bytes.get(index / 8).map_or(0, |byte| byte >> (7 - index % 8) & 1);

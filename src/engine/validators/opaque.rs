@@ -1,6 +1,6 @@
 //! Values known only by the word before them: whether they can be anything but words. No format is checked here.
 
-use super::encoding::base64_url;
+use super::encoding::{base64_url, in_url_alphabet};
 
 /// Whether a run of token characters is opaque: letters with digits or symbols among them, and no hyphenated phrase,
 /// address, version or date.
@@ -18,15 +18,7 @@ pub(super) fn token(run: &[u8]) -> bool {
 
 /// Whether a run of base64 is what HTTP's Basic scheme sends: `user:password` in printable characters (RFC 7617).
 pub(super) fn basic_credentials(run: &[u8]) -> bool {
-    let alphabet: Vec<u8> = run
-        .iter()
-        .take_while(|byte| **byte != b'=')
-        .map(|byte| match byte {
-            b'+' => b'-',
-            b'/' => b'_',
-            other => *other,
-        })
-        .collect();
+    let alphabet = in_url_alphabet(run);
     let decoded = base64_url(&alphabet).unwrap_or_default();
     decoded.contains(&b':') && decoded.iter().all(|byte| *byte >= b' ' && *byte != 0x7f)
 }

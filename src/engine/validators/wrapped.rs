@@ -1,7 +1,7 @@
 //! Tokens inside base64. It decodes a run whose alignment is unknown and looks for what well-known tokens begin with; what
 //! the tokens themselves must look like is their own rules' work.
 
-use super::encoding::base64_url;
+use super::encoding::{base64_url, in_url_alphabet};
 
 /// What the tokens begin with that are worth finding inside base64.
 const PREFIXES: [&[u8]; 20] = [
@@ -31,15 +31,7 @@ const MIN_TAIL: usize = 12;
 
 /// Whether the run, read at one of the four alignments, holds a token.
 pub(super) fn holds_token(run: &[u8]) -> bool {
-    let alphabet: Vec<u8> = run
-        .iter()
-        .take_while(|byte| **byte != b'=')
-        .map(|byte| match byte {
-            b'+' => b'-',
-            b'/' => b'_',
-            other => *other,
-        })
-        .collect();
+    let alphabet = in_url_alphabet(run);
     (0..4).any(|shift| {
         let padded: Vec<u8> = std::iter::repeat_n(b'A', shift).chain(alphabet.iter().copied()).collect();
         let whole = padded.len() - usize::from(padded.len() % 4 == 1);
