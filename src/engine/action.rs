@@ -16,6 +16,9 @@ pub const PLACEHOLDER_REGEX: &str = r"\[REDACTED:[a-z0-9-]+\]|REDACTED\.[a-z0-9-
 
 /// Hex digits of a fingerprint that are written: 64 bits, so that a million different secrets collide once in 37 million runs.
 const FINGERPRINT_DIGITS: usize = 16;
+
+/// A fingerprint, as it is written.
+pub type Fingerprint = [u8; FINGERPRINT_DIGITS];
 /// The `mask` action hides at least this many bytes, whatever may be kept.
 const MIN_HIDDEN: usize = 8;
 const STARS: &[u8] = b"****";
@@ -294,7 +297,7 @@ fn write_hash(rule: &str, form: Form, secret: &[u8], policy: &Policy, out: &mut 
 
 /// The first sixteen hex digits of HMAC-SHA-256(key, purpose ‖ canonical value): the same secret has the same fingerprint
 /// in every carrier and under every rule.
-pub(crate) fn fingerprint(key: &[u8], purpose: Purpose, secret: &[u8]) -> [u8; FINGERPRINT_DIGITS] {
+pub(crate) fn fingerprint(key: &[u8], purpose: Purpose, secret: &[u8]) -> Fingerprint {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(purpose.label());
     mac.update(&carrier::canonical(secret));

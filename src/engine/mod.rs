@@ -31,7 +31,7 @@ pub mod validators;
 mod view;
 mod window;
 
-pub use action::{PLACEHOLDER_REGEX, Purpose};
+pub use action::{Fingerprint, PLACEHOLDER_REGEX, Purpose};
 pub use compile::Limits;
 pub use cut::{Cutter, Piece};
 pub use error::CompileError;

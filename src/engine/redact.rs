@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 
+use super::action::{self, Fingerprint, Purpose};
 use super::compile::is_audit;
 use super::policy::Action;
 use super::scan::{Carry, Cost, Scratch};
@@ -42,6 +43,12 @@ impl Engine {
     pub fn find_all(&self, scratch: &mut Scratch, haystack: &[u8]) -> Vec<Span> {
         self.scan(scratch, &Carry::default(), haystack);
         std::mem::take(&mut scratch.spans)
+    }
+
+    /// The fingerprint of what was found: 16 hex digits, the same for the same secret in every carrier and under every rule.
+    /// `None` where the policy has no key.
+    pub fn fingerprint(&self, purpose: Purpose, secret: &[u8]) -> Option<Fingerprint> {
+        self.policy.hash_key.as_ref().map(|key| action::fingerprint(key.bytes(), purpose, secret))
     }
 
     /// How often each rule was tried since `scratch` was made, by rule.
@@ -102,6 +109,7 @@ impl Engine {
         let mut out = Vec::with_capacity(block.len());
         let mut tally = Tally::default();
         let mut carry = carry.clone();
+        let mut found = Vec::new();
         let mut start = 0;
         while start < block.len() {
             let end = memchr::memchr(b'\n', &block[start..]).map_or(block.len(), |len| start + len + 1);
@@ -113,6 +121,7 @@ impl Engine {
                     let masked = self.write(scratch, record, &mut counted);
                     out.extend_from_slice(&masked.0);
                     tally.add(&counted);
+                    found.extend(scratch.spans.iter().map(|span| span.moved(start)));
                     carry = next;
                 }
                 Err(_) => {
@@ -122,6 +131,7 @@ impl Engine {
             }
             start = end;
         }
+        scratch.spans = found;
         tally.bytes_out = out.len() as u64;
         (Masked(out.into()), carry, tally)
     }

@@ -82,6 +82,14 @@ pub struct Scratch {
     pub(super) counts: Counts,
 }
 
+impl Scratch {
+    /// What the last [`Engine::redact`] or [`Engine::redact_piece`] masked, in order, by offset in the block or in the
+    /// piece's body. In audit: what it would have masked.
+    pub fn found(&self) -> &[Span] {
+        &self.spans
+    }
+}
+
 /// The work of one scan.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Counts {

@@ -78,6 +78,11 @@ impl std::fmt::Debug for Span {
 }
 
 impl Span {
+    /// This span in a haystack that begins `by` bytes earlier.
+    pub(crate) fn moved(&self, by: usize) -> Span {
+        Span { start: self.start + by, end: self.end + by, ..*self }
+    }
+
     /// Whether `other` names the united span better: rank, then length, then the lower id.
     fn yields_to(&self, other: &Span) -> bool {
         let key = |span: &Span| (span.why.rank(), span.end - span.start, std::cmp::Reverse(span.rule));

@@ -134,3 +134,60 @@ impl<W: io::Write> io::Write for MaskingWriter<W> {
         self.inner.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::engine::{HashKey, Limits, Policy, Purpose};
+    use crate::rules::Catalog;
+
+    fn engine(max_record_bytes: usize) -> Engine {
+        let hash_key = HashKey::new(vec![7; 16]).ok();
+        let policy = Policy { hash_key, ..Policy::default() };
+        Engine::compile(Catalog::builtin().set, policy, &Limits { max_record_bytes, ..Limits::default() }).unwrap()
+    }
+
+    /// What was found, cut out of the pieces.
+    fn found(engine: &Engine, text: &[u8]) -> Vec<String> {
+        let (mut cutter, mut scratch, mut carry) =
+            (Cutter::new(engine.limits.max_record_bytes), engine.scratch(), Carry::default());
+        cutter.buffer().extend_from_slice(text);
+        let mut found = Vec::new();
+        while let Some(piece) = cutter.next_piece().or_else(|| cutter.finish()) {
+            let (_, next, _) = engine.redact_piece(&mut scratch, &carry, &piece);
+            let secrets = scratch.found().iter().map(|span| &piece.body()[span.start..span.end]);
+            found.extend(secrets.map(|secret| String::from_utf8_lossy(secret).into_owned()));
+            carry = next;
+        }
+        found
+    }
+
+    #[test]
+    fn what_was_found_is_told_by_its_place_in_the_piece() {
+        let engine = engine(64 << 10);
+        assert_eq!(
+            found(
+                &engine,
+                b"a
+password=hunter2 b
+c pwd=hunter3
+"
+            ),
+            ["hunter2", "hunter3"]
+        );
+        let long = [vec![b' '; 200 << 10], b"password=hunter2 ".to_vec(), vec![b'.'; 100 << 10]].concat();
+        assert_eq!(found(&engine, &long), ["hunter2"]);
+        assert_eq!(engine.redact(&mut engine.scratch(), &Carry::default(), Bytes::new()).2, Tally::default());
+    }
+
+    #[test]
+    fn a_fingerprint_does_not_depend_on_the_carrier() {
+        let engine = engine(1 << 20);
+        let of = |secret: &[u8]| engine.fingerprint(Purpose::Finding, secret).unwrap();
+        assert_eq!(of(b"Bearer a/b-c+d"), of(b"a%2Fb-c%2Bd"));
+        assert_ne!(of(b"a"), of(b"b"));
+        assert_ne!(engine.fingerprint(Purpose::Allow, b"a").unwrap(), of(b"a"));
+    }
+}

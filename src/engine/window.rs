@@ -52,6 +52,7 @@ impl Engine {
         let masked =
             if is_audit(&self.policy) { Masked(body) } else { self.write_body(&piece.haystack, &piece.body, &spans) };
         tally.bytes_out = masked.0.len() as u64;
+        scratch.spans = in_body(spans, &piece.body);
         let next =
             if last { Carry { over: None, ..carry.clone().joined(opened) } } else { Carry { over, ..carry.clone() } };
         (masked, next, tally)
@@ -71,6 +72,12 @@ impl Engine {
         out.extend_from_slice(&haystack[from..body.end]);
         Masked(out.into())
     }
+}
+
+/// The findings of the body, where it begins counted as 0; what only goes on in it was found before.
+fn in_body(spans: Vec<Span>, body: &Range<usize>) -> Vec<Span> {
+    let own = spans.into_iter().filter(|span| span.form != Form::Silent);
+    own.map(|span| Span { start: span.start - body.start, end: span.end.min(body.end) - body.start, ..span }).collect()
 }
 
 /// The spans of the body, in order, and what of the last one belongs to the next.
