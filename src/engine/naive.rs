@@ -7,7 +7,7 @@ use std::ops::Range;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
-use super::{Depth, LineState, Place, Scratch, States};
+use super::{Depth, LineState, Place, Scratch, States, is_harmless};
 use crate::engine::compile::Target;
 use crate::engine::haystacks::haystack;
 use crate::engine::pattern::{Cache, MAX_WINDOW, Pattern, starts_word};
@@ -129,7 +129,8 @@ impl<'e> Naive<'e> {
                 if !stands(literal, &haystack[at..]) {
                     continue;
                 }
-                for target in targets.iter().filter(|target| !matches!(target, Target::Pattern { .. })) {
+                let beside = targets.iter().filter(|target| !matches!(target, Target::Pattern { .. }));
+                for target in beside.filter(|target| !is_harmless(haystack, at, **target)) {
                     self.engine.take(&mut self.scratch, haystack, at, *target, &mut place, &mut states, depth);
                 }
             }

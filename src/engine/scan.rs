@@ -13,6 +13,7 @@ use super::Engine;
 use super::carrier::{self, Beside, LineState, Pending, Site, armour};
 use super::compile::Target;
 use super::fragment;
+use super::keys::Memo;
 use super::known::KnownScratch;
 use super::pattern::{self, Cache, MAX_WINDOW, TOKEN_BYTES};
 use super::prefilter::{self, Hit};
@@ -77,6 +78,7 @@ pub struct Scratch {
     pub(super) costs: Vec<Cost>,
     pub(super) spans: Vec<Span>,
     view_spans: Vec<Span>,
+    keys: Memo,
     known: KnownScratch,
     known_found: Vec<(Range<usize>, usize)>,
     pub(super) counts: Counts,
@@ -143,11 +145,14 @@ impl Engine {
         let mut place = Place { line: 0..0, done_to: 0, header: 0..0 };
         for hit in hits {
             let at = hit.start as usize;
-            if at >= place.line.end || place.line.is_empty() {
-                place.line = line_around(haystack, at, place.line.end);
-                place.header = 0..0;
-            }
             for target in &self.targets[hit.literal as usize] {
+                if is_harmless(haystack, at, *target) {
+                    continue;
+                }
+                if at >= place.line.end || place.line.is_empty() {
+                    place.line = line_around(haystack, at, place.line.end);
+                    place.header = 0..0;
+                }
                 self.take(scratch, haystack, at, *target, &mut place, states, depth);
             }
         }
@@ -184,7 +189,6 @@ impl Engine {
                 let word = at..at + usize::from(len);
                 self.beside(scratch, haystack, group, word, place, states, depth);
             }
-            Target::Key { .. } => {}
             Target::Userinfo { rule, len } => {
                 if let Some(span) = carrier::password(haystack, at, usize::from(len), place.line.end) {
                     scratch.counts.survivors += 1;
@@ -204,7 +208,7 @@ impl Engine {
                     scratch.fragment_lines.push(place.line.clone());
                 }
             }
-            Target::View | Target::Fragment => {}
+            Target::Key { .. } | Target::View | Target::Fragment => {}
         }
     }
 
@@ -317,10 +321,8 @@ impl Engine {
         states: &mut States,
         depth: Depth,
     ) {
-        if !carrier::may_bridge(haystack, word.clone(), place.line.end) {
-            return;
-        }
-        let Some(key) = self.keys.examine(group, haystack, word.clone(), place.line.clone()) else { return };
+        let memo = &mut scratch.keys;
+        let Some(key) = self.keys.examine(memo, group, haystack, word.clone(), place.line.clone()) else { return };
         if let Some(end) = self.forms.end_around(haystack, word) {
             place.done_to = place.done_to.max(end);
             return;
@@ -512,6 +514,17 @@ fn map_back(view: &View, span: &Span, out: &mut Vec<Span>) {
 enum Depth {
     Original,
     View,
+}
+
+/// Whether what stands behind a hit says that it gives nothing away. Almost every hit of a clean log ends here, before its
+/// line is looked for.
+#[inline]
+fn is_harmless(haystack: &[u8], at: usize, target: Target) -> bool {
+    match target {
+        Target::Key { len, .. } => !carrier::may_bridge(haystack, at..at + usize::from(len)),
+        Target::Userinfo { len, .. } => !carrier::may_hold_password(&haystack[at + usize::from(len)..]),
+        _ => false,
+    }
 }
 
 /// Where a walk is.
