@@ -5,6 +5,7 @@ pub mod byteset;
 mod carrier;
 mod compile;
 mod cut;
+mod ends;
 mod error;
 mod fragment;
 mod gate;

@@ -69,7 +69,7 @@ pub struct Scratch {
     view_lines: Vec<Range<usize>>,
     /// Lines that a container runtime cut.
     fragment_lines: Vec<Range<usize>>,
-    caches: Vec<Option<Box<Cache>>>,
+    caches: Vec<Cache>,
     /// By rule: where its last match ended. Its next one begins there or later.
     matched_to: Vec<usize>,
     /// By rule: where the run of token characters ends in which it last failed, and how often it failed there.
@@ -106,7 +106,7 @@ impl Engine {
     pub fn scratch(&self) -> Scratch {
         let rules = self.set.rules.len();
         Scratch {
-            caches: std::iter::repeat_with(|| None).take(rules).collect(),
+            caches: std::iter::repeat_with(Cache::default).take(rules).collect(),
             matched_to: vec![0; rules],
             misses: vec![(0, 0); rules],
             costs: vec![Cost::default(); rules],
@@ -230,7 +230,7 @@ impl Engine {
             scratch.counts.survivors += 1;
             scratch.counts.regex_calls += 1;
             scratch.costs[rule.index()].regex_calls += 1;
-            let cache = scratch.caches[rule.index()].get_or_insert_with(|| Box::new(pattern.cache()));
+            let cache = &mut scratch.caches[rule.index()];
             let window = line_end.min(start + MAX_WINDOW);
             if let Some((whole, secret)) = pattern.match_at(cache, haystack, start, window) {
                 let whole = pattern.led_from(haystack, start, scratch.matched_to[rule.index()])..whole.end;
@@ -400,7 +400,7 @@ impl Engine {
             let fresh = if window == line.end { line.end } else { from + STRIDE };
             scratch.counts.regex_calls += 1;
             scratch.costs[rule.index()].regex_calls += 1;
-            let cache = scratch.caches[rule.index()].get_or_insert_with(|| Box::new(pattern.cache()));
+            let cache = &mut scratch.caches[rule.index()];
             let found = pattern.find_in(cache, haystack, from..window).filter(|(whole, _)| whole.start < fresh);
             let Some((whole, secret)) = found else {
                 from = fresh;
