@@ -10,6 +10,8 @@ use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::{Hir, HirKind};
 
+use super::pattern::Match;
+
 /// A larger automaton would push the scan's tables out of the cache.
 const MAX_BYTES: usize = 64 << 10;
 /// Building stops here: a pattern that needs more is one of those that explode.
@@ -43,12 +45,7 @@ impl Ends {
     ///
     /// # Errors
     /// When the automaton gave up; the regex must be asked.
-    pub(crate) fn match_at(
-        &self,
-        haystack: &[u8],
-        start: usize,
-        end: usize,
-    ) -> Result<Option<(Range<usize>, Range<usize>)>, GaveUp> {
+    pub(crate) fn match_at(&self, haystack: &[u8], start: usize, end: usize) -> Result<Option<Match>, GaveUp> {
         let input = Input::new(haystack).span(start..end).anchored(Anchored::Yes);
         let found = self.automaton.try_search_fwd(&input).map_err(|_| GaveUp)?;
         Ok(found.map(|half| (start..half.offset(), start + self.head..half.offset() - self.tail)))

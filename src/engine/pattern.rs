@@ -139,6 +139,9 @@ impl Lookup {
     }
 }
 
+/// Where the whole of a match stands, and where its secret.
+pub(crate) type Match = (Range<usize>, Range<usize>);
+
 /// The mutable memory a search by regex needs. Made when one is needed: few patterns need any.
 #[derive(Default)]
 pub(crate) struct Cache(Option<Box<(meta::Cache, Captures)>>);
@@ -230,13 +233,7 @@ impl Pattern {
     }
 
     /// The match that begins exactly at `start`, looking no further than `end`: where the whole of it and its secret stand.
-    pub(crate) fn match_at(
-        &self,
-        cache: &mut Cache,
-        haystack: &[u8],
-        start: usize,
-        end: usize,
-    ) -> Option<(Range<usize>, Range<usize>)> {
+    pub(crate) fn match_at(&self, cache: &mut Cache, haystack: &[u8], start: usize, end: usize) -> Option<Match> {
         let (ends, reach) = self.ends();
         let end = end.min(start + reach);
         if let Some(Ok(found)) = ends.as_ref().map(|ends| ends.match_at(haystack, start, end)) {
@@ -246,28 +243,17 @@ impl Pattern {
     }
 
     /// The same by the regex alone, which defines it.
-    pub(crate) fn match_by_regex(
-        &self,
-        cache: &mut Cache,
-        haystack: &[u8],
-        start: usize,
-        end: usize,
-    ) -> Option<(Range<usize>, Range<usize>)> {
+    pub(crate) fn match_by_regex(&self, cache: &mut Cache, haystack: &[u8], start: usize, end: usize) -> Option<Match> {
         let input = Input::new(haystack).span(start..end).anchored(Anchored::Yes);
         self.search(cache, &input)
     }
 
     /// The first match anywhere in `span`; only for rules that are always scanned, or wherever a keyword stands.
-    pub(crate) fn find_in(
-        &self,
-        cache: &mut Cache,
-        haystack: &[u8],
-        span: Range<usize>,
-    ) -> Option<(Range<usize>, Range<usize>)> {
+    pub(crate) fn find_in(&self, cache: &mut Cache, haystack: &[u8], span: Range<usize>) -> Option<Match> {
         self.search(cache, &Input::new(haystack).span(span))
     }
 
-    fn search(&self, cache: &mut Cache, input: &Input<'_>) -> Option<(Range<usize>, Range<usize>)> {
+    fn search(&self, cache: &mut Cache, input: &Input<'_>) -> Option<Match> {
         let regex = self.regex();
         let memory = cache.0.get_or_insert_with(|| Box::new((regex.create_cache(), regex.create_captures())));
         let (cache, captures) = &mut **memory;
