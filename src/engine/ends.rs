@@ -2,8 +2,6 @@
 //! bytes at either side. Most patterns are like that, and a dense automaton without groups reads them at a byte a nanosecond,
 //! where the regex that follows the group needs twenty where it is not one-pass.
 
-use std::ops::Range;
-
 use regex_automata::dfa::dense::{self, DFA};
 use regex_automata::dfa::{Automaton, StartKind};
 use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
