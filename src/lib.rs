@@ -35,6 +35,7 @@
 //! | `config` | a TOML file and flags become one configuration; parsed once, never validated later | `engine`, `rules` |
 //! | `secrets` | loads what must never be printed: keys for hashing | `engine`, `config` |
 //! | `pipe` | files and standard input to standard output: each thread takes a piece, redacts it, and writes it in its turn | `engine` |
+//! | `report` | what was found as tables, JSON, SARIF, HTML and a diff; baselines; what is only a template. It holds no secret | `engine`, `rules`, `config`, `secrets` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
 //!
 //! PURE rooms hold no files, sockets, environment, threads, clocks or logging. Cargo features follow the rooms:
@@ -70,6 +71,8 @@ pub mod config;
 pub mod engine;
 #[cfg(feature = "cli")]
 pub mod pipe;
+#[cfg(feature = "archives")]
+pub mod report;
 pub mod rules;
 #[cfg(feature = "cli")]
 pub mod secrets;

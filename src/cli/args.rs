@@ -175,7 +175,7 @@ pub(super) enum RulesCommand {
     /// Print everything about a rule, or about `keys`
     Show(ShowArgs),
     /// Run the examples and counter-examples of the built-in rules and of these files
-    Check(CheckArgs),
+    Check(RulesCheckArgs),
 }
 
 /// `inkout rules list`
@@ -200,7 +200,7 @@ pub(super) struct ShowArgs {
 
 /// `inkout rules check`
 #[derive(Args, Debug)]
-pub(super) struct CheckArgs {
+pub(super) struct RulesCheckArgs {
     /// Rule files, or folders of them
     #[arg(value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,

@@ -5,7 +5,6 @@
 
 mod args;
 mod bench;
-mod check;
 mod color;
 mod completions;
 mod explain;
@@ -15,8 +14,8 @@ mod panics;
 mod preview;
 mod print;
 mod read;
-mod reason;
 mod rules;
+mod rules_check;
 mod sample;
 mod setup;
 mod stats;
@@ -83,7 +82,7 @@ fn dispatch(cli: Cli, closed: Closed) -> anyhow::Result<Exit> {
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Rules { command: RulesCommand::List(args) }) => rules::list(&args),
         Some(Command::Rules { command: RulesCommand::Show(args) }) => rules::show(&args),
-        Some(Command::Rules { command: RulesCommand::Check(args) }) => check::run(&args),
+        Some(Command::Rules { command: RulesCommand::Check(args) }) => rules_check::run(&args),
         Some(Command::Sample) => sample::run(),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Completions { shell }) => completions::run(shell),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::args::CheckArgs;
+use super::args::RulesCheckArgs;
 use super::setup::{parse_rules, rule_files};
 use super::{Exit, print};
 use crate::engine::{Engine, Limits, Policy, Rule, Scratch};
@@ -13,7 +13,7 @@ use crate::rules::{Catalog, Notes, generator};
 /// The generators write other text for every seed; a rule must find all of it.
 const SEEDS: Range<u64> = 0..3;
 
-pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &RulesCheckArgs) -> anyhow::Result<Exit> {
     let catalog = catalog(&args.files)?;
     let checker = Checker::new(&catalog)?;
     let (mut faults, mut texts) = (Vec::new(), 0);
