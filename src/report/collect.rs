@@ -229,7 +229,8 @@ impl FileCollector<'_> {
                 at.templates += 1;
                 continue;
             }
-            let hash = *hash.get_or_insert_with(|| if look.is_window { around(line, index) } else { line.hash(look.body) });
+            let hash =
+                *hash.get_or_insert_with(|| if look.is_window { around(line, index) } else { line.hash(look.body) });
             let Some(repetition) = self.is_new(at, span, hash) else { continue };
             let count = at.counts.entry(span.rule).or_default();
             *count += 1;

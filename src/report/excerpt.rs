@@ -50,8 +50,25 @@ impl Excerpt {
         excerpt
     }
 
+    /// All of the masked `line`.
+    pub(super) fn whole(line: &[u8], marks: &[Range<usize>]) -> Excerpt {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let mut excerpt = Excerpt::default();
+        let mut at = 0;
+        for mark in marks {
+            excerpt.push(&line[at..mark.start]);
+            let from = excerpt.text.len();
+            excerpt.push(&line[mark.clone()]);
+            excerpt.marks.push(from..excerpt.text.len());
+            at = mark.end;
+        }
+        excerpt.push(&line[at..]);
+        excerpt
+    }
+
     fn push(&mut self, bytes: &[u8]) {
-        self.text.extend(String::from_utf8_lossy(bytes).chars().map(printable));
+        self.text += &printable_text(bytes);
     }
 
     /// The text between the marks and the marks, in order; marks are `true`.
@@ -73,6 +90,11 @@ impl fmt::Display for Excerpt {
         let ellipsis = |cut: bool| if cut { "\u{2026}" } else { "" };
         write!(f, "{}{}{}", ellipsis(self.cut_before), self.text, ellipsis(self.cut_behind))
     }
+}
+
+/// Text that moves no cursor and has no line end.
+pub(super) fn printable_text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).chars().map(printable).collect()
 }
 
 /// The character's picture where it would move a cursor or turn the text.

@@ -122,6 +122,11 @@ impl<'l> Iterator for Lines<'l> {
 }
 
 impl Line<'_> {
+    /// Where the placeholders stand in the masked line, if that can be told.
+    pub(super) fn marks(&self) -> Option<&[Range<usize>]> {
+        self.marks.as_deref()
+    }
+
     /// What stands around the placeholder of the span at `index`.
     pub(super) fn excerpt(&self, index: usize) -> Excerpt {
         match &self.marks {

@@ -18,7 +18,11 @@ pub(in crate::report) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::
         failed.len()
     );
     writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {counts}>")?;
-    writeln!(out, "  <testsuite name=\"inkout {}\" timestamp=\"{}\" {counts}>", report.about.command, report.about.started)?;
+    writeln!(
+        out,
+        "  <testsuite name=\"inkout {}\" timestamp=\"{}\" {counts}>",
+        report.about.command, report.about.started
+    )?;
     for occurrence in found {
         let (rule, place) = (report.rule(occurrence.rule), occurrence.place.text());
         let name = format!("{place}:{}:{} {}", occurrence.line, occurrence.column, rule.id);
