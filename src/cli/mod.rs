@@ -5,6 +5,8 @@
 
 mod args;
 mod bench;
+#[cfg(feature = "archives")]
+mod check;
 mod color;
 mod completions;
 mod explain;
@@ -20,6 +22,8 @@ mod sample;
 mod setup;
 mod stats;
 mod version;
+#[cfg(feature = "archives")]
+mod watch;
 
 use std::io;
 use std::process::ExitCode;
@@ -45,6 +49,8 @@ pub enum Exit {
     Done,
     /// Wrong arguments, configuration or rules; nothing was read.
     Usage,
+    /// `check` found something; the code to end with.
+    Findings(u8),
     /// An input or a part of the output is missing, or a record had to be masked whole.
     Incomplete,
 }
@@ -53,6 +59,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         ExitCode::from(match exit {
             Exit::Done => 0,
+            Exit::Findings(code) => code,
             Exit::Usage => 2,
             Exit::Incomplete => 3,
         })
@@ -78,6 +85,8 @@ fn dispatch(cli: Cli, closed: Closed) -> anyhow::Result<Exit> {
     }
     match cli.command {
         None => filter::run(&cli.filter, closed),
+        #[cfg(feature = "archives")]
+        Some(Command::Check(args)) => check::run(&args, closed),
         Some(Command::Preview(args)) => preview::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Rules { command: RulesCommand::List(args) }) => rules::list(&args),
@@ -104,6 +113,11 @@ fn usage(error: &clap::Error, closed: Closed) -> Exit {
 
 /// Says what went wrong, by whom it can be mended.
 fn failed(error: &anyhow::Error) -> Exit {
+    #[cfg(feature = "archives")]
+    if let Some(file) = error.downcast_ref::<print::FileError>() {
+        print::complain(file);
+        return Exit::Incomplete;
+    }
     match error.downcast_ref::<OutputError>() {
         Some(OutputError(reason)) if reason.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Some(output) => {
