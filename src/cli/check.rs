@@ -15,7 +15,7 @@ use super::watch::{self, Gaps, Watch};
 use super::{Closed, Exit, color, read};
 use crate::clean::{self, ReadOptions, Shared, WalkOptions};
 use crate::engine::{Carry, Engine};
-use crate::report::{About, Baseline, Collector, Format, Found, Keep, Look, Missed, Report, Style, Templates};
+use crate::report::{About, Baseline, Blocks, Collector, Format, Found, Keep, Look, Missed, Report, Style, Templates};
 
 /// The exit code of findings, unless another was asked for.
 const FINDINGS: u8 = 1;
@@ -28,6 +28,7 @@ pub(super) fn run(args: &CheckArgs, closed: Closed) -> anyhow::Result<Exit> {
         total: args.max_listed,
         per_rule: usize::MAX,
         templates: if args.templates { Templates::Report } else { Templates::Leave },
+        blocks: Blocks::Join,
         baseline,
         entries: args.write_baseline.is_some(),
     };

@@ -10,7 +10,7 @@ use super::lines::{Line, Lines, Look};
 use super::occurrence::{Identity, LineHash, Occurrence};
 use super::place::Place;
 use super::template::{FileKind, is_template};
-use crate::engine::{Engine, Form, RuleId, Span};
+use crate::engine::{Engine, Form, Grammar, Matcher, RuleId, Span};
 
 /// Places with findings that are told apart; those of more are counted together.
 const MAX_PLACES: usize = 20_000;
@@ -24,6 +24,15 @@ pub enum Templates {
     Report,
 }
 
+/// How the lines of an armoured key are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blocks {
+    /// Lines one below the other are one finding: whoever reads them has one thing to mend.
+    Join,
+    /// As the engine masks them: each by itself.
+    ByLine,
+}
+
 /// What is kept of what is found.
 #[derive(Clone, Debug)]
 pub struct Keep {
@@ -33,6 +42,8 @@ pub struct Keep {
     pub per_rule: usize,
     /// Stand-ins.
     pub templates: Templates,
+    /// How the lines of an armoured key are counted.
+    pub blocks: Blocks,
     /// What was found before and is not told again.
     pub baseline: Option<Arc<Baseline>>,
     /// Whether a baseline is to be written.
@@ -167,12 +178,14 @@ struct Stream {
     known: u64,
     /// Characters of the line that the next piece goes on with.
     column: u64,
+    /// A key that may go on: its rule, its last line, and whether its finding is the last one that was kept.
+    block: Option<(RuleId, u64, bool)>,
 }
 
 impl Stream {
     fn new(place: Arc<Place>) -> Stream {
         let (counts, occurrences, seen, entries) = Default::default();
-        Stream { place, counts, occurrences, seen, entries, templates: 0, known: 0, column: 0 }
+        Stream { place, counts, occurrences, seen, entries, templates: 0, known: 0, column: 0, block: None }
     }
 }
 
@@ -231,12 +244,18 @@ impl FileCollector<'_> {
             }
             let hash =
                 *hash.get_or_insert_with(|| if look.is_window { around(line, index) } else { line.hash(look.body) });
-            let Some(repetition) = self.is_new(at, span, hash) else { continue };
+            let repetition = self.is_new(at, span, hash);
+            if self.is_block(span) {
+                at.block = Some((span.rule, number, false));
+            }
+            let Some(repetition) = repetition else { continue };
             let count = at.counts.entry(span.rule).or_default();
             *count += 1;
             if *count <= self.collector.keep.per_rule as u64 && at.occurrences.len() < self.collector.keep.total {
                 let (start, end) = (told.to(bytes, within.start), told.clone().to(bytes, within.end));
-                let number = look.line + line.number;
+                if let Some((_, _, kept)) = &mut at.block {
+                    *kept = self.is_block(span);
+                }
                 at.occurrences.push(Occurrence {
                     place: Arc::clone(&at.place),
                     line: number + start.0,
@@ -252,6 +271,25 @@ impl FileCollector<'_> {
                 });
             }
         }
+    }
+
+    fn is_block(&self, span: &Span) -> bool {
+        let matcher = &self.collector.engine.rules()[span.rule.index()].matcher;
+        self.collector.keep.blocks == Blocks::Join && *matcher == Matcher::Grammar(Grammar::PrivateKey)
+    }
+
+    /// Whether `span`, on line `number`, is a further line of the key before it; `end` is lines and characters before its end.
+    fn goes_on(&self, at: &mut Stream, span: &Span, number: u64, end: impl FnOnce() -> (u64, u64)) -> bool {
+        let Some((rule, last, kept)) = &mut at.block else { return false };
+        if *rule != span.rule || number != *last + 1 || !self.is_block(span) {
+            return false;
+        }
+        *last = number;
+        if let Some(occurrence) = at.occurrences.last_mut().filter(|_| *kept) {
+            let (lines, columns) = end();
+            (occurrence.end_line, occurrence.end_column) = (number + lines, columns + 1);
+        }
+        true
     }
 
     /// How many of the same identity stand before it; `None` if the baseline knows as many.

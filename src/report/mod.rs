@@ -24,7 +24,7 @@ pub mod template;
 use std::io::{self, Write};
 
 pub use baseline::{Baseline, BaselineError, Entry};
-pub use collect::{Collector, FileCollector, Found, Keep, Templates};
+pub use collect::{Blocks, Collector, FileCollector, Found, Keep, Templates};
 pub use diff::Diff;
 pub use excerpt::Excerpt;
 pub use lines::Look;

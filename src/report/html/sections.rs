@@ -18,6 +18,8 @@ const MAX_POSITIONS: usize = 20;
 const MAX_SAMPLES: usize = 25;
 const MAX_ALL_SAMPLES: usize = 1000;
 const MAX_MISSED: usize = 1000;
+/// Rules named beside a file.
+const MAX_NAMED: usize = 6;
 /// A longer name is cut in its middle.
 const MAX_NAME: usize = 300;
 /// The width of a full bar.
@@ -108,27 +110,29 @@ fn rules(page: &mut String, report: &Report<'_>) -> fmt::Result {
         writeln!(page, "<p class=\"none\">Nothing was {}.</p>", verb(report))?;
         return Ok(());
     }
+    let cleaned = report.about.command == "clean";
     let most = counts.iter().map(|(_, count)| *count).max().unwrap_or(1);
     writeln!(
         page,
         "<section id=\"rules\" aria-labelledby=\"rules-h\">\n<h2 id=\"rules-h\">What was {}</h2>\n<div class=\"scroll\">\
          <table class=\"sortable\">\n<thead><tr><th scope=\"col\">Rule</th><th scope=\"col\">What it is</th>\
-         <th scope=\"col\">Category</th><th scope=\"col\">Action</th><th scope=\"col\" class=\"num\">Findings</th>\
+         <th scope=\"col\">Category</th>{}<th scope=\"col\" class=\"num\">Findings</th>\
          <td class=\"bar\"></td></tr></thead>\n<tbody>",
-        verb(report)
+        verb(report),
+        if cleaned { "<th scope=\"col\">Action</th>" } else { "" }
     )?;
     for (id, count) in counts {
         let rule = report.rule(id);
         let width = (count * BAR).div_ceil(most).max(2);
         writeln!(
             page,
-            "<tr data-rules=\"{0}\"><th scope=\"row\"><code>{0}</code></th><td>{1}</td><td>{2}</td><td>{3}</td>\
+            "<tr data-rules=\"{0}\"><th scope=\"row\"><code>{0}</code></th><td>{1}</td><td class=\"word\">{2}</td>{3}\
              <td class=\"num\" data-sort=\"{count}\">{4}</td><td class=\"bar\"><svg width=\"{BAR}\" height=\"10\" \
              aria-hidden=\"true\"><rect width=\"{width}\" height=\"10\" rx=\"2\"></rect></svg></td></tr>",
             Escaped(&rule.id),
             Escaped(&rule.summary),
             Escaped(rule.category.name()),
-            Escaped(report.actions[id.index()].name()),
+            if cleaned { format!("<td>{}</td>", report.actions[id.index()].name()) } else { String::new() },
             grouped(count)
         )?;
     }
@@ -206,8 +210,11 @@ fn file(
         page.push_str("</ul></details>");
     }
     page.push_str("</th><td>");
-    for (index, (id, count)) in ids.iter().enumerate() {
+    for (index, (id, count)) in ids.iter().take(MAX_NAMED).enumerate() {
         write!(page, "{}<code>{}</code>&nbsp;{}", if index == 0 { "" } else { ", " }, Escaped(id), grouped(*count))?;
+    }
+    if ids.len() > MAX_NAMED {
+        write!(page, " <span class=\"more\">and {} more</span>", ids.len() - MAX_NAMED)?;
     }
     writeln!(page, "</td><td class=\"num\" data-sort=\"{count}\">{}</td></tr>", grouped(count))
 }
