@@ -242,6 +242,10 @@ impl FileCollector<'_> {
                 at.templates += 1;
                 continue;
             }
+            let number = look.line + line.number;
+            if self.goes_on(at, span, number, || told.clone().to(bytes, within.end)) {
+                continue;
+            }
             let hash =
                 *hash.get_or_insert_with(|| if look.is_window { around(line, index) } else { line.hash(look.body) });
             let repetition = self.is_new(at, span, hash);
