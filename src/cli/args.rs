@@ -66,7 +66,7 @@ pub(super) struct FilterArgs {
 }
 
 /// What every command that compiles rules takes.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub(super) struct EngineArgs {
     /// Add the rules of this file, or of every *.toml in this folder (repeatable)
     #[arg(long = "rules", value_name = "PATH", help_heading = RULES)]
@@ -142,6 +142,14 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: RulesCommand,
     },
+    /// Write or check a configuration file
+    Config {
+        #[command(subcommand)]
+        command: super::config::ConfigCommand,
+    },
+    /// Tell the tokens that a value became under a key; the value is read from standard input
+    #[cfg(feature = "archives")]
+    Fingerprint(super::fingerprint::FingerprintArgs),
     /// Print a demo log full of made-up secrets
     Sample,
     /// Measure the speed on a log of your own, and which rules cost most

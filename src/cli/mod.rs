@@ -9,8 +9,11 @@ mod bench;
 mod check;
 mod color;
 mod completions;
+mod config;
 mod explain;
 mod filter;
+#[cfg(feature = "archives")]
+mod fingerprint;
 mod man;
 mod panics;
 mod preview;
@@ -20,6 +23,8 @@ mod rules;
 mod rules_check;
 mod sample;
 mod setup;
+#[cfg(feature = "archives")]
+mod share;
 mod stats;
 mod version;
 #[cfg(feature = "archives")]
@@ -92,6 +97,9 @@ fn dispatch(cli: Cli, closed: Closed) -> anyhow::Result<Exit> {
         Some(Command::Rules { command: RulesCommand::List(args) }) => rules::list(&args),
         Some(Command::Rules { command: RulesCommand::Show(args) }) => rules::show(&args),
         Some(Command::Rules { command: RulesCommand::Check(args) }) => rules_check::run(&args),
+        Some(Command::Config { command }) => config::run(&command),
+        #[cfg(feature = "archives")]
+        Some(Command::Fingerprint(args)) => fingerprint::run(&args, closed),
         Some(Command::Sample) => sample::run(),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Completions { shell }) => completions::run(shell),
