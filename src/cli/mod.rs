@@ -6,14 +6,20 @@
 mod args;
 mod bench;
 mod check;
+#[cfg(feature = "archives")]
+mod clean;
 mod color;
 mod completions;
 mod explain;
 mod filter;
 mod man;
 mod panics;
+#[cfg(feature = "archives")]
+mod paths;
 mod preview;
 mod print;
+#[cfg(feature = "archives")]
+mod progress;
 mod read;
 mod reason;
 mod rules;
@@ -80,6 +86,8 @@ fn dispatch(cli: Cli, closed: Closed) -> anyhow::Result<Exit> {
     match cli.command {
         None => filter::run(&cli.filter, closed),
         Some(Command::Preview(args)) => preview::run(&args),
+        #[cfg(feature = "archives")]
+        Some(Command::Clean(args)) => clean::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Rules { command: RulesCommand::List(args) }) => rules::list(&args),
         Some(Command::Rules { command: RulesCommand::Show(args) }) => rules::show(&args),
