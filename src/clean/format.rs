@@ -1,6 +1,7 @@
 //! What a file is, by its first bytes and its name; and the readers and writers of compressed streams.
 
 use std::io::{self, BufReader, Read, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::GzBuilder;
 use flate2::bufread::{GzDecoder, MultiGzDecoder};
@@ -176,6 +177,28 @@ impl Write for Encoder<'_> {
             Encoder::Gzip(encoder) => encoder.write(bytes),
             Encoder::Zstd(encoder) => encoder.write(bytes),
         }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Holds what a compressor wrote until somebody takes it.
+#[derive(Clone, Default)]
+pub(super) struct Drain(Arc<Mutex<Vec<u8>>>);
+
+impl Drain {
+    /// What was written since it was asked last.
+    pub(super) fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Write for Drain {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -7,6 +7,8 @@
 mod budget;
 mod error;
 mod format;
+mod place;
+mod rewrite;
 mod scan;
 mod stream;
 mod tarball;
@@ -15,6 +17,7 @@ mod walk;
 mod zipped;
 
 pub use error::{Outcome, Reason, Skip, shown, shown_bytes};
+pub use rewrite::{CleanOptions, Done, Target, clean_file};
 pub use scan::{Observer, ReadOptions, Scanned, Seen, Silent, scan_file};
 pub use threads::{Progress, Shared, Worker, each};
-pub use walk::{FileEntry, WalkError, WalkOptions, Walked, is_leftover, walk};
+pub use walk::{FileEntry, WalkError, WalkOptions, Walked, walk};

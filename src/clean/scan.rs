@@ -212,6 +212,7 @@ pub(super) fn scan(
     read_block(&mut file, &mut block).map_err(Reason::Read)?;
     let size = source.file.metadata().map_err(Reason::Read)?.len();
     let budget = Budget::new(size, shared.read.max_inflated, shared.read.max_ratio);
+    worker.metered = source.metered;
     let mut look = Look { worker, observer, budget: &budget };
     let done = match Format::of(&block, source.name) {
         Format::Zip => zipped::scan(&mut look, source.file),
@@ -272,7 +273,7 @@ impl Look<'_> {
         let stream = Stream { format: codec.name(), member: packed.member, head: &mut block, rest: &mut plain };
         let mut sink = sink;
         if let Some(sink) = &mut sink {
-            sink.wrapped(codec, head);
+            sink.wrapped(codec, head)?;
         }
         self.stream(stream, sink).map(Scanned::of_stream)
     }

@@ -3,33 +3,38 @@
 //! The records are walked here and not by the `tar` crate, whose writer would make every header anew. Its types read and
 //! write the fields.
 
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Seek, Write};
 
 use tar::{EntryType, Header};
 
 use super::error::{Reason, shown_bytes};
+use super::format::{Codec, Encoder};
+use super::rewrite::copy;
 use super::scan::{Look, Scanned};
+use super::stream::{BLOCK_BYTES, Sink};
+use crate::engine::Masked;
 
-pub(super) const BLOCK: usize = 512;
-pub(super) const FORMAT: &str = "tar archive";
+const BLOCK: usize = 512;
+const FORMAT: &str = "tar archive";
 /// Long names and attributes of one member; more is no archive that people made.
 const MAX_EXTENSION_BYTES: u64 = 1 << 20;
 
 /// One member and everything that stands before its data.
 #[derive(Debug, Default)]
-pub(super) struct Entry {
+struct Entry {
     /// Its place among the members.
-    pub(super) index: u64,
+    index: u64,
     /// Its name, as an extension gives it or the header.
-    pub(super) name: Vec<u8>,
+    name: Vec<u8>,
     /// The blocks of extensions before its header, as they stand.
-    pub(super) extensions: Vec<u8>,
+    extensions: Vec<u8>,
     /// Where in `extensions` the extended header that names a size begins.
-    pub(super) sized_by: Option<usize>,
+    sized_by: Option<usize>,
     /// Its own header, and those that go on with it where it is sparse.
-    pub(super) header: Vec<u8>,
+    header: Vec<u8>,
     /// How many bytes of data follow.
-    pub(super) size: u64,
+    size: u64,
     /// Whether its data is a map of holes and what is between them.
     sparse: bool,
 }
@@ -60,8 +65,146 @@ impl Entry {
     }
 }
 
+/// Writes the archive to `out` with the members that change redacted; `changes` are their places and lengths.
+pub(super) fn rewrite(
+    look: &mut Look<'_>,
+    input: &mut (dyn Read + Send),
+    changes: &[(u64, u64)],
+    out: &mut dyn Write,
+    spool: &dyn Fn() -> io::Result<File>,
+) -> Result<(), Reason> {
+    let end = walk(input, |entry, data| {
+        let Ok(at) = changes.binary_search_by_key(&entry.index, |(index, _)| *index) else {
+            out.write_all(&entry.extensions).and_then(|()| out.write_all(&entry.header)).map_err(Reason::Write)?;
+            copy(data, out, reading)?;
+            return zeros(out, padding(entry.size) as u64);
+        };
+        let mut member = Member { entry, length: changes[at].1, out: &mut *out, spool, begun: None };
+        look.member(&entry.name, FORMAT, data, Some(&mut member))?;
+        member.finish()
+    })?;
+    zeros(out, end)
+}
+
+/// What becomes of one member.
+struct Member<'m> {
+    entry: &'m Entry,
+    /// How long it was when it was looked at, before compression of its own.
+    length: u64,
+    out: &'m mut dyn Write,
+    spool: &'m dyn Fn() -> io::Result<File>,
+    begun: Option<Begun>,
+}
+
+enum Begun {
+    /// The header is written, and so many bytes of data.
+    Plain(u64),
+    /// How long it is will be known at the end: it is compressed into a file of its own first.
+    Packed(Encoder<'static>, File),
+}
+
+impl Sink for Member<'_> {
+    fn wrapped(&mut self, codec: Codec, head: &[u8]) -> Result<(), Reason> {
+        let spool = (self.spool)().map_err(Reason::Write)?;
+        let out = BufWriter::with_capacity(BLOCK_BYTES, spool.try_clone().map_err(Reason::Write)?);
+        self.begun = Some(Begun::Packed(codec.encoder(head, out).map_err(Reason::Write)?, spool));
+        Ok(())
+    }
+
+    fn take(&mut self, _: usize, masked: &Masked, _: bool) -> Result<(), Reason> {
+        let bytes = masked.as_bytes();
+        if self.begun.is_none() {
+            self.out.write_all(&self.entry.head_for(self.length)?).map_err(Reason::Write)?;
+            self.begun = Some(Begun::Plain(0));
+        }
+        let written = match &mut self.begun {
+            Some(Begun::Packed(encoder, _)) => encoder.write_all(bytes),
+            Some(Begun::Plain(written)) => {
+                *written += bytes.len() as u64;
+                self.out.write_all(bytes)
+            }
+            None => Ok(()),
+        };
+        written.map_err(Reason::Write)
+    }
+}
+
+impl Member<'_> {
+    fn finish(self) -> Result<(), Reason> {
+        match self.begun {
+            Some(Begun::Plain(written)) if written == self.length => zeros(self.out, padding(written) as u64),
+            Some(Begun::Packed(encoder, mut spool)) => {
+                encoder.finish().map_err(Reason::Write)?;
+                let length = spool.stream_position().map_err(Reason::Write)?;
+                spool.rewind().map_err(Reason::Write)?;
+                self.out.write_all(&self.entry.head_for(length)?).map_err(Reason::Write)?;
+                copy(&mut spool, self.out, Reason::Read)?;
+                zeros(self.out, padding(length) as u64)
+            }
+            // It is not what it was when it was looked at.
+            _ => Err(Reason::Changed),
+        }
+    }
+}
+
+impl Entry {
+    /// All of its headers for data of `length` bytes.
+    fn head_for(&self, length: u64) -> Result<Vec<u8>, Reason> {
+        let mut head = match self.sized_by {
+            Some(start) => self.with_size_record(start, length)?,
+            None => self.extensions.clone(),
+        };
+        let mut header = Header::from_byte_slice(&self.header[..BLOCK]).clone();
+        // Where an extended header tells the size, this field may be too small for it and is not looked at.
+        header.set_size(length);
+        header.set_cksum();
+        head.extend_from_slice(header.as_bytes());
+        Ok(head)
+    }
+
+    /// The extensions, with the extended header at `start` telling another size.
+    fn with_size_record(&self, start: usize, length: u64) -> Result<Vec<u8>, Reason> {
+        let block = &self.extensions[start..start + BLOCK];
+        let mut header = Header::from_byte_slice(block).clone();
+        let size = header.entry_size().map_err(reading)?;
+        let data = &self.extensions[start + BLOCK..start + BLOCK + size as usize];
+        let mut changed = Vec::with_capacity(data.len() + 8);
+        for (key, value) in records(data)? {
+            let told = length.to_string();
+            push_record(&mut changed, key, if key == b"size" { told.as_bytes() } else { value });
+        }
+        header.set_size(changed.len() as u64);
+        header.set_cksum();
+        let mut extensions = self.extensions[..start].to_vec();
+        extensions.extend_from_slice(header.as_bytes());
+        extensions.extend_from_slice(&changed);
+        extensions.resize(extensions.len() + padding(changed.len() as u64), 0);
+        let rest = start + BLOCK + size as usize + padding(size);
+        extensions.extend_from_slice(&self.extensions[rest..]);
+        Ok(extensions)
+    }
+}
+
+/// Appends a record that begins with its own length.
+fn push_record(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    let rest = key.len() + value.len() + 3;
+    let mut length = rest + 1;
+    while length != rest + length.to_string().len() {
+        length = rest + length.to_string().len();
+    }
+    out.extend_from_slice(format!("{length} ").as_bytes());
+    out.extend_from_slice(key);
+    out.push(b'=');
+    out.extend_from_slice(value);
+    out.push(b'\n');
+}
+
+fn zeros(out: &mut dyn Write, count: u64) -> Result<(), Reason> {
+    io::copy(&mut io::repeat(0).take(count), out).map(drop).map_err(Reason::Write)
+}
+
 /// Hands every member to `take`, which may read its data; returns how many zero bytes end the archive.
-pub(super) fn walk(
+fn walk(
     input: &mut (dyn Read + Send),
     mut take: impl FnMut(&Entry, &mut (dyn Read + Send)) -> Result<(), Reason>,
 ) -> Result<u64, Reason> {
@@ -89,7 +232,7 @@ enum Next {
 }
 
 /// How many bytes fill the last block of `size` bytes of data.
-pub(super) fn padding(size: u64) -> usize {
+fn padding(size: u64) -> usize {
     (BLOCK - (size % BLOCK as u64) as usize) % BLOCK
 }
 
@@ -173,8 +316,11 @@ impl Entry {
     }
 }
 
+/// A key and its value.
+type Record<'d> = (&'d [u8], &'d [u8]);
+
 /// The records of an extended header: `length key=value` and a line end, the length counting all of it (POSIX pax).
-pub(super) fn records(mut data: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Reason> {
+fn records(mut data: &[u8]) -> Result<Vec<Record<'_>>, Reason> {
     let mut found = Vec::new();
     while data.first().is_some_and(|byte| *byte != 0) {
         let record = record(data).ok_or_else(|| broken("an extended header that is none"))?;

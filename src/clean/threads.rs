@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::rewrite::OpenFolders;
 use super::scan::ReadOptions;
 use super::walk::FileEntry;
 use crate::engine::{Cutter, Engine, Scratch};
@@ -33,17 +34,30 @@ pub struct Shared {
     pub stop: Arc<AtomicBool>,
     /// How far the work is.
     pub progress: Progress,
+    /// How many threads there may be.
+    threads: usize,
+    /// How many of them have a file.
+    busy: AtomicUsize,
 }
 
 impl Shared {
-    /// For work with `engine`, until `stop` is set.
-    pub fn new(engine: Arc<Engine>, read: ReadOptions, stop: Arc<AtomicBool>) -> Arc<Shared> {
-        Arc::new(Shared { engine, read, stop, progress: Progress::default() })
+    /// For work with `engine` on `threads` threads, until `stop` is set.
+    pub fn new(engine: Arc<Engine>, read: ReadOptions, threads: usize, stop: Arc<AtomicBool>) -> Arc<Shared> {
+        Arc::new(Shared { engine, read, stop, progress: Progress::default(), threads, busy: AtomicUsize::new(0) })
     }
 
     /// Whether the work is to end.
     pub fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Whether a long file may be read on several threads: the others have nothing left to do.
+    pub(super) fn has_idle_threads(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) < self.threads
     }
 }
 
@@ -54,8 +68,9 @@ pub struct Worker {
     pub(super) cutter: Cutter,
     /// The first block of a file, before it is known what the file is.
     pub(super) block: Vec<u8>,
-    /// How many threads one file may use.
-    pub(super) threads: usize,
+    /// Whether what is found now counts as progress.
+    pub(super) metered: bool,
+    pub(super) folders: OpenFolders,
 }
 
 impl Worker {
@@ -63,7 +78,14 @@ impl Worker {
     pub fn new(shared: &Arc<Shared>) -> Worker {
         let scratch = shared.engine.scratch();
         let cutter = Cutter::new(shared.engine.limits().max_record_bytes);
-        Worker { shared: Arc::clone(shared), scratch, cutter, block: Vec::new(), threads: 1 }
+        Worker {
+            shared: Arc::clone(shared),
+            scratch,
+            cutter,
+            block: Vec::new(),
+            metered: true,
+            folders: OpenFolders::default(),
+        }
     }
 
     /// What it shares with the others.
@@ -72,11 +94,10 @@ impl Worker {
     }
 }
 
-/// Does `work` for every file on `threads` threads; the answers stand in the order of the files.
+/// Does `work` for every file on several threads; the answers stand in the order of the files.
 pub fn each<T: Send>(
     shared: &Arc<Shared>,
     files: &[FileEntry],
-    threads: usize,
     work: impl Fn(&mut Worker, &FileEntry) -> T + Sync,
 ) -> Vec<T> {
     let mut order: Vec<usize> = (0..files.len()).collect();
@@ -85,14 +106,16 @@ pub fn each<T: Send>(
     let done = Mutex::new(Vec::with_capacity(files.len()));
     let run = || {
         let mut worker = Worker::new(shared);
+        shared.busy.fetch_add(1, Ordering::Relaxed);
         while let Some(index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
             let answer = work(&mut worker, &files[*index]);
             shared.progress.files.fetch_add(1, Ordering::Relaxed);
             done.lock().unwrap_or_else(PoisonError::into_inner).push((*index, answer));
         }
+        shared.busy.fetch_sub(1, Ordering::Relaxed);
     };
     std::thread::scope(|scope| {
-        for _ in 1..threads.clamp(1, files.len().max(1)) {
+        for _ in 1..shared.threads.clamp(1, files.len().max(1)) {
             scope.spawn(run);
         }
         run();
@@ -143,9 +166,9 @@ mod tests {
         tar.append_path_with_name(folder.path().join("b.log.gz"), "x/b.log.gz").unwrap();
         tar.finish().unwrap();
         let engine = Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default()).unwrap();
-        let shared = Shared::new(Arc::new(engine), ReadOptions::default(), Arc::default());
+        let shared = Shared::new(Arc::new(engine), ReadOptions::default(), 2, Arc::default());
         let walked = walk(&[folder.path().to_owned()], &WalkOptions::default()).unwrap();
-        let found = each(&shared, &walked.files, 2, |worker, file| {
+        let found = each(&shared, &walked.files, |worker, file| {
             let mut notes = Notes::default();
             let scanned = scan_file(worker, file, &mut notes).unwrap();
             assert_eq!(scanned.tally.total(), notes.0.len() as u64);

@@ -61,8 +61,6 @@ pub struct Walked {
     pub skipped: Vec<(PathBuf, Skip)>,
     /// What was named or found and cannot be read.
     pub failed: Vec<(PathBuf, Reason)>,
-    /// What a run that was killed left behind, perhaps.
-    pub leftovers: Vec<PathBuf>,
 }
 
 /// A glob or a type that is none.
@@ -81,7 +79,7 @@ pub enum WalkError {
 }
 
 /// Whether a file of this name is a temporary one of this program.
-pub fn is_leftover(name: &OsStr) -> bool {
+pub(super) fn is_leftover(name: &OsStr) -> bool {
     let name = name.as_bytes();
     name.starts_with(LEFTOVER_START) && name.ends_with(LEFTOVER_END)
 }
@@ -111,8 +109,6 @@ fn settle(walked: &mut Walked) {
     walked.skipped.dedup();
     walked.failed.sort_by(|a, b| a.0.cmp(&b.0));
     walked.failed.dedup_by(|a, b| a.0 == b.0);
-    walked.leftovers.sort();
-    walked.leftovers.dedup();
 }
 
 /// Resolves folders, the last one at hand: files come folder by folder.
@@ -237,7 +233,7 @@ impl Walk<'_> {
         let Some(kind) = entry.file_type().filter(|kind| !kind.is_dir()) else { return };
         let path = entry.path().to_owned();
         if is_leftover(entry.file_name()) {
-            self.found().leftovers.push(path);
+            // Another run is writing it, or was killed; it is of nobody's making.
         } else if kind.is_symlink() {
             self.found().skipped.push((path, Skip::Symlink));
         } else if let Some(name) = special(kind) {

@@ -135,6 +135,9 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// Show only the lines that would change, already masked, and why
     Preview(PreviewArgs),
+    /// Clean files, folders and archives: in place, or into another folder
+    #[cfg(feature = "archives")]
+    Clean(super::clean::CleanArgs),
     /// Say which rule found what in the lines on standard input, and what nearly was found
     Explain(ExplainArgs),
     /// List, show and check rules
@@ -316,7 +319,7 @@ pub(super) struct BenchArgs {
     pub(super) engine: EngineArgs,
 }
 
-fn threads(text: &str) -> Result<usize, String> {
+pub(super) fn threads(text: &str) -> Result<usize, String> {
     let max = crate::config::MAX_THREADS;
     let parsed = text.parse().ok().filter(|count| *count <= max);
     parsed.ok_or_else(|| format!("a number from 0 (one for each processor) to {max}"))

@@ -7,6 +7,8 @@ mod args;
 mod bench;
 #[cfg(feature = "archives")]
 mod check;
+#[cfg(feature = "archives")]
+mod clean;
 mod color;
 mod completions;
 mod config;
@@ -16,8 +18,12 @@ mod filter;
 mod fingerprint;
 mod man;
 mod panics;
+#[cfg(feature = "archives")]
+mod paths;
 mod preview;
 mod print;
+#[cfg(feature = "archives")]
+mod progress;
 mod read;
 mod rules;
 mod rules_check;
@@ -93,6 +99,8 @@ fn dispatch(cli: Cli, closed: Closed) -> anyhow::Result<Exit> {
         #[cfg(feature = "archives")]
         Some(Command::Check(args)) => check::run(&args, closed),
         Some(Command::Preview(args)) => preview::run(&args),
+        #[cfg(feature = "archives")]
+        Some(Command::Clean(args)) => clean::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Rules { command: RulesCommand::List(args) }) => rules::list(&args),
         Some(Command::Rules { command: RulesCommand::Show(args) }) => rules::show(&args),
