@@ -8,8 +8,6 @@ use clap_complete::Shell;
 const RULES: &str = "Rules";
 const OUTPUT: &str = "What is written";
 const REPORT: &str = "Report";
-#[cfg(feature = "archives")]
-const FILES: &str = "Which files";
 const RUNNING: &str = "Running";
 
 /// Masks secrets in logs and changes nothing else
@@ -132,7 +130,7 @@ pub(super) enum ActionName {
 pub(super) enum Command {
     /// Look for secrets in files and folders and change nothing: for CI and commit hooks
     #[cfg(feature = "archives")]
-    Check(CheckArgs),
+    Check(super::check::CheckArgs),
     /// Show only the lines that would change, already masked, and why
     Preview(PreviewArgs),
     /// Clean files, folders and archives: in place, or into another folder
@@ -164,93 +162,6 @@ pub(super) enum Command {
     },
     /// Print the manual page
     Man,
-}
-
-/// `inkout check`
-#[cfg(feature = "archives")]
-#[derive(Args, Debug)]
-#[command(
-    after_help = "Exit codes: 0 nothing found, 1 findings, 2 wrong arguments, rules or baseline (nothing was read), 3 \
-                        something could not be inspected.\n\nPlaces where a secret will stand (`your-api-key-here`, \
-                        `${TOKEN}`, `os.environ[\"TOKEN\"]`) are left alone and counted; --templates reports them."
-)]
-pub(super) struct CheckArgs {
-    /// Files, folders and archives; `-`, or none at all, is standard input
-    #[arg(value_name = "PATH")]
-    pub(super) paths: Vec<PathBuf>,
-    /// How findings are written
-    #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = REPORT)]
-    pub(super) format: CheckFormat,
-    /// Write the findings to this file instead of standard output
-    #[arg(short = 'o', long, value_name = "FILE", help_heading = REPORT)]
-    pub(super) output: Option<PathBuf>,
-    /// Write a page for people to this file, beside the findings
-    #[arg(long, value_name = "FILE.html", help_heading = REPORT)]
-    pub(super) report: Option<PathBuf>,
-    /// Tell only what this file does not know
-    #[arg(long, value_name = "FILE", help_heading = REPORT)]
-    pub(super) baseline: Option<PathBuf>,
-    /// Write what is found to this file, for --baseline; then findings are no failure
-    #[arg(long, value_name = "FILE", help_heading = REPORT)]
-    pub(super) write_baseline: Option<PathBuf>,
-    /// List so many findings at most; all are counted
-    #[arg(long, value_name = "N", default_value_t = 100_000, help_heading = REPORT)]
-    pub(super) max_listed: usize,
-    /// End with this code when something is found
-    #[arg(long, value_name = "N", help_heading = REPORT)]
-    pub(super) exit_code: Option<u8>,
-    /// Print nothing on standard output
-    #[arg(short, long, help_heading = REPORT)]
-    pub(super) quiet: bool,
-    /// Let placeholders stand out
-    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = REPORT)]
-    pub(super) color: ColorWhen,
-    /// Report places where a secret will stand as well
-    #[arg(long, help_heading = FILES)]
-    pub(super) templates: bool,
-    /// Only files that match (repeatable)
-    #[arg(short = 'g', long, value_name = "GLOB", help_heading = FILES)]
-    pub(super) glob: Vec<String>,
-    /// No files and folders that match, in the syntax of .gitignore (repeatable)
-    #[arg(long, value_name = "GLOB", help_heading = FILES)]
-    pub(super) exclude: Vec<String>,
-    /// Only files of this type, by ripgrep's names (repeatable)
-    #[arg(short = 't', long = "type", value_name = "TYPE", help_heading = FILES)]
-    pub(super) file_type: Vec<String>,
-    /// Follow symbolic links
-    #[arg(long, help_heading = FILES)]
-    pub(super) follow: bool,
-    /// Look at binary files as bytes
-    #[arg(long, help_heading = FILES)]
-    pub(super) binary: bool,
-    /// Leave out what .gitignore leaves out
-    #[arg(long, help_heading = FILES)]
-    pub(super) gitignore: bool,
-    /// Threads; 0 is one for each processor
-    #[arg(short = 'j', long, value_name = "N", value_parser = threads, help_heading = RUNNING)]
-    pub(super) threads: Option<usize>,
-    #[command(flatten)]
-    pub(super) engine: EngineArgs,
-}
-
-/// How `check` writes its findings.
-#[cfg(feature = "archives")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum CheckFormat {
-    /// Text for people
-    Table,
-    /// One JSON object
-    Json,
-    /// One JSON object for each line, the last one a summary
-    Jsonl,
-    /// SARIF 2.1.0, for code hosts
-    Sarif,
-    /// A page for people that needs nothing but itself
-    Html,
-    /// JUnit's XML, for CI systems
-    Junit,
-    /// Comma-separated values
-    Csv,
 }
 
 /// `inkout preview`

@@ -4,26 +4,94 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
+use clap::{Args, ValueEnum};
 
-use super::args::{CheckArgs, CheckFormat};
+use super::args::{ColorWhen, EngineArgs};
+use super::paths::{PathArgs, stop_flag};
 use super::print::{self, FileError, complain};
 use super::setup::Setup;
 use super::watch::{self, Gaps, Watch};
-use super::{Closed, Exit, color, read};
-use crate::clean::{self, ReadOptions, Shared, WalkOptions};
+use super::{Closed, Exit, color, progress, read};
+use crate::clean::{self, Shared};
 use crate::engine::{Carry, Engine};
-use crate::report::{About, Baseline, Blocks, Collector, Format, Found, Keep, Look, Missed, Report, Style, Templates};
+use crate::report::{
+    About, Baseline, Blocks, Collector, FileCollector, Format, Found, Keep, Look, Missed, Report, Style, Templates,
+};
 
 /// The exit code of findings, unless another was asked for.
 const FINDINGS: u8 = 1;
+const REPORT: &str = "Report";
+
+/// `inkout check`
+#[derive(Args, Debug)]
+#[command(
+    mut_arg("paths", |paths| paths.required(false).help("Files, folders and archives; `-`, or none at all, is standard input")),
+    after_help = "Exit codes: 0 nothing found, 1 findings, 2 wrong arguments, rules or baseline (nothing was read), 3 something \
+                  could not be inspected.\n\nPlaces where a secret will stand (`your-api-key-here`, `${TOKEN}`, \
+                  `os.environ[\"TOKEN\"]`) are left alone and counted; --templates reports them."
+)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    paths: PathArgs,
+    /// How findings are written
+    #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = REPORT)]
+    format: CheckFormat,
+    /// Write the findings to this file instead of standard output
+    #[arg(short = 'o', long, value_name = "FILE", help_heading = REPORT)]
+    output: Option<PathBuf>,
+    /// Write a page for people to this file, beside the findings
+    #[arg(long, value_name = "FILE.html", help_heading = REPORT)]
+    report: Option<PathBuf>,
+    /// Tell only what this file does not know
+    #[arg(long, value_name = "FILE", help_heading = REPORT)]
+    baseline: Option<PathBuf>,
+    /// Write what is found to this file, for --baseline; then findings are no failure
+    #[arg(long, value_name = "FILE", help_heading = REPORT)]
+    write_baseline: Option<PathBuf>,
+    /// Report places where a secret will stand as well
+    #[arg(long, help_heading = REPORT)]
+    templates: bool,
+    /// List so many findings at most; all are counted
+    #[arg(long, value_name = "N", default_value_t = 100_000, help_heading = REPORT)]
+    max_listed: usize,
+    /// End with this code when something is found
+    #[arg(long, value_name = "N", help_heading = REPORT)]
+    exit_code: Option<u8>,
+    /// Print nothing on standard output
+    #[arg(short, long, help_heading = REPORT)]
+    quiet: bool,
+    /// Let placeholders stand out
+    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = REPORT)]
+    color: ColorWhen,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+/// How findings are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum CheckFormat {
+    /// Text for people
+    Table,
+    /// One JSON object
+    Json,
+    /// One JSON object for each line, the last one a summary
+    Jsonl,
+    /// SARIF 2.1.0, for code hosts
+    Sarif,
+    /// A page for people that needs nothing but itself
+    Html,
+    /// JUnit's XML, for CI systems
+    Junit,
+    /// Comma-separated values
+    Csv,
+}
 
 pub(super) fn run(args: &CheckArgs, closed: Closed) -> anyhow::Result<Exit> {
     let engine = Setup::read(&args.engine)?.compile_enforcing(&args.engine)?;
     let baseline = args.baseline.as_deref().map(baseline).transpose()?;
-    let walked = walked(args)?;
+    let walked = args.paths.walk_files()?;
     let keep = Keep {
         total: args.max_listed,
         per_rule: usize::MAX,
@@ -35,7 +103,7 @@ pub(super) fn run(args: &CheckArgs, closed: Closed) -> anyhow::Result<Exit> {
     let check = Check { args, engine, closed };
     let mut about = watch::about("check", &check.engine, check.options());
     let collector = Collector::new(Arc::clone(&check.engine), keep);
-    let missed = check.look(&walked, &collector, &mut about);
+    let missed = check.look(&walked, &collector, &mut about)?;
     about.ended = watch::now();
     let found = collector.finish();
     check.tell(&found, &missed, &about)
@@ -48,25 +116,6 @@ fn baseline(path: &Path) -> anyhow::Result<Arc<Baseline>> {
     Ok(Arc::new(Baseline::parse(&name, &text)?))
 }
 
-fn walked(args: &CheckArgs) -> anyhow::Result<clean::Walked> {
-    let options = WalkOptions {
-        follow: args.follow,
-        include: args.glob.clone(),
-        exclude: args.exclude.clone(),
-        types: args.file_type.clone(),
-        gitignore: args.gitignore,
-        apart_from: None,
-        threads: threads(args),
-    };
-    let paths: Vec<PathBuf> = args.paths.iter().filter(|path| *path != Path::new("-")).cloned().collect();
-    Ok(clean::walk(&paths, &options)?)
-}
-
-fn threads(args: &CheckArgs) -> usize {
-    let all = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    args.threads.filter(|count| *count > 0).unwrap_or(all)
-}
-
 struct Check<'a> {
     args: &'a CheckArgs,
     engine: Arc<Engine>,
@@ -76,38 +125,28 @@ struct Check<'a> {
 impl Check<'_> {
     fn options(&self) -> Vec<(String, String)> {
         let args = self.args;
-        let paths: Vec<String> = args.paths.iter().map(|path| clean::shown(path)).collect();
-        let mut options = vec![("Paths".to_owned(), paths.join(" "))];
+        let mut options = args.paths.given();
         options.extend(watch::engine_options(&args.engine, &self.engine));
-        let flags = [
-            ("--glob", args.glob.join(" ")),
-            ("--exclude", args.exclude.join(" ")),
-            ("--type", args.file_type.join(" ")),
-            ("--baseline", args.baseline.as_deref().map(clean::shown).unwrap_or_default()),
-        ];
-        let switches = [
-            ("--follow", args.follow),
-            ("--binary", args.binary),
-            ("--gitignore", args.gitignore),
-            ("--templates", args.templates),
-        ];
-        options.extend(flags.into_iter().map(|(name, value)| (name.to_owned(), value)));
-        options.extend(switches.into_iter().filter(|(_, on)| *on).map(|(name, _)| (name.to_owned(), "on".to_owned())));
-        options.retain(|(_, value)| !value.is_empty());
+        let baseline = args.baseline.as_deref().map(clean::shown);
+        options.extend(baseline.map(|path| ("--baseline".to_owned(), path)));
+        options.extend(args.templates.then(|| ("--templates".to_owned(), "on".to_owned())));
         options
     }
 
     /// Reads everything; what was not inspected comes back.
-    fn look(&self, walked: &clean::Walked, collector: &Collector, about: &mut About) -> Vec<Missed> {
+    fn look(&self, walked: &clean::Walked, collector: &Collector, about: &mut About) -> anyhow::Result<Vec<Missed>> {
         let mut gaps = Gaps::new(&self.engine);
         gaps.walked(walked);
-        let read = ReadOptions { binary: self.args.binary, ..ReadOptions::default() };
-        let shared = Shared::new(Arc::clone(&self.engine), read, Arc::new(AtomicBool::new(false)));
-        let scanned = clean::each(&shared, &walked.files, threads(self.args), |worker, file| {
-            let mut watch = Watch(collector.file(&file.path));
-            let scanned = clean::scan_file(worker, file, &mut watch);
-            watch.0.finish();
-            scanned
+        let paths = &self.args.paths;
+        let shared = Shared::new(Arc::clone(&self.engine), paths.read_options(), paths.threads(), stop_flag()?);
+        let bytes = walked.files.iter().map(|file| file.size).sum();
+        let scanned = progress::beside(&shared, walked.files.len(), bytes, self.args.quiet, || {
+            clean::each(&shared, &walked.files, |worker, file| {
+                let mut watch = Watch::<io::Sink> { findings: Some(collector.file(&file.path)), diff: None };
+                let scanned = clean::scan_file(worker, file, &mut watch);
+                watch.findings.into_iter().for_each(FileCollector::finish);
+                scanned
+            })
         });
         for (file, scanned) in walked.files.iter().zip(&scanned) {
             match scanned {
@@ -119,10 +158,10 @@ impl Check<'_> {
                 Err(reason) => gaps.failed(&file.path, reason),
             }
         }
-        if self.args.paths.is_empty() || self.args.paths.iter().any(|path| path == Path::new("-")) {
+        if paths.with_stdin() {
             self.stdin(collector, about, &mut gaps);
         }
-        gaps.finish()
+        Ok(gaps.finish())
     }
 
     fn stdin(&self, collector: &Collector, about: &mut About, gaps: &mut Gaps<'_>) {

@@ -5,12 +5,12 @@ use std::io::{self, IsTerminal as _, Read, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use zeroize::Zeroizing;
 
+use super::paths::stop_flag;
 use super::print::{self, complain};
 use super::{Closed, Exit};
 use crate::clean::{self, Observer, ReadOptions, Seen, Shared, WalkOptions};
@@ -170,8 +170,8 @@ impl Observer for Search<'_> {
 
 fn look_up(args: &FingerprintArgs, engine: &Arc<Engine>, token: &[u8]) -> anyhow::Result<Exit> {
     let walked = clean::walk(&args.places, &WalkOptions { threads: 1, ..WalkOptions::default() })?;
-    let shared = Shared::new(Arc::clone(engine), ReadOptions::default(), Arc::new(AtomicBool::new(false)));
-    let done = clean::each(&shared, &walked.files, 1, |worker, file| {
+    let shared = Shared::new(Arc::clone(engine), ReadOptions::default(), 1, stop_flag()?);
+    let done = clean::each(&shared, &walked.files, |worker, file| {
         let mut search = Search { token, found: Vec::new() };
         let scanned = clean::scan_file(worker, file, &mut search);
         (search.found, scanned.err())

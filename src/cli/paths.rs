@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Context as _;
 use clap::Args;
 
-use crate::clean::{ReadOptions, WalkOptions, Walked, walk};
+use crate::clean::{ReadOptions, WalkOptions, Walked, shown, walk};
 
 const CHOICE: &str = "Which files";
 const READING: &str = "How they are read";
@@ -61,9 +61,40 @@ impl PathArgs {
         }
     }
 
+    /// Whether standard input is to be read: where nothing or `-` is named.
+    pub(super) fn with_stdin(&self) -> bool {
+        self.paths.is_empty() || self.paths.iter().any(|path| path == Path::new("-"))
+    }
+
+    /// Lists the files; `-` is none of them.
+    pub(super) fn walk_files(&self) -> anyhow::Result<Walked> {
+        let paths: Vec<PathBuf> = self.paths.iter().filter(|path| *path != Path::new("-")).cloned().collect();
+        Ok(walk(&paths, &self.walk_options(None))?)
+    }
+
+    /// What was asked for, by name.
+    pub(super) fn given(&self) -> Vec<(String, String)> {
+        let paths: Vec<String> = self.paths.iter().map(|path| shown(path)).collect();
+        let on = |switch: bool| if switch { "on".to_owned() } else { String::new() };
+        let all = [
+            ("Paths", paths.join(" ")),
+            ("--include", self.include.join(" ")),
+            ("--exclude", self.exclude.join(" ")),
+            ("--type", self.types.join(" ")),
+            ("--gitignore", on(self.gitignore)),
+            ("--follow", on(self.follow)),
+            ("--binary", on(self.binary)),
+        ];
+        all.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
     /// Lists the files, those below `apart_from` left out.
     pub(super) fn walk(&self, apart_from: Option<&Path>) -> anyhow::Result<Walked> {
-        let options = WalkOptions {
+        Ok(walk(&self.paths, &self.walk_options(apart_from))?)
+    }
+
+    fn walk_options(&self, apart_from: Option<&Path>) -> WalkOptions {
+        WalkOptions {
             follow: self.follow,
             include: self.include.clone(),
             exclude: self.exclude.clone(),
@@ -71,8 +102,7 @@ impl PathArgs {
             gitignore: self.gitignore,
             apart_from: apart_from.map(Path::to_owned),
             threads: self.threads(),
-        };
-        Ok(walk(&self.paths, &options)?)
+        }
     }
 }
 

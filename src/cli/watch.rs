@@ -1,6 +1,7 @@
 //! What `check` and `clean` tell of a run: shows the report what is read, and puts together what was not inspected, when,
 //! and with which options.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,19 +9,36 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::args::EngineArgs;
 use crate::clean::{Observer, Reason, Scanned, Seen, Skip, Walked};
 use crate::engine::{Action, Carry, Engine};
-use crate::report::{About, FileCollector, Look, Missed, MissedKind, Moment, Place};
+use crate::report::{About, Diff, FileCollector, Look, Missed, MissedKind, Moment, Place};
 use crate::rules::Catalog;
 
-/// Shows a report what is read of one file.
-pub(super) struct Watch<'c>(pub(super) FileCollector<'c>);
+/// Shows a report, a diff, or both what is read of one file.
+pub(super) struct Watch<'c, W> {
+    pub(super) findings: Option<FileCollector<'c>>,
+    pub(super) diff: Option<Diff<W>>,
+}
 
-impl Observer for Watch<'_> {
+impl<W: Write> Observer for Watch<'_, W> {
     fn begin(&mut self, member: Option<&[u8]>) {
-        self.0.begin(member);
+        if let Some(findings) = &mut self.findings {
+            findings.begin(member);
+        }
+        if let Some(diff) = &mut self.diff {
+            diff.begin(member);
+        }
     }
 
     fn piece(&mut self, seen: &Seen<'_>) {
-        self.0.take(look(seen));
+        if let Some(findings) = &mut self.findings {
+            findings.take(look(seen));
+        }
+        if let Some(diff) = &mut self.diff {
+            diff.take(look(seen));
+        }
+    }
+
+    fn counts_lines(&self) -> bool {
+        self.findings.is_some() || self.diff.is_some()
     }
 }
 

@@ -121,7 +121,7 @@ impl Collector {
 
     /// What collects the findings of the file at `path`, on one thread.
     pub fn file(&self, path: &Path) -> FileCollector<'_> {
-        FileCollector { collector: self, path: path.to_owned(), kind: FileKind::of(path), at: None }
+        FileCollector { collector: self, path: path.to_owned(), kind: FileKind::of(path), at: None, done: Vec::new() }
     }
 
     /// What was found.
@@ -164,6 +164,7 @@ pub struct FileCollector<'c> {
     path: PathBuf,
     kind: FileKind,
     at: Option<Stream>,
+    done: Vec<Stream>,
 }
 
 /// A file or a member of it.
@@ -220,15 +221,14 @@ impl FileCollector<'_> {
         self.at = Some(at);
     }
 
-    /// Ends the file.
+    /// Ends the file. Without it, nothing of it is told: it was not cleaned.
     pub fn finish(mut self) {
         self.end();
+        self.done.drain(..).for_each(|stream| self.collector.add(stream));
     }
 
     fn end(&mut self) {
-        if let Some(at) = self.at.take() {
-            self.collector.add(at);
-        }
+        self.done.extend(self.at.take().filter(|at| at.templates + at.known > 0 || !at.seen.is_empty()));
     }
 
     fn line(&self, at: &mut Stream, look: &Look<'_>, line: &Line<'_>) {
