@@ -243,12 +243,12 @@ impl Check<'_> {
 }
 
 /// Writes a file of ours. It holds no secret, so it is one as any other.
-pub(super) fn to_file(path: &Path, text: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+pub(super) fn to_file(path: &Path, text: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), FileError> {
     let written = File::create(path).and_then(|file| {
         let mut out = BufWriter::new(file);
         let written = text(&mut out).and_then(|()| out.flush());
         drop(out.into_parts());
         written
     });
-    Ok(written.map_err(|reason| FileError { path: path.to_owned(), reason })?)
+    written.map_err(|reason| FileError { path: path.to_owned(), reason })
 }

@@ -8,32 +8,34 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::{ArgGroup, Args};
 
-use super::args::EngineArgs;
+use super::args::{ColorWhen, EngineArgs};
 use super::paths::{PathArgs, stop_flag};
-use super::print::{complain, page};
+use super::print::{complain, complain_plainly, page};
 use super::setup::Setup;
+use super::share::Share;
+use super::tell::Tell;
 use super::{Exit, progress};
 use crate::clean::{
-    CleanOptions, Done, FileEntry, Outcome, Reason, Shared, Silent, Target, Walked, clean_file, each, shown,
-    shown_bytes,
+    CleanOptions, Done, FileEntry, Outcome, Reason, Shared, Target, Walked, clean_file, each, shown, shown_bytes,
 };
 
 const TARGET: &str = "Where the result goes";
+const TELLING: &str = "What is told";
 
 /// `inkout clean`
 #[derive(Args, Debug)]
-#[command(group = ArgGroup::new("target").required(true).args(["out_dir", "in_place", "dry_run"]))]
+#[command(group = ArgGroup::new("target").required(true).multiple(true).args(["out_dir", "in_place", "dry_run", "diff"]))]
 pub(super) struct CleanArgs {
     #[command(flatten)]
     pub(super) paths: PathArgs,
     /// Write into this folder, which mirrors what was named
-    #[arg(short, long, value_name = "DIR", help_heading = TARGET)]
+    #[arg(short, long, value_name = "DIR", help_heading = TARGET, conflicts_with_all = ["in_place", "dry_run"])]
     pub(super) out_dir: Option<PathBuf>,
     /// Replace the files. With a suffix, keep the originals under their name and the suffix: they hold the secrets
     #[arg(short, long, value_name = "SUFFIX", num_args = 0..=1, require_equals = true, default_missing_value = "", help_heading = TARGET)]
     pub(super) in_place: Option<OsString>,
     /// Write nothing; say what would be done
-    #[arg(short = 'n', long, help_heading = TARGET)]
+    #[arg(short = 'n', long, help_heading = TARGET, conflicts_with = "in_place")]
     pub(super) dry_run: bool,
     /// Do not scan the result again before it is kept
     #[arg(long, help_heading = TARGET)]
@@ -47,17 +49,55 @@ pub(super) struct CleanArgs {
     /// Keep the time of the last change
     #[arg(long, help_heading = TARGET)]
     pub(super) preserve_mtime: bool,
+    /// Show the lines that change, masked on both sides; alone it writes nothing, like --dry-run
+    #[arg(long, help_heading = TELLING)]
+    pub(super) diff: bool,
+    /// Write a page for people to this file: what was masked and where, and what was not inspected
+    #[arg(long, value_name = "FILE.html", help_heading = TELLING)]
+    pub(super) report: Option<PathBuf>,
+    /// Let the diff be coloured
+    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = TELLING)]
+    pub(super) color: ColorWhen,
+    /// Write tokens that are the same for the same secret in all files, under the key in this file; `new` makes one, which
+    /// stays with you
+    #[arg(long, value_name = "new|FILE", help_heading = TARGET)]
+    pub(super) share_key: Option<PathBuf>,
     /// Print nothing but what went wrong
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = TELLING)]
     pub(super) quiet: bool,
     #[command(flatten)]
     pub(super) engine: EngineArgs,
 }
 
+impl CleanArgs {
+    /// Whether nothing is written.
+    fn is_dry(&self) -> bool {
+        self.out_dir.is_none() && self.in_place.is_none()
+    }
+
+    /// What was asked for beside the files, by name.
+    pub(super) fn given(&self) -> Vec<(String, String)> {
+        let target = match (&self.out_dir, &self.in_place) {
+            (Some(folder), _) => ("--out-dir", shown(folder)),
+            (None, Some(suffix)) => ("--in-place", shown(Path::new(suffix))),
+            (None, None) => ("--dry-run", "on: nothing was written".to_owned()),
+        };
+        let verify = (
+            "Verified",
+            if self.is_dry() || self.no_verify { "no" } else { "yes: what was written was scanned again" },
+        );
+        [target, (verify.0, verify.1.to_owned())].map(|(name, value)| (name.to_owned(), value)).into()
+    }
+}
+
 pub(super) fn run(args: &CleanArgs) -> anyhow::Result<Exit> {
     let target = target(args)?;
-    let engine = Setup::read(&args.engine)?.compile_enforcing(&args.engine)?;
-    let walked = args.paths.walk(args.out_dir.as_deref())?;
+    let (share, given) = Share::plan(args.share_key.as_deref(), &args.engine)?;
+    let setup = Setup::read(&given)?;
+    let mut walked = args.paths.walk(args.out_dir.as_deref())?;
+    share.leave_out(&mut walked);
+    let engine = share.compile(setup, &given)?;
+    let tell = Tell::new(args, &given, &engine)?;
     if let Target::Folder(folder) = &target {
         apart(&walked.files)?;
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", shown(folder)))?;
@@ -68,11 +108,14 @@ pub(super) fn run(args: &CleanArgs) -> anyhow::Result<Exit> {
         break_hardlinks: args.break_hardlinks,
         preserve_mtime: args.preserve_mtime,
     };
-    let shared = Shared::new(engine, args.paths.read_options(), args.paths.threads(), stop_flag()?);
+    let shared = Shared::new(engine, args.paths.read_options(), tell.threads(args.paths.threads()), stop_flag()?);
     let bytes = walked.files.iter().map(|file| file.size).sum();
-    let done = progress::beside(&shared, walked.files.len(), bytes, args.quiet, || {
-        each(&shared, &walked.files, |worker, file| clean_file(worker, file, &options, &mut Silent))
+    let done = progress::beside(&shared, walked.files.len(), bytes, args.quiet || tell.on_terminal(), || {
+        each(&shared, &walked.files, |worker, file| {
+            tell.file(&file.path, |observer| clean_file(worker, file, &options, observer))
+        })
     });
+    tell.finish(&walked, &done)?;
     report(args, &walked, &done)
 }
 
@@ -130,8 +173,11 @@ fn report(args: &CleanArgs, walked: &Walked, done: &[Done]) -> anyhow::Result<Ex
         complain(&format!("interrupted; {} files were not done", counts.interrupted));
     }
     if !args.quiet {
-        counts.total(args.dry_run, &mut text);
-        page(|out| out.write_all(text.as_bytes()))?;
+        counts.total(args.is_dry(), &mut text);
+        match args.diff {
+            true => complain_plainly(&text),
+            false => page(|out| out.write_all(text.as_bytes()))?,
+        }
     }
     let whole = counts.failed + counts.interrupted == 0 && !counts.gaps;
     Ok(if whole { Exit::Done } else { Exit::Incomplete })
@@ -152,7 +198,7 @@ impl Counts {
             Outcome::Cleaned { findings } => {
                 self.cleaned += 1;
                 self.findings += findings;
-                let would = if args.dry_run { "would be " } else { "" };
+                let would = if args.is_dry() { "would be " } else { "" };
                 let _ = writeln!(text, "{}: {} {would}masked", shown(&file.path), number(*findings, "finding"));
             }
             Outcome::Unchanged => self.unchanged += 1,

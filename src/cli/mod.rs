@@ -32,6 +32,8 @@ mod setup;
 #[cfg(feature = "archives")]
 mod share;
 mod stats;
+#[cfg(feature = "archives")]
+mod tell;
 mod version;
 #[cfg(feature = "archives")]
 mod watch;

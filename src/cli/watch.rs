@@ -98,12 +98,13 @@ impl<'e> Gaps<'e> {
         }
     }
 
-    fn skip(&mut self, path: &Path, member: Option<&[u8]>, skip: Skip) {
+    /// What was left out.
+    pub(super) fn skip(&mut self, path: &Path, member: Option<&[u8]>, skip: Skip) {
         let kind = if skip.is_gap() { MissedKind::Failed } else { MissedKind::Skipped };
         self.add(path, member, skip.to_string(), kind);
     }
 
-    pub(super) fn add(&mut self, path: &Path, member: Option<&[u8]>, reason: String, kind: MissedKind) {
+    fn add(&mut self, path: &Path, member: Option<&[u8]>, reason: String, kind: MissedKind) {
         let place = Arc::new(Place::new(self.engine, path, member));
         self.missed.push(Missed { place, reason: masked(self.engine, &reason), kind });
     }
