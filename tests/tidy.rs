@@ -14,7 +14,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["engine", "rules"]),
     ("secrets", &["engine", "config"]),
     ("pipe", &["engine"]),
-    ("cli", &["engine", "rules", "config", "secrets", "pipe"]),
+    ("clean", &["engine", "rules", "config", "secrets"]),
+    ("report", &["engine", "rules", "config", "secrets", "clean"]),
+    ("cli", &["engine", "rules", "config", "secrets", "pipe", "clean", "report"]),
 ];
 
 const PURE: &[&str] = &["engine", "rules"];

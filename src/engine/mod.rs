@@ -22,6 +22,7 @@ pub mod prefilter;
 mod prepared;
 #[cfg(test)]
 mod properties;
+mod reason;
 mod redact;
 mod rule;
 mod scan;
