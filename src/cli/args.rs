@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 const RULES: &str = "Rules";
+const KNOWN: &str = "Known values";
 const OUTPUT: &str = "What is written";
 const REPORT: &str = "Report";
 const RUNNING: &str = "Running";
@@ -81,9 +82,18 @@ pub(super) struct EngineArgs {
     /// What is done to credentials
     #[arg(long, value_name = "ACTION", help_heading = OUTPUT)]
     pub(super) action: Option<ActionName>,
-    /// Mask these values wherever and however encoded they stand: one per line, at least 6 bytes each
-    #[arg(long, value_name = "FILE", help_heading = RULES)]
-    pub(super) known_values: Option<PathBuf>,
+    /// Mask these values wherever and however encoded they stand: one per line, at least 6 bytes each (repeatable)
+    #[arg(long, value_name = "FILE", help_heading = KNOWN)]
+    pub(super) known_values: Vec<PathBuf>,
+    /// Mask the values of these environment variables; `*` and `?` may stand in a name
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = KNOWN)]
+    pub(super) known_env: Vec<String>,
+    /// Mask every value of this file of NAME=value lines (repeatable)
+    #[arg(long, value_name = "FILE", help_heading = KNOWN)]
+    pub(super) known_dotenv: Vec<PathBuf>,
+    /// Mask the content of every file in this folder: mounted Kubernetes or Docker secrets (repeatable)
+    #[arg(long, value_name = "DIR", help_heading = KNOWN)]
+    pub(super) known_dir: Vec<PathBuf>,
     /// Write this in place of a secret; {rule} is the rule's id
     #[arg(long, value_name = "TEMPLATE", help_heading = OUTPUT)]
     pub(super) placeholder: Option<String>,
@@ -132,6 +142,17 @@ pub(super) enum Command {
     Preview(PreviewArgs),
     /// Say which rule found what in the lines on standard input, and what nearly was found
     Explain(ExplainArgs),
+    /// Run a program and mask what it prints
+    ///
+    /// Standard output and standard error are masked each by itself. The values of environment variables with a secret's name
+    /// are known, and so are the passwords of URLs in the others. Signals are handed on, and the exit code is the program's.
+    #[cfg(feature = "exec")]
+    #[command(
+        after_help = "Exit codes: the program's, 128 and the number of the signal that ended it, 127 it is not there, \
+                            126 it cannot be run, 2 wrong arguments or rules (it was not run), 3 it ended with 0 and its \
+                            output could not be passed on or inspected."
+    )]
+    Exec(ExecArgs),
     /// List, show and check rules
     Rules {
         #[command(subcommand)]
@@ -165,6 +186,20 @@ pub(super) struct PreviewArgs {
 pub(super) struct ExplainArgs {
     #[command(flatten)]
     pub(super) engine: EngineArgs,
+}
+
+/// `inkout exec`
+#[cfg(feature = "exec")]
+#[derive(Args, Debug)]
+pub(super) struct ExecArgs {
+    /// The program and its arguments
+    #[arg(value_name = "CMD", last = true, required = true)]
+    pub(super) command: Vec<std::ffi::OsString>,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
+    /// Print counts on standard error at the end
+    #[arg(long, help_heading = REPORT)]
+    pub(super) stats: bool,
 }
 
 /// `inkout rules`

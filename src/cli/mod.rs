@@ -8,6 +8,8 @@ mod bench;
 mod check;
 mod color;
 mod completions;
+#[cfg(feature = "exec")]
+mod exec;
 mod explain;
 mod filter;
 mod man;
@@ -48,6 +50,8 @@ pub enum Exit {
     Usage,
     /// An input or a part of the output is missing, or a record had to be masked whole.
     Incomplete,
+    /// As the program that was run ended.
+    Code(u8),
 }
 
 impl From<Exit> for ExitCode {
@@ -56,6 +60,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Usage => 2,
             Exit::Incomplete => 3,
+            Exit::Code(code) => code,
         })
     }
 }
@@ -84,6 +89,8 @@ fn dispatch(cli: Cli, closed: Closed) -> anyhow::Result<Exit> {
         Some(Command::Rules { command: RulesCommand::List(args) }) => rules::list(&args),
         Some(Command::Rules { command: RulesCommand::Show(args) }) => rules::show(&args),
         Some(Command::Rules { command: RulesCommand::Check(args) }) => check::run(&args),
+        #[cfg(feature = "exec")]
+        Some(Command::Exec(args)) => exec::run(&args),
         Some(Command::Sample) => sample::run(),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Completions { shell }) => completions::run(shell),

@@ -13,7 +13,7 @@ use super::print::complain;
 use crate::config::{Config, Date, Name};
 use crate::engine::{Action, Engine, HashKey, Known, Limits, Mode};
 use crate::rules::{Catalog, import};
-use crate::secrets;
+use crate::secrets::{self, known::Values};
 
 /// Whether line ends are counted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,16 @@ impl Setup {
 
     /// Compiles them.
     pub(super) fn compile(self, args: &EngineArgs, lines: Lines) -> anyhow::Result<Arc<Engine>> {
+        self.compile_with(args, lines, |_, _| ())
+    }
+
+    /// Compiles them, with the known values that `more` adds once the rules stand.
+    pub(super) fn compile_with(
+        self,
+        args: &EngineArgs,
+        lines: Lines,
+        more: impl FnOnce(&Engine, &mut Values),
+    ) -> anyhow::Result<Arc<Engine>> {
         let policy = self.config.policy(&self.catalog.set, hash_key(args)?, today())?;
         let limits = Limits { count_lines: lines == Lines::Count, ..Limits::default() };
         let engine = Engine::compile(self.catalog.set, policy, &limits)?;
@@ -51,8 +61,10 @@ impl Setup {
             // A regex of the user's that is too large must stop the start, not the stream.
             engine.warm()?;
         }
-        let engine = match &args.known_values {
-            Some(path) => engine.with_known(known(path)?, None)?,
+        let mut values = Values::read(&self.config.known)?;
+        more(&engine, &mut values);
+        let engine = match known(values)? {
+            Some(known) => engine.with_known(known, None)?,
             None => engine,
         };
         Ok(Arc::new(engine))
@@ -76,16 +88,11 @@ pub(super) fn parse_rules(known: &Catalog, name: &str, text: &str) -> anyhow::Re
     Ok(imported.catalog)
 }
 
-/// The values of the file at `path`; which of them cannot be looked for is said by their line, never shown.
-fn known(path: &Path) -> anyhow::Result<Arc<Known>> {
-    let loaded = secrets::known_values_from_file(path)?;
-    if loaded.exposed {
-        complain(&format!("warning: known values file {} can be read by others; chmod 600 it", path.display()));
-    }
-    let (known, skipped) = Known::new(loaded.values);
-    skipped.iter().for_each(|skipped| complain(&format!("warning: {}: {skipped}", path.display())));
-    anyhow::ensure!(!known.is_empty(), "known values file {} holds no value of 6 or more bytes", path.display());
-    Ok(Arc::new(known))
+/// What is to be looked for, if anything; what is not is said by its name, never shown.
+fn known(values: Values) -> anyhow::Result<Option<Arc<Known>>> {
+    let loaded = values.finish(0)?;
+    loaded.notes.iter().for_each(|note| complain(&format!("warning: {note}")));
+    Ok((!loaded.known.is_empty()).then_some(loaded.known))
 }
 
 fn config(args: &EngineArgs) -> anyhow::Result<Config> {
@@ -104,6 +111,10 @@ fn config(args: &EngineArgs) -> anyhow::Result<Config> {
     config.disable.extend(names("--disable", &args.disable));
     config.placeholder = args.placeholder.clone().or(config.placeholder);
     config.action = args.action.map(action);
+    config.known.files.extend(args.known_values.iter().cloned());
+    config.known.env.extend(args.known_env.iter().cloned());
+    config.known.dotenv.extend(args.known_dotenv.iter().cloned());
+    config.known.dirs.extend(args.known_dir.iter().cloned());
     Ok(config)
 }
 

@@ -12,8 +12,8 @@ use super::{Config, Date, Name};
 use crate::engine::{Action, Mode, NumberAs};
 
 /// Every key of the file.
-const KEYS: [&str; 9] =
-    ["rules", "only", "disable", "placeholder", "number", "mode", "audit_until", "threads", "policy"];
+const KEYS: [&str; 10] =
+    ["rules", "only", "disable", "placeholder", "number", "mode", "audit_until", "threads", "policy", "known"];
 const NUMBERS: [(&str, NumberAs); 3] =
     [("string", NumberAs::String), ("null", NumberAs::Null), ("zero", NumberAs::Zero)];
 const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("audit", Mode::Audit)];
@@ -38,6 +38,30 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Config, ConfigError> {
         Some(at) if config.audit_until.is_none() => Err(source
             .error(at, "mode `audit` needs `audit_until = \"YYYY-MM-DD\"`, the last day nothing is masked".to_owned())),
         _ => Ok(config),
+    }
+}
+
+/// What is wrong, and the bytes of the file that say it.
+pub(super) struct Fault {
+    pub(super) at: Range<usize>,
+    pub(super) reason: String,
+}
+
+impl Fault {
+    pub(super) fn new(at: Range<usize>, reason: impl Into<String>) -> Fault {
+        Fault { at, reason: reason.into() }
+    }
+
+    /// A parser's message in the words of ours.
+    pub(super) fn explained(error: &toml::de::Error) -> Fault {
+        let message = error.message().trim().replace('\n', ", ");
+        let reason = match message.split_once(", expected ") {
+            Some((unknown, known)) if unknown.starts_with("unknown field") => {
+                format!("{unknown}; known: {}", known.trim_start_matches("one of ").replace('`', ""))
+            }
+            _ => message,
+        };
+        Fault { at: error.span().unwrap_or_default(), reason }
     }
 }
 
@@ -74,6 +98,11 @@ impl Source<'_> {
             "audit_until" => config.audit_until = Some((self.date(name, value)?, self.place(value.span().start))),
             "threads" => config.threads = Some(self.threads(value)?),
             "policy" => config.actions = self.policy(value)?,
+            "known" => {
+                let folder = Path::new(self.name).parent().unwrap_or(Path::new(""));
+                let parsed = super::known::parse(value.clone(), folder);
+                config.known = parsed.map_err(|fault| self.error(fault.at, fault.reason))?;
+            }
             unknown => return Err(self.error(key.span(), unknown_key(unknown))),
         }
         Ok(())
@@ -169,7 +198,7 @@ mod tests {
             (
                 "\nplacholder = 'x'",
                 "c.toml:2: unknown key `placholder`; did you mean `placeholder`? known: rules, only, disable, placeholder, \
-                 number, mode, audit_until, threads, policy",
+                 number, mode, audit_until, threads, policy, known",
             ),
             ("number = 'nil'", "c.toml:1: unknown number `nil`; known: string, null, zero"),
             ("mode = 'dry'", "c.toml:1: unknown mode `dry`; known: enforce, audit"),

@@ -6,6 +6,8 @@
 mod date;
 mod error;
 mod file;
+mod glob;
+mod known;
 mod names;
 mod select;
 
@@ -13,6 +15,8 @@ use std::path::PathBuf;
 
 pub use date::Date;
 pub use error::ConfigError;
+pub use glob::glob;
+pub use known::{CommandOutput, Contact, KnownCommand, KnownSources};
 pub use names::nearest;
 
 use crate::engine::{Action, Mode, NumberAs};
@@ -52,6 +56,8 @@ pub struct Config {
     pub audit_until: Option<(Date, String)>,
     /// How many threads redact; 0 for as many as there are processors.
     pub threads: Option<usize>,
+    /// Where known values come from.
+    pub known: KnownSources,
 }
 
 impl Config {

@@ -96,10 +96,19 @@ impl Engine {
 
     /// The name of the known value that [`Why::Known`] tells the index of.
     pub fn known_name(&self, value: usize) -> Option<&str> {
-        let mut value = value;
+        self.known_at(value).and_then(|(known, value)| known.name(value))
+    }
+
+    /// The [`Known::generation`] of the set that the value belongs to that [`Why::Known`] tells the index of.
+    pub fn known_generation(&self, value: usize) -> Option<u64> {
+        self.known_at(value).map(|(known, _)| known.generation())
+    }
+
+    /// The set that holds the value of this index, and its index there.
+    fn known_at(&self, mut value: usize) -> Option<(&Known, usize)> {
         for known in &self.known {
             if value < known.len() {
-                return known.name(value);
+                return Some((known, value));
             }
             value -= known.len();
         }

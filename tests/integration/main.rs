@@ -2,6 +2,9 @@
 
 mod commands;
 mod configuration;
+#[cfg(feature = "exec")]
+mod exec;
 mod exits;
+mod known;
 mod stream;
 mod support;
