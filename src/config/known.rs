@@ -75,7 +75,7 @@ impl KnownSources {
 
     /// The contact of the value named `name`: the first whose names fit.
     pub fn contact(&self, name: &str) -> Option<&Contact> {
-        self.contacts.iter().find(|contact| super::glob(&contact.names, name.as_bytes()))
+        self.contacts.iter().find(|contact| crate::engine::glob(&contact.names, name.as_bytes()))
     }
 }
 

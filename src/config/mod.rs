@@ -6,7 +6,6 @@
 mod date;
 mod error;
 mod file;
-mod glob;
 mod known;
 mod names;
 mod select;
@@ -15,7 +14,6 @@ use std::path::PathBuf;
 
 pub use date::Date;
 pub use error::ConfigError;
-pub use glob::glob;
 pub use known::{CommandOutput, Contact, KnownCommand, KnownSources};
 pub use names::nearest;
 

@@ -1,6 +1,7 @@
 //! The pure engine: rules in, findings and masked bytes out. No I/O, no clocks, no threads.
 
 mod action;
+mod allow;
 pub mod byteset;
 mod carrier;
 mod compile;
@@ -8,6 +9,7 @@ mod cut;
 mod error;
 mod fragment;
 mod gate;
+mod glob;
 #[cfg(test)]
 mod haystacks;
 mod keys;
@@ -32,10 +34,12 @@ mod view;
 mod window;
 
 pub use action::{Fingerprint, PLACEHOLDER_REGEX, Purpose};
+pub use allow::{AllowEntry, AllowValue};
 pub use compile::Limits;
 pub use cut::{Cutter, Piece};
 pub use error::CompileError;
 pub(crate) use gate::{KEYWORD_BYTES, check_allow};
+pub use glob::glob;
 pub use known::{Known, KnownScratch, KnownValue, SkipReason, Skipped};
 pub(crate) use literal::is_rare;
 pub use masked::Masked;
@@ -64,6 +68,8 @@ pub struct Engine {
     patterns: Vec<Option<pattern::Pattern>>,
     /// By rule, what its matches must pass beside its validator.
     gates: Vec<Option<gate::Gate>>,
+    /// What of the findings is exempt.
+    allows: allow::Allows,
     /// By literal of the prefilter.
     targets: Vec<Vec<compile::Target>>,
     prefilter: prefilter::Prefilter,

@@ -103,7 +103,8 @@ async fn relay(engine: &Arc<Engine>, program: Program, stdout: Output, stderr: O
             more = take(&mut ends, &mut ended) => open = if more { open - 1 } else { 0 },
             () = &mut deadline, if !ended.left_open => {
                 ended.left_open = true;
-                (wake_out.ring(), wake_err.ring());
+                wake_out.ring();
+                wake_err.ring();
             }
             urge = signals.next(child) => {
                 if urge == Urge::End {

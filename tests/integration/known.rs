@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use crate::support::{Folder, code, feed, inkout, made_up, stderr, stdout};
 
 fn private(path: &Path) {
-    std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).unwrap();
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).expect("a file of ours");
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(super) fn parse(text: &[u8], place: &str) -> Result<Vec<KnownValue>, SecretE
     Ok(values)
 }
 
+/// Name and value.
+type Entry = (String, Zeroizing<Vec<u8>>);
 /// Line and reason; no byte of the file, which is all secrets.
 type Wrong = (usize, &'static str);
 
@@ -39,7 +41,7 @@ struct Reader<'t> {
 
 impl Reader<'_> {
     /// The next `NAME=value`; `None` at the end.
-    fn entry(&mut self) -> Option<Result<(String, Zeroizing<Vec<u8>>), Wrong>> {
+    fn entry(&mut self) -> Option<Result<Entry, Wrong>> {
         loop {
             self.skip_blanks();
             match self.peek()? {

@@ -19,9 +19,8 @@ use rustix::fs::Mode;
 use zeroize::Zeroizing;
 
 use super::SecretError;
-use crate::config::glob;
 pub use crate::config::{CommandOutput, Contact, KnownCommand, KnownSources};
-use crate::engine::{Known, KnownValue, SkipReason};
+use crate::engine::{Known, KnownValue, SkipReason, glob};
 
 /// A longer file is no list of values.
 const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -108,7 +107,7 @@ impl Values {
     pub fn read(sources: &KnownSources) -> Result<Values, SecretError> {
         let mut values = Values::default();
         for path in &sources.files {
-            values.add_file("known values file", path, |text, place| lines(text, place))?;
+            values.add_file("known values file", path, lines)?;
         }
         for path in &sources.dotenv {
             values.add_file("known dotenv file", path, dotenv::parse)?;
@@ -218,7 +217,7 @@ fn read_file(path: &Path, place: &str) -> Result<(Zeroizing<Vec<u8>>, bool), Sec
 }
 
 /// One value per line, named by the line's number. Empty lines are none.
-fn lines(text: &[u8], _: &str) -> Result<Vec<KnownValue>, SecretError> {
+fn lines(text: &[u8], _place: &str) -> Result<Vec<KnownValue>, SecretError> {
     let lines = text.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)).enumerate();
     let named =
         |(index, line): (usize, &[u8])| KnownValue { name: format!("line {}", index + 1), value: line.to_vec() };
