@@ -73,6 +73,9 @@ pub(super) struct EngineArgs {
     /// Switch on these rules or categories and no others
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = RULES)]
     pub(super) only: Vec<String>,
+    /// Leave in the clear what the [[allow]] entries of every *.toml in this folder say; `inkout allow` writes them
+    #[arg(long, value_name = "DIR", help_heading = RULES)]
+    pub(super) allow_dir: Option<PathBuf>,
     /// Switch these rules or categories off
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = RULES)]
     pub(super) disable: Vec<String>,
@@ -153,6 +156,10 @@ pub(super) enum Command {
                             output could not be passed on or inspected."
     )]
     Exec(ExecArgs),
+    /// Leave a false positive in the clear for a while
+    ///
+    /// Writes one file into the folder of --allow-dir or of `allow_dir` in the configuration.
+    Allow(Box<AllowArgs>),
     /// List, show and check rules
     Rules {
         #[command(subcommand)]
@@ -200,6 +207,54 @@ pub(super) struct ExecArgs {
     /// Print counts on standard error at the end
     #[arg(long, help_heading = REPORT)]
     pub(super) stats: bool,
+}
+
+/// `inkout allow`
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(super) struct AllowArgs {
+    /// Findings of this rule
+    #[arg(long, value_name = "ID", required_unless_present_any = ["path", "source", "regex", "fingerprint"])]
+    pub(super) rule: Option<String>,
+    /// Values of this key, or in JSON of these keys from the outside in, joined by dots; `*` is any text
+    #[arg(long, value_name = "PATH")]
+    pub(super) path: Option<String>,
+    /// Values of this input; `*` is any text
+    #[arg(long, value_name = "NAME")]
+    pub(super) source: Option<String>,
+    /// Values that match this regex as a whole
+    #[arg(long, value_name = "REGEX", conflicts_with = "fingerprint")]
+    pub(super) regex: Option<String>,
+    /// The value of this fingerprint
+    #[arg(long, value_name = "HEX")]
+    pub(super) fingerprint: Option<String>,
+    /// How long: a number and m, h, d or w
+    #[arg(long = "for", value_name = "TIME", required = true)]
+    pub(super) lasting: Option<String>,
+    /// Why; it is kept beside the entry
+    #[arg(long, value_name = "TEXT", required = true)]
+    pub(super) reason: Option<String>,
+    /// Known values and values whose checksum is right, too
+    #[arg(long)]
+    pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
+    #[command(subcommand)]
+    pub(super) command: Option<AllowCommand>,
+}
+
+/// `inkout allow list`
+#[derive(Debug, Subcommand)]
+pub(super) enum AllowCommand {
+    /// Print every entry, until when it holds, and why it is there
+    List(AllowListArgs),
+}
+
+/// `inkout allow list`
+#[derive(Args, Debug)]
+pub(super) struct AllowListArgs {
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
 }
 
 /// `inkout rules`

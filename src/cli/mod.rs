@@ -3,6 +3,7 @@
 //! Everything is compiled before an input is opened, so that a wrong rule file costs no byte of input. What is printed is
 //! masked text, names, places and counts: never a byte of what was found.
 
+mod allow;
 mod args;
 mod bench;
 mod check;
@@ -91,6 +92,7 @@ fn dispatch(cli: Cli, closed: Closed) -> anyhow::Result<Exit> {
         Some(Command::Rules { command: RulesCommand::Check(args) }) => check::run(&args),
         #[cfg(feature = "exec")]
         Some(Command::Exec(args)) => exec::run(&args),
+        Some(Command::Allow(args)) => allow::run(&args),
         Some(Command::Sample) => sample::run(),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Completions { shell }) => completions::run(shell),

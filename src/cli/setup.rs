@@ -10,7 +10,7 @@ use anyhow::Context as _;
 
 use super::args::{ActionName, EngineArgs};
 use super::print::complain;
-use crate::config::{Config, Date, Name};
+use crate::config::{Allowed, Config, Date, Moment, Name};
 use crate::engine::{Action, Engine, HashKey, Known, Limits, Mode};
 use crate::rules::{Catalog, import};
 use crate::secrets::{self, known::Values};
@@ -47,13 +47,29 @@ impl Setup {
         self.compile_with(args, lines, |_, _| ())
     }
 
+    /// Adds the exemptions of the folder of drop-in files, and takes out what has expired.
+    fn settle_allowed(&mut self) -> anyhow::Result<()> {
+        if let Some(folder) = &self.config.allow_dir {
+            self.config.allow.extend(allow_files(folder)?);
+        }
+        for allowed in self.config.take_expired(now()) {
+            let place = &allowed.entry.place;
+            complain(&format!(
+                "warning: {place}: this allow entry ({}) has expired and does nothing",
+                allowed.describe()
+            ));
+        }
+        Ok(())
+    }
+
     /// Compiles them, with the known values that `more` adds once the rules stand.
     pub(super) fn compile_with(
-        self,
+        mut self,
         args: &EngineArgs,
         lines: Lines,
         more: impl FnOnce(&Engine, &mut Values),
     ) -> anyhow::Result<Arc<Engine>> {
+        self.settle_allowed()?;
         let policy = self.config.policy(&self.catalog.set, hash_key(args)?, today())?;
         let limits = Limits { count_lines: lines == Lines::Count, ..Limits::default() };
         let engine = Engine::compile(self.catalog.set, policy, &limits)?;
@@ -111,6 +127,7 @@ fn config(args: &EngineArgs) -> anyhow::Result<Config> {
     config.disable.extend(names("--disable", &args.disable));
     config.placeholder = args.placeholder.clone().or(config.placeholder);
     config.action = args.action.map(action);
+    config.allow_dir = args.allow_dir.clone().or(config.allow_dir);
     config.known.files.extend(args.known_values.iter().cloned());
     config.known.env.extend(args.known_env.iter().cloned());
     config.known.dotenv.extend(args.known_dotenv.iter().cloned());
@@ -157,6 +174,23 @@ fn is_rule_file(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "toml")
 }
 
+/// The exemptions of the drop-in files in `folder`, by name. A folder that is not there has none.
+pub(super) fn allow_files(folder: &Path) -> anyhow::Result<Vec<Allowed>> {
+    let unreadable = || format!("cannot read the folder of allow entries {}", folder.display());
+    let entries = match fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.with_context(unreadable)?,
+    };
+    let mut paths: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).filter(|path| is_rule_file(path)).collect();
+    paths.sort();
+    let mut allowed = Vec::new();
+    for path in paths {
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        allowed.extend(Allowed::parse(&path.display().to_string(), &text)?);
+    }
+    Ok(allowed)
+}
+
 fn hash_key(args: &EngineArgs) -> anyhow::Result<Option<HashKey>> {
     let loaded = match &args.hash_key_file {
         Some(path) => Some(secrets::hash_key_from_file(path)?),
@@ -168,6 +202,10 @@ fn hash_key(args: &EngineArgs) -> anyhow::Result<Option<HashKey>> {
     Ok(loaded.map(|loaded| loaded.key))
 }
 
+pub(super) fn now() -> Moment {
+    Moment::of_unix_seconds(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}
+
 fn today() -> Date {
-    Date::of_unix_seconds(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+    Date::of_unix_seconds(now().unix_seconds())
 }

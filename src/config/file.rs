@@ -12,8 +12,20 @@ use super::{Config, Date, Name};
 use crate::engine::{Action, Mode, NumberAs};
 
 /// Every key of the file.
-const KEYS: [&str; 10] =
-    ["rules", "only", "disable", "placeholder", "number", "mode", "audit_until", "threads", "policy", "known"];
+const KEYS: [&str; 12] = [
+    "rules",
+    "only",
+    "disable",
+    "placeholder",
+    "number",
+    "mode",
+    "audit_until",
+    "threads",
+    "policy",
+    "known",
+    "allow",
+    "allow_dir",
+];
 const NUMBERS: [(&str, NumberAs); 3] =
     [("string", NumberAs::String), ("null", NumberAs::Null), ("zero", NumberAs::Zero)];
 const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("audit", Mode::Audit)];
@@ -66,15 +78,19 @@ impl Fault {
 }
 
 /// A file's name and text.
-struct Source<'t> {
-    name: &'t str,
-    text: &'t str,
+pub(super) struct Source<'t> {
+    pub(super) name: &'t str,
+    pub(super) text: &'t str,
 }
 
 impl Source<'_> {
-    fn place(&self, at: usize) -> String {
+    pub(super) fn place(&self, at: usize) -> String {
         let before = &self.text.as_bytes()[..at.min(self.text.len())];
         format!("{}:{}", self.name, memchr::memchr_iter(b'\n', before).count() + 1)
+    }
+
+    pub(super) fn fault(&self, fault: Fault) -> ConfigError {
+        self.error(fault.at, fault.reason)
     }
 
     fn error(&self, at: Range<usize>, reason: String) -> ConfigError {
@@ -99,10 +115,11 @@ impl Source<'_> {
             "threads" => config.threads = Some(self.threads(value)?),
             "policy" => config.actions = self.policy(value)?,
             "known" => {
-                let folder = Path::new(self.name).parent().unwrap_or(Path::new(""));
-                let parsed = super::known::parse(value.clone(), folder);
-                config.known = parsed.map_err(|fault| self.error(fault.at, fault.reason))?;
+                let parsed = super::known::parse(value.clone(), &self.path(""));
+                config.known = parsed.map_err(|fault| self.fault(fault))?;
             }
+            "allow" => config.allow = super::allow::parse(value.clone(), self).map_err(|fault| self.fault(fault))?,
+            "allow_dir" => config.allow_dir = Some(self.path(self.string(name, value)?)),
             unknown => return Err(self.error(key.span(), unknown_key(unknown))),
         }
         Ok(())
@@ -121,8 +138,11 @@ impl Source<'_> {
 
     /// Paths are relative to the folder the file is in.
     fn paths(&self, name: &str, value: &Value<'_>) -> Result<Vec<PathBuf>, ConfigError> {
-        let folder = Path::new(self.name).parent().unwrap_or(Path::new(""));
-        Ok(self.strings(name, value)?.into_iter().map(|(path, _)| folder.join(path)).collect())
+        Ok(self.strings(name, value)?.into_iter().map(|(path, _)| self.path(path)).collect())
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        Path::new(self.name).parent().unwrap_or(Path::new("")).join(path)
     }
 
     fn names(&self, name: &str, value: &Value<'_>) -> Result<Vec<Name>, ConfigError> {
@@ -198,7 +218,7 @@ mod tests {
             (
                 "\nplacholder = 'x'",
                 "c.toml:2: unknown key `placholder`; did you mean `placeholder`? known: rules, only, disable, placeholder, \
-                 number, mode, audit_until, threads, policy, known",
+                 number, mode, audit_until, threads, policy, known, allow, allow_dir",
             ),
             ("number = 'nil'", "c.toml:1: unknown number `nil`; known: string, null, zero"),
             ("mode = 'dry'", "c.toml:1: unknown mode `dry`; known: enforce, audit"),

@@ -62,7 +62,7 @@ impl Masker {
         wake: PipeReader,
         done: UnboundedSender<End>,
     ) -> io::Result<()> {
-        let stream = Stream::new(Arc::clone(engine));
+        let stream = Stream::new(Arc::clone(engine)).from_source(name);
         let masker = Masker { input, output, wake, stream };
         // Detached: one that writes to a reader who does not read must not hold the end of the program back for ever.
         thread::Builder::new().name(name.to_owned()).spawn(move || drop(done.send(masker.run()))).map(drop)

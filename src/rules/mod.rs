@@ -13,6 +13,7 @@ pub mod import;
 use std::collections::HashMap;
 
 pub use error::{ExampleError, RuleError};
+pub use import::toml_string;
 
 use crate::engine::{Rule, RuleSet};
 

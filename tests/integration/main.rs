@@ -1,5 +1,6 @@
 //! The program as users run it: real processes, real pipes, exit codes. What the engine finds is not its subject.
 
+mod allow;
 mod commands;
 mod configuration;
 #[cfg(feature = "exec")]
