@@ -31,7 +31,7 @@ fn write(args: &AllowArgs) -> anyhow::Result<Exit> {
     let text = to_toml(&allowed);
     // It must be understood when it is read again, and its rule must be there.
     let read = Allowed::parse("the new entry", &text)?;
-    let mut with = Setup { config: setup.config, catalog: setup.catalog };
+    let mut with = setup;
     with.config.allow = read;
     with.config.known = crate::config::KnownSources::default();
     with.compile(&args.engine, Lines::Ignore)?;

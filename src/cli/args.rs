@@ -70,6 +70,9 @@ pub(super) struct EngineArgs {
     /// Add the rules of this file, or of every *.toml in this folder (repeatable)
     #[arg(long = "rules", value_name = "PATH", help_heading = RULES)]
     pub(super) rules: Vec<PathBuf>,
+    /// Use a policy that comes with inkout: credentials, pci, gdpr, hipaa. `inkout rules show NAME` prints it
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = RULES)]
+    pub(super) profile: Vec<String>,
     /// Switch on these rules or categories and no others
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = RULES)]
     pub(super) only: Vec<String>,
@@ -262,7 +265,7 @@ pub(super) struct AllowListArgs {
 pub(super) enum RulesCommand {
     /// Print one line for each rule
     List(ListArgs),
-    /// Print everything about a rule, or about `keys`
+    /// Print everything about a rule, or about `keys`, or a profile
     Show(ShowArgs),
     /// Run the examples and counter-examples of the built-in rules and of these files
     Check(CheckArgs),
@@ -281,7 +284,7 @@ pub(super) struct ListArgs {
 /// `inkout rules show`
 #[derive(Args, Debug)]
 pub(super) struct ShowArgs {
-    /// A rule's id, or `keys` for the table of secret keys
+    /// A rule's id, `keys` for the table of secret keys, or a profile's name
     #[arg(value_name = "ID")]
     pub(super) id: String,
     #[command(flatten)]

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 
 use super::args::{ActionName, EngineArgs};
 use super::print::complain;
-use crate::config::{Allowed, Config, Date, Moment, Name};
+use crate::config::{Allowed, Config, Date, Moment, Name, Profile};
 use crate::engine::{Action, Engine, HashKey, Known, Limits, Mode};
 use crate::rules::{Catalog, import};
 use crate::secrets::{self, known::Values};
@@ -26,20 +26,29 @@ pub(super) enum Lines {
 pub(super) struct Setup {
     pub(super) config: Config,
     pub(super) catalog: Catalog,
+    /// Whether a profile alone asks for hashes: without a key there is one for this run.
+    pseudonyms: bool,
 }
 
 impl Setup {
     /// Reads the configuration and the rules.
     pub(super) fn read(args: &EngineArgs) -> anyhow::Result<Setup> {
-        let config = config(args)?;
+        let mut config = config(args)?;
+        let hashes = |actions: &[(Name, Action)]| actions.iter().any(|(_, action)| *action == Action::Hash);
+        let own_hash = hashes(&config.actions) || config.action == Some(Action::Hash);
+        apply_profiles(&mut config)?;
+        let pseudonyms = !own_hash && hashes(&config.actions);
         let mut catalog = Catalog::builtin();
+        for family in Catalog::optional().filter(|family| is_asked_for(&config, family)) {
+            catalog.extend(family)?;
+        }
         for path in &config.rules {
             for (name, text) in rule_files(path)? {
                 let file = parse_rules(&catalog, &name, &text)?;
                 catalog.extend(file)?;
             }
         }
-        Ok(Setup { config, catalog })
+        Ok(Setup { config, catalog, pseudonyms })
     }
 
     /// Compiles them.
@@ -70,7 +79,7 @@ impl Setup {
         more: impl FnOnce(&Engine, &mut Values),
     ) -> anyhow::Result<Arc<Engine>> {
         self.settle_allowed()?;
-        let policy = self.config.policy(&self.catalog.set, hash_key(args)?, today())?;
+        let policy = self.config.policy(&self.catalog.set, hash_key(args, self.pseudonyms)?, today())?;
         let limits = Limits { count_lines: lines == Lines::Count, ..Limits::default() };
         let engine = Engine::compile(self.catalog.set, policy, &limits)?;
         if !self.config.rules.is_empty() {
@@ -111,6 +120,34 @@ fn known(values: Values) -> anyhow::Result<Option<Arc<Known>>> {
     Ok((!loaded.known.is_empty()).then_some(loaded.known))
 }
 
+/// Puts the actions of the chosen profiles before the configuration's own.
+fn apply_profiles(config: &mut Config) -> anyhow::Result<()> {
+    let mut actions = Vec::new();
+    for name in &config.profile {
+        let path = format!("rules/profiles/{}.toml", name.text);
+        let Some((path, text)) = Catalog::profiles().find(|(file, _)| *file == path) else {
+            anyhow::bail!("{}: unknown profile `{}`; known: {}", name.place, name.text, profile_names().join(", "));
+        };
+        actions.extend(Profile::parse(path, text)?.actions);
+    }
+    actions.append(&mut config.actions);
+    config.actions = actions;
+    Ok(())
+}
+
+/// The names of the profiles.
+pub(super) fn profile_names() -> Vec<&'static str> {
+    let names = Catalog::profiles().filter_map(|(path, _)| Path::new(path).file_stem()?.to_str());
+    names.collect()
+}
+
+/// Whether somebody wants a rule of `family`, or the category of one, to do something.
+fn is_asked_for(config: &Config, family: &Catalog) -> bool {
+    let named =
+        |name: &Name| family.set.rules.iter().any(|rule| rule.id == name.text || rule.category.name() == name.text);
+    config.only.iter().any(named) || config.actions.iter().any(|(name, action)| *action != Action::Keep && named(name))
+}
+
 fn config(args: &EngineArgs) -> anyhow::Result<Config> {
     let mut config = match &args.config {
         Some(path) => {
@@ -125,6 +162,7 @@ fn config(args: &EngineArgs) -> anyhow::Result<Config> {
         config.only = names("--only", &args.only);
     }
     config.disable.extend(names("--disable", &args.disable));
+    config.profile.extend(names("--profile", &args.profile));
     config.placeholder = args.placeholder.clone().or(config.placeholder);
     config.action = args.action.map(action);
     config.allow_dir = args.allow_dir.clone().or(config.allow_dir);
@@ -191,13 +229,18 @@ pub(super) fn allow_files(folder: &Path) -> anyhow::Result<Vec<Allowed>> {
     Ok(allowed)
 }
 
-fn hash_key(args: &EngineArgs) -> anyhow::Result<Option<HashKey>> {
+/// The key of the `hash` action. Where only a profile asks for one and there is none, a key for this run alone.
+fn hash_key(args: &EngineArgs, pseudonyms: bool) -> anyhow::Result<Option<HashKey>> {
     let loaded = match &args.hash_key_file {
         Some(path) => Some(secrets::hash_key_from_file(path)?),
         None => secrets::hash_key_from_environment()?,
     };
     if let (Some(path), true) = (&args.hash_key_file, loaded.as_ref().is_some_and(|loaded| loaded.exposed)) {
         complain(&format!("warning: hash key file {} can be read by others; chmod 600 it", path.display()));
+    }
+    if loaded.is_none() && pseudonyms {
+        complain(&"no --hash-key-file and no INKOUT_HASH_KEY: pseudonyms are the same within this run only");
+        return Ok(Some(secrets::random_hash_key()?));
     }
     Ok(loaded.map(|loaded| loaded.key))
 }

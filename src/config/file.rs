@@ -12,8 +12,9 @@ use super::{Config, Date, Name};
 use crate::engine::{Action, Mode, NumberAs};
 
 /// Every key of the file.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "rules",
+    "profile",
     "only",
     "disable",
     "placeholder",
@@ -106,6 +107,7 @@ impl Source<'_> {
         let name = key.get_ref().as_ref();
         match name {
             "rules" => config.rules = self.paths(name, value)?,
+            "profile" => config.profile = self.names(name, value)?,
             "only" => config.only = self.names(name, value)?,
             "disable" => config.disable = self.names(name, value)?,
             "placeholder" => config.placeholder = Some(self.string(name, value)?.to_owned()),
@@ -171,7 +173,7 @@ impl Source<'_> {
         })
     }
 
-    fn policy(&self, value: &Value<'_>) -> Result<Vec<(Name, Action)>, ConfigError> {
+    pub(super) fn policy(&self, value: &Value<'_>) -> Result<Vec<(Name, Action)>, ConfigError> {
         let refuse = || self.error(value.span(), "`policy` is a table: [policy]".to_owned());
         let table = value.get_ref().as_table().ok_or_else(refuse)?;
         let action = |(key, value): (&Spanned<std::borrow::Cow<'_, str>>, &Value<'_>)| {
@@ -217,7 +219,7 @@ mod tests {
             ("a = ", "c.toml:1: "),
             (
                 "\nplacholder = 'x'",
-                "c.toml:2: unknown key `placholder`; did you mean `placeholder`? known: rules, only, disable, placeholder, \
+                "c.toml:2: unknown key `placholder`; did you mean `placeholder`? known: rules, profile, only, disable, placeholder, \
                  number, mode, audit_until, threads, policy, known, allow, allow_dir",
             ),
             ("number = 'nil'", "c.toml:1: unknown number `nil`; known: string, null, zero"),

@@ -10,6 +10,7 @@ mod file;
 mod known;
 mod moment;
 mod names;
+mod profile;
 mod select;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ pub use error::ConfigError;
 pub use known::{CommandOutput, Contact, KnownCommand, KnownSources};
 pub use moment::{Moment, duration};
 pub use names::nearest;
+pub use profile::Profile;
 
 use crate::engine::{Action, Mode, NumberAs};
 
@@ -40,6 +42,8 @@ pub struct Name {
 pub struct Config {
     /// Rule files and folders of them.
     pub rules: Vec<PathBuf>,
+    /// Policies that come with the program, by name; each is followed by those behind it and by `actions`.
+    pub profile: Vec<Name>,
     /// If not empty: the only rules that are on.
     pub only: Vec<Name>,
     /// Rules that are off.

@@ -129,6 +129,7 @@ impl Default for Policy {
             (Category::CredentialId, Action::Mask { keep_last: 4 }),
             (Category::Personal, Action::Keep),
             (Category::Financial, Action::Keep),
+            (Category::Health, Action::Keep),
             (Category::Network, Action::Keep),
         ]);
         Policy {

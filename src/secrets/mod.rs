@@ -91,6 +91,18 @@ pub fn hash_key_from_environment() -> Result<Option<LoadedKey>, SecretError> {
     Ok(Some(LoadedKey { key, exposed: false }))
 }
 
+/// A key that nobody else has, from the system's random numbers.
+///
+/// # Errors
+/// When the system has none to give.
+pub fn random_hash_key() -> Result<HashKey, SecretError> {
+    let path = PathBuf::from("/dev/urandom");
+    let mut bytes = Zeroizing::new(vec![0; 32]);
+    let read = File::open(&path).and_then(|mut file| file.read_exact(&mut bytes));
+    read.map_err(|reason| SecretError::Unreadable { path: path.clone(), reason })?;
+    HashKey::new(bytes.to_vec()).map_err(|reason| SecretError::Key { place: path.display().to_string(), reason })
+}
+
 /// Editors and `echo` end a file with a line end that is not part of the key.
 fn hash_key(bytes: &[u8]) -> Result<HashKey, CompileError> {
     let key = bytes.strip_suffix(b"\n").unwrap_or(bytes);

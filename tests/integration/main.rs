@@ -7,5 +7,6 @@ mod configuration;
 mod exec;
 mod exits;
 mod known;
+mod profiles;
 mod stream;
 mod support;
