@@ -35,6 +35,7 @@
 //! | `config` | a TOML file and flags become one configuration; parsed once, never validated later | `engine`, `rules` |
 //! | `secrets` | loads what must never be printed: keys for hashing | `engine`, `config` |
 //! | `pipe` | files and standard input to standard output: each thread takes a piece, redacts it, and writes it in its turn | `engine` |
+//! | `metrics` | counters of what flows through, as Prometheus text and as an OTLP push; labels from closed sets only | `engine` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
 //!
 //! PURE rooms hold no files, sockets, environment, threads, clocks or logging. Cargo features follow the rooms:
@@ -68,6 +69,8 @@ pub mod cli;
 #[cfg(feature = "cli")]
 pub mod config;
 pub mod engine;
+#[cfg(feature = "daemon")]
+pub mod metrics;
 #[cfg(feature = "cli")]
 pub mod pipe;
 pub mod rules;

@@ -14,7 +14,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["engine", "rules"]),
     ("secrets", &["engine", "config"]),
     ("pipe", &["engine"]),
-    ("cli", &["engine", "rules", "config", "secrets", "pipe"]),
+    ("metrics", &["engine"]),
+    ("cli", &["engine", "rules", "config", "secrets", "pipe", "metrics"]),
 ];
 
 const PURE: &[&str] = &["engine", "rules"];
