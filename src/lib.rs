@@ -36,6 +36,7 @@
 //! | `secrets` | loads what must never be printed: keys for hashing | `engine`, `config` |
 //! | `pipe` | files and standard input to standard output: each thread takes a piece, redacts it, and writes it in its turn | `engine` |
 //! | `metrics` | counters of what flows through, as Prometheus text and as an OTLP push; labels from closed sets only | `engine` |
+//! | `findings` | the findings stream: which secret was found, since when and how often, without a byte of it | `engine`, `metrics` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
 //!
 //! PURE rooms hold no files, sockets, environment, threads, clocks or logging. Cargo features follow the rooms:
@@ -69,6 +70,8 @@ pub mod cli;
 #[cfg(feature = "cli")]
 pub mod config;
 pub mod engine;
+#[cfg(feature = "daemon")]
+pub mod findings;
 #[cfg(feature = "daemon")]
 pub mod metrics;
 #[cfg(feature = "cli")]

@@ -15,7 +15,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("secrets", &["engine", "config"]),
     ("pipe", &["engine"]),
     ("metrics", &["engine"]),
-    ("cli", &["engine", "rules", "config", "secrets", "pipe", "metrics"]),
+    ("findings", &["engine", "metrics"]),
+    ("cli", &["engine", "rules", "config", "secrets", "pipe", "metrics", "findings"]),
 ];
 
 const PURE: &[&str] = &["engine", "rules"];

@@ -10,6 +10,8 @@ mod color;
 mod completions;
 mod explain;
 mod filter;
+#[cfg(feature = "daemon")]
+mod findings;
 mod man;
 mod panics;
 mod preview;
@@ -84,6 +86,8 @@ fn dispatch(cli: Cli, closed: Closed) -> anyhow::Result<Exit> {
         Some(Command::Rules { command: RulesCommand::List(args) }) => rules::list(&args),
         Some(Command::Rules { command: RulesCommand::Show(args) }) => rules::show(&args),
         Some(Command::Rules { command: RulesCommand::Check(args) }) => check::run(&args),
+        #[cfg(feature = "daemon")]
+        Some(Command::Findings { command: args::FindingsCommand::Summarize(args) }) => findings::summarize(&args),
         Some(Command::Sample) => sample::run(),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Completions { shell }) => completions::run(shell),
