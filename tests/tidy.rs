@@ -16,7 +16,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("pipe", &["engine"]),
     ("metrics", &["engine"]),
     ("findings", &["engine", "metrics"]),
-    ("cli", &["engine", "rules", "config", "secrets", "pipe", "metrics", "findings"]),
+    ("admin", &["metrics"]),
+    ("log", &["engine", "metrics"]),
+    ("cli", &["engine", "rules", "config", "secrets", "pipe", "metrics", "findings", "admin", "log"]),
 ];
 
 const PURE: &[&str] = &["engine", "rules"];
