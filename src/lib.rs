@@ -35,6 +35,8 @@
 //! | `config` | a TOML file and flags become one configuration; parsed once, never validated later | `engine`, `rules` |
 //! | `secrets` | loads what must never be printed: keys for hashing | `engine`, `config` |
 //! | `pipe` | files and standard input to standard output: each thread takes a piece, redacts it, and writes it in its turn | `engine` |
+//! | `framing` | PURE. records in a stream of bytes: lines, NUL-ended, octet-counted; to lines and back | nothing of ours |
+//! | `message` | what travels between the daemon's tasks: masked batches, and receipts for them | `engine` |
 //! | `workers` | threads that redact for the daemon's tasks, around an engine that can be exchanged | `engine` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
 //!
@@ -69,6 +71,10 @@ pub mod cli;
 #[cfg(feature = "cli")]
 pub mod config;
 pub mod engine;
+#[cfg(feature = "daemon")]
+pub mod framing;
+#[cfg(feature = "daemon")]
+pub mod message;
 #[cfg(feature = "cli")]
 pub mod pipe;
 pub mod rules;

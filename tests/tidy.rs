@@ -14,11 +14,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["engine", "rules"]),
     ("secrets", &["engine", "config"]),
     ("pipe", &["engine"]),
+    ("framing", &[]),
+    ("message", &["engine"]),
     ("workers", &["engine"]),
-    ("cli", &["engine", "rules", "config", "secrets", "pipe", "workers"]),
+    ("cli", &["engine", "rules", "config", "secrets", "pipe", "framing", "message", "workers"]),
 ];
 
-const PURE: &[&str] = &["engine", "rules"];
+const PURE: &[&str] = &["engine", "rules", "framing"];
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::net",
