@@ -38,6 +38,7 @@
 //! | `framing` | PURE. records in a stream of bytes: lines, NUL-ended, octet-counted; to lines and back | nothing of ours |
 //! | `message` | what travels between the daemon's tasks: masked batches, and receipts for them | `engine` |
 //! | `workers` | threads that redact for the daemon's tasks, around an engine that can be exchanged | `engine` |
+//! | `metrics` | counters of what flows through, as Prometheus text and as an OTLP push; labels from closed sets only | `engine` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
 //!
 //! PURE rooms hold no files, sockets, environment, threads, clocks or logging. Cargo features follow the rooms:
@@ -75,6 +76,8 @@ pub mod engine;
 pub mod framing;
 #[cfg(feature = "daemon")]
 pub mod message;
+#[cfg(feature = "daemon")]
+pub mod metrics;
 #[cfg(feature = "cli")]
 pub mod pipe;
 pub mod rules;

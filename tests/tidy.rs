@@ -17,7 +17,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("framing", &[]),
     ("message", &["engine"]),
     ("workers", &["engine"]),
-    ("cli", &["engine", "rules", "config", "secrets", "pipe", "framing", "message", "workers"]),
+    ("metrics", &["engine"]),
+    ("cli", &["engine", "rules", "config", "secrets", "pipe", "framing", "message", "workers", "metrics"]),
 ];
 
 const PURE: &[&str] = &["engine", "rules", "framing"];
