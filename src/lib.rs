@@ -37,6 +37,9 @@
 //! | `pipe` | files and standard input to standard output: each thread takes a piece, redacts it, and writes it in its turn | `engine` |
 //! | `framing` | PURE. records in a stream of bytes: lines, NUL-ended, octet-counted; to lines and back | nothing of ours |
 //! | `message` | what travels between the daemon's tasks: masked batches, and receipts for them | `engine` |
+//! | `sinks` | standard output and sockets; each batch is settled once its receiver has it | `message`, `framing`, `config`, `metrics`, `engine` |
+//! | `sources` | standard input and listeners: bytes of streams, within limits | `config`, `metrics` |
+//! | `pipeline` | source to workers to sinks: the tasks, what they may hold, reload and drain | all but `cli`, `pipe` |
 //! | `workers` | threads that redact for the daemon's tasks, around an engine that can be exchanged | `engine` |
 //! | `metrics` | counters of what flows through, as Prometheus text and as an OTLP push; labels from closed sets only | `engine` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
@@ -80,8 +83,14 @@ pub mod message;
 pub mod metrics;
 #[cfg(feature = "cli")]
 pub mod pipe;
+#[cfg(feature = "daemon")]
+pub mod pipeline;
 pub mod rules;
 #[cfg(feature = "cli")]
 pub mod secrets;
+#[cfg(feature = "daemon")]
+pub mod sinks;
+#[cfg(feature = "daemon")]
+pub mod sources;
 #[cfg(feature = "daemon")]
 pub mod workers;

@@ -11,14 +11,23 @@ use inkout::rules::Catalog;
 const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &[]),
     ("rules", &["engine"]),
-    ("config", &["engine", "rules"]),
+    ("config", &["engine", "rules", "framing"]),
     ("secrets", &["engine", "config"]),
     ("pipe", &["engine"]),
     ("framing", &[]),
     ("message", &["engine"]),
+    ("sinks", &["engine", "framing", "message", "config", "metrics"]),
+    ("sources", &["config", "metrics"]),
+    ("pipeline", &["engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers"]),
     ("workers", &["engine"]),
     ("metrics", &["engine"]),
-    ("cli", &["engine", "rules", "config", "secrets", "pipe", "framing", "message", "workers", "metrics"]),
+    (
+        "cli",
+        &[
+            "engine", "rules", "config", "secrets", "pipe", "framing", "message", "sinks", "sources", "pipeline",
+            "workers", "metrics",
+        ],
+    ),
 ];
 
 const PURE: &[&str] = &["engine", "rules", "framing"];
