@@ -8,6 +8,8 @@ mod bench;
 mod check;
 mod color;
 mod completions;
+#[cfg(feature = "daemon")]
+mod config;
 mod explain;
 mod filter;
 #[cfg(feature = "daemon")]
@@ -19,6 +21,8 @@ mod print;
 mod read;
 mod reason;
 mod rules;
+#[cfg(feature = "daemon")]
+mod run;
 mod sample;
 mod setup;
 mod stats;
@@ -88,6 +92,10 @@ fn dispatch(cli: Cli, closed: Closed) -> anyhow::Result<Exit> {
         Some(Command::Rules { command: RulesCommand::Check(args) }) => check::run(&args),
         #[cfg(feature = "daemon")]
         Some(Command::Findings { command: args::FindingsCommand::Summarize(args) }) => findings::summarize(&args),
+        #[cfg(feature = "daemon")]
+        Some(Command::Run(args)) => run::run(&args, closed),
+        #[cfg(feature = "daemon")]
+        Some(Command::Config { command }) => config::run(&command),
         Some(Command::Sample) => sample::run(),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Completions { shell }) => completions::run(shell),
