@@ -16,7 +16,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("pipe", &["engine"]),
     ("clean", &["engine", "rules", "config", "secrets"]),
     ("report", &["engine", "rules", "config", "secrets", "clean"]),
-    ("cli", &["engine", "rules", "config", "secrets", "pipe", "clean", "report"]),
+    ("cli", &["engine", "rules", "config", "secrets", "pipe", "exec", "clean", "report"]),
+    ("exec", &["engine", "pipe"]),
 ];
 
 const PURE: &[&str] = &["engine", "rules"];

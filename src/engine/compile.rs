@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::action::Forms;
+use super::allow::Allows;
 use super::byteset::ByteSet;
 use super::error::CompileError;
 use super::gate::Gate;
@@ -118,6 +119,7 @@ impl Engine {
     pub fn compile(set: RuleSet, policy: Policy, limits: &Limits) -> Result<Engine, CompileError> {
         check_ids(&set, &policy)?;
         let forms = Forms::new(&set, &policy)?;
+        let allows = Allows::new(&set, &policy.allow, policy.hash_key.is_some())?;
         let (keys, key_literals) = Keys::new(&set);
         let mut targets = Targets::default();
         let patterns = patterns(&set, &mut targets)?;
@@ -141,6 +143,7 @@ impl Engine {
             keys,
             patterns,
             gates,
+            allows,
             targets,
             prefilter,
             actions,

@@ -78,6 +78,7 @@ impl Engine {
     /// Leaves in `scratch.spans` what is to be masked: no rule that is off or in shadow, overlaps united, all counted.
     pub(super) fn settle(&self, scratch: &mut Scratch, tally: &mut Tally) {
         let rules = &self.set.rules;
+        scratch.exempted.iter().for_each(|(_, entry)| tally.count_allowed(*entry));
         scratch.spans.retain(|span| {
             let shadow = rules[span.rule.index()].shadow;
             let off = self.actions[span.rule.index()] == Action::Keep;
@@ -120,7 +121,7 @@ impl Engine {
         let mut start = 0;
         while start < block.len() {
             let end = memchr::memchr(b'\n', &block[start..]).map_or(block.len(), |len| start + len + 1);
-            *scratch = self.scratch();
+            self.renew(scratch);
             let record = block.slice(start..end);
             match catch_unwind(AssertUnwindSafe(|| self.scan(scratch, &carry, &record))) {
                 Ok(next) => {
@@ -132,7 +133,7 @@ impl Engine {
                     carry = next;
                 }
                 Err(_) => {
-                    *scratch = self.scratch();
+                    self.renew(scratch);
                     self.withhold(&record, &mut out, &mut tally);
                 }
             }

@@ -82,6 +82,10 @@ pub struct Scratch {
     known: KnownScratch,
     known_found: Vec<(Range<usize>, usize)>,
     pub(super) counts: Counts,
+    /// What is read, where somebody said.
+    pub(super) source: Option<Box<str>>,
+    /// Findings of the last scan that an exemption covers, and its index.
+    pub(super) exempted: Vec<(Span, usize)>,
 }
 
 impl Scratch {
@@ -89,6 +93,18 @@ impl Scratch {
     /// piece's body. In audit: what it would have masked.
     pub fn found(&self) -> &[Span] {
         &self.spans
+    }
+
+    /// Findings of the last scan that were left, each with the index of its entry in [`Engine::allows`].
+    pub fn exempted(&self) -> &[(Span, usize)] {
+        &self.exempted
+    }
+
+    /// Says what is read from now on: exemptions may hold for some sources only.
+    pub fn read_from(&mut self, source: &str) {
+        if self.source.as_deref() != Some(source) {
+            self.source = Some(source.into());
+        }
     }
 }
 
@@ -114,6 +130,11 @@ impl Engine {
         }
     }
 
+    /// New memory in place of `scratch`, in which a rule panicked.
+    pub(super) fn renew(&self, scratch: &mut Scratch) {
+        *scratch = Scratch { source: scratch.source.take(), ..self.scratch() };
+    }
+
     /// Fills `scratch.spans` with everything found in `haystack`, before union, and returns what the next block must know.
     pub(super) fn scan(&self, scratch: &mut Scratch, carry: &Carry, haystack: &[u8]) -> Carry {
         scratch.spans.clear();
@@ -134,6 +155,7 @@ impl Engine {
         self.scan_known(scratch, haystack);
         self.scan_views(scratch, haystack);
         self.scan_fragments(scratch, haystack);
+        self.exempt(scratch, haystack);
         self.learn(scratch, haystack);
         Carry { states: states.open, over: None }
     }
