@@ -18,7 +18,7 @@ pub(super) struct Watch<'c, W> {
     pub(super) diff: Option<Diff<W>>,
 }
 
-impl<W: Write> Observer for Watch<'_, W> {
+impl<W: Write + Send> Observer for Watch<'_, W> {
     fn begin(&mut self, member: Option<&[u8]>) {
         if let Some(findings) = &mut self.findings {
             findings.begin(member);
