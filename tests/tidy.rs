@@ -14,7 +14,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["engine", "rules"]),
     ("secrets", &["engine", "config"]),
     ("pipe", &["engine"]),
-    ("cli", &["engine", "rules", "config", "secrets", "pipe"]),
+    ("tail", &[]),
+    ("cli", &["engine", "rules", "config", "secrets", "pipe", "tail"]),
 ];
 
 const PURE: &[&str] = &["engine", "rules"];
