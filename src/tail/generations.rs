@@ -18,6 +18,9 @@ use super::rotation;
 /// for so long, unless it turns out to be one.
 pub(super) const SETTLE: Duration = Duration::from_secs(1);
 
+/// How often a folder is listed in which names change all the time.
+const MAX_LISTINGS: usize = 5;
+
 type Sights = HashMap<FileKey, (PathBuf, Stamp)>;
 
 impl Tailer {
@@ -67,10 +70,11 @@ impl Tailer {
                 followed.place.clone_from(place);
                 moved.push((place.clone(), followed.file));
             }
+            let waits = followed.behind.is_some();
             let changed = (stamp.size, stamp.modified) != (followed.size, followed.modified);
             match followed.state {
                 State::Done if stamp.size > followed.offset => grown.push(followed.file),
-                State::Live | State::Retiring { .. } if followed.handle.is_none() && changed => {
+                State::Live | State::Retiring { .. } if followed.handle.is_none() && changed && !waits => {
                     self.ready.extend((!std::mem::replace(&mut followed.queued, true)).then_some(followed.file));
                 }
                 _ => {}
@@ -195,10 +199,7 @@ impl Tailer {
     /// The largest copy of `file` beside `path`.
     fn copy_of(&self, file: FileId, path: &Path) -> Option<(PathBuf, fs::File, Stamp)> {
         let followed = self.files.get(&file)?;
-        let entries = fs::read_dir(path.parent()?).ok()?;
-        let places = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        let copies = places.filter(|place| is_plain_rotation(path, place)).filter_map(|place| {
-            let Ok(Seen::File(stamp)) = see(&place) else { return None };
+        let copies = beside(path).into_iter().filter_map(|(place, stamp)| {
             let free = self.keys.get(&stamp.key).is_none_or(|holder| *holder == file);
             let (handle, stamp) = free.then(|| open(&place).ok()).flatten()?;
             let copied = followed.was_copied_to(&handle, stamp.size, self.checkpoints.prints()).unwrap_or(false);
@@ -221,34 +222,84 @@ impl Tailer {
             if matches!(followed.state, State::Retiring { .. }) {
                 followed.state = State::Live;
             }
-            return;
+            return self.find_overlooked(path, scan, now);
         }
         if let Some(metadata) = followed.handle.as_ref().and_then(|handle| handle.metadata().ok()) {
             followed.modified = Stamp::of(&metadata).modified;
         }
         followed.retire(now);
         let since = followed.modified;
+        self.rotated.insert(path.to_owned(), since);
         self.enqueue(newest);
-        let mut last = newest;
-        for (place, _) in self.between(path, since, scan) {
-            last = self.add(path, &place, Some(last), now).unwrap_or(last);
+        self.succeed(path, newest, since, here, now);
+    }
+
+    /// What came to `path` after `newest`, in the order of their times: files that were rotated away before anybody saw them,
+    /// and the one that is there now.
+    ///
+    /// That one is opened first. Whatever was there before it bears another name by then, so the listing that follows misses
+    /// nothing.
+    fn succeed(&mut self, path: &Path, newest: FileId, since: (i64, i64), here: Option<Stamp>, now: Instant) {
+        let unknown = here.is_some_and(|stamp| !self.keys.contains_key(&stamp.key));
+        let current = unknown.then(|| self.find(path)).flatten();
+        let mut next: Vec<(PathBuf, Found)> = Vec::new();
+        for (place, stamp) in beside(path) {
+            let new = stamp.modified >= since && !self.keys.contains_key(&stamp.key);
+            let current = current.as_ref().is_some_and(|found| found.stamp.key == stamp.key);
+            if new && !current && self.original(path, &place).is_none() {
+                next.extend(self.find(&place).map(|found| (place, found)));
+            }
         }
-        if here.is_some_and(|stamp| !self.keys.contains_key(&stamp.key)) {
-            self.add(path, path, Some(last), now);
+        if let Some(mut current) = current {
+            if let Ok(metadata) = current.handle.metadata() {
+                current.stamp = Stamp::of(&metadata);
+            }
+            next.push((path.to_owned(), current));
+        }
+        next.sort_by_key(|(_, found)| found.stamp.modified);
+        let mut last = newest;
+        for (place, found) in next {
+            last = self.add(path, &place, found, Some(last), now).unwrap_or(last);
         }
     }
 
-    /// Files that were rotated away from `path` before anybody saw them there, oldest first.
-    fn between(&self, path: &Path, since: (i64, i64), scan: &Scan) -> Vec<(PathBuf, Stamp)> {
-        let beside = scan.siblings.get(path).map_or(&[][..], Vec::as_slice);
-        let mut unknown: Vec<_> = beside
-            .iter()
-            .filter(|(_, stamp)| stamp.modified >= since && !self.keys.contains_key(&stamp.key))
-            .filter(|(place, _)| self.original(path, place).is_none())
-            .cloned()
-            .collect();
-        unknown.sort_by_key(|(_, stamp)| stamp.modified);
-        unknown
+    /// Files that were rotated away from `path` and yet not seen: listing a folder while names change in it may miss one.
+    /// They come late rather than never.
+    fn find_overlooked(&mut self, path: &Path, scan: &Scan, now: Instant) {
+        let Some(since) = self.rotated.get(path).copied() else { return };
+        for (place, stamp) in scan.siblings.get(path).map_or(&[][..], Vec::as_slice) {
+            let unknown = stamp.modified >= since && !self.keys.contains_key(&stamp.key);
+            if unknown
+                && self.is_original(path, place, *stamp, now)
+                && let Some(found) = self.find(place)
+            {
+                let newest = self.paths.get(path).and_then(|files| files.last()).copied();
+                self.add(path, place, found, None, now);
+                // The newest of the path is still the one that is there.
+                if let (Some(newest), Some(files)) = (newest, self.paths.get_mut(path)) {
+                    files.retain(|file| *file != newest);
+                    files.push(newest);
+                }
+            }
+        }
+    }
+
+    /// Whether the file at `place`, which may have been rotated from `path`, is no copy of a known one. Not before it is
+    /// known to be whole.
+    fn is_original(&mut self, path: &Path, place: &Path, stamp: Stamp, now: Instant) -> bool {
+        if let Some(original) = self.original(path, place) {
+            self.keys.insert(stamp.key, original);
+            self.settling.remove(&stamp.key);
+            return false;
+        }
+        let since = self.settling.get(&stamp.key).filter(|(seen, _)| *seen == stamp).map_or(now, |(_, since)| *since);
+        let settled = now.saturating_duration_since(since) >= SETTLE;
+        if settled {
+            self.settling.remove(&stamp.key);
+        } else {
+            self.settling.insert(stamp.key, (stamp, since));
+        }
+        settled
     }
 
     /// The file followed under `path` that `place` is a copy of.
@@ -265,43 +316,41 @@ impl Tailer {
     /// A file that is named by a pattern and known to nobody.
     fn appear(&mut self, path: &Path, stamp: Stamp, now: Instant) {
         let bases = path.file_name().map(rotation::bases).unwrap_or_default();
-        for base in bases.into_iter().map(|base| path.with_file_name(base)).filter(|base| self.paths.contains_key(base))
-        {
-            if let Some(original) = self.original(&base, path) {
-                self.keys.insert(stamp.key, original);
-                self.settling.remove(&stamp.key);
-                return;
-            }
-            let since =
-                self.settling.get(&stamp.key).filter(|(seen, _)| *seen == stamp).map_or(now, |(_, since)| *since);
-            if now.saturating_duration_since(since) < SETTLE {
-                self.settling.insert(stamp.key, (stamp, since));
+        for base in bases.into_iter().map(|base| path.with_file_name(base)) {
+            if self.paths.contains_key(&base) && !self.is_original(&base, path, stamp, now) {
                 return;
             }
         }
-        self.settling.remove(&stamp.key);
-        self.add(path, path, None, now);
+        if let Some(found) = self.find(path) {
+            self.add(path, path, found, None, now);
+        }
     }
 
-    /// Follows the file at `place` under `path`, once `behind` is read to its end.
-    fn add(&mut self, path: &Path, place: &Path, behind: Option<FileId>, now: Instant) -> Option<FileId> {
-        let found = match Found::at(place, self.checkpoints.prints()) {
-            Ok(found) => found,
+    /// Opens what is at `place`.
+    fn find(&mut self, place: &Path) -> Option<Found> {
+        match Found::at(place, self.checkpoints.prints()) {
+            Ok(found) => {
+                self.refused.remove(place);
+                Some(found)
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 self.scan_soon();
-                return None;
+                None
             }
             Err(error) => {
                 self.refuse(place, Refusal::Unreadable(error.kind()));
-                return None;
+                None
             }
-        };
+        }
+    }
+
+    /// Follows what was found at `place` under `path`, once `behind` is read to its end.
+    fn add(&mut self, path: &Path, place: &Path, found: Found, behind: Option<FileId>, now: Instant) -> Option<FileId> {
         // Another one than was listed: the next look sorts it out.
         if self.keys.contains_key(&found.stamp.key) {
             self.scan_soon();
             return None;
         }
-        self.refused.remove(place);
         let number = self.new_file();
         let mut followed = Followed::new(number, path, found, now);
         place.clone_into(&mut followed.place);
@@ -325,6 +374,7 @@ impl Tailer {
     /// What is over, delivered and gone need not be remembered. What is still there must be: it would be taken for new.
     fn forget_gone(&mut self, sights: &Sights) {
         self.settling.retain(|key, _| sights.contains_key(key));
+        self.rotated.retain(|path, _| self.paths.contains_key(path));
         let files = &self.files;
         self.keys.retain(|key, file| {
             sights.contains_key(key) || files.get(file).is_some_and(|followed| followed.key == Some(*key))
@@ -368,6 +418,24 @@ fn sights(scan: &Scan) -> Sights {
     sights
 }
 
-fn is_plain_rotation(path: &Path, place: &Path) -> bool {
-    rotation::is_rotation(path, place) && !place.file_name().is_some_and(rotation::is_compressed)
+/// Files beside `path` that may have been rotated from there and are not compressed. It is listed again until nothing new
+/// is found: names may change while a folder is listed.
+fn beside(path: &Path) -> Vec<(PathBuf, Stamp)> {
+    let mut found: HashMap<FileKey, (PathBuf, Stamp)> = HashMap::new();
+    for _ in 0..MAX_LISTINGS {
+        let before = found.len();
+        let Some(entries) = path.parent().and_then(|folder| fs::read_dir(folder).ok()) else { break };
+        for place in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            if rotation::is_rotation(path, &place)
+                && !place.file_name().is_some_and(rotation::is_compressed)
+                && let Ok(Seen::File(stamp)) = see(&place)
+            {
+                found.insert(stamp.key, (place, stamp));
+            }
+        }
+        if found.len() == before {
+            break;
+        }
+    }
+    found.into_values().collect()
 }

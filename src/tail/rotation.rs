@@ -37,10 +37,8 @@ pub(super) fn is_rotation(base: &Path, path: &Path) -> bool {
 
 /// `app.log.1`, `app.log-20261122`, `app.log.2026-11-22T10:00.3`, `app.log.old` → `app.log`.
 fn without_suffix(name: &[u8]) -> Option<&[u8]> {
-    for end in [&b".old"[..], b".bak", b"~"] {
-        if let Some(base) = name.strip_suffix(end).filter(|base| !base.is_empty()) {
-            return Some(base);
-        }
+    if let Some(base) = name.strip_suffix(b".old").filter(|base| !base.is_empty()) {
+        return Some(base);
     }
     let start = name.len() - name.iter().rev().take_while(|byte| is_stamp(**byte)).count();
     // The stamp begins with a separator, and what is before it is a name.
@@ -88,7 +86,6 @@ mod tests {
             "app.log.2026-11-22",
             "app.log.2026-11-22T10:00",
             "app.log.old",
-            "app.log~",
             "app-20261122.log",
             "app.2026-11-22.3.log",
             "app.1.log",
@@ -99,9 +96,17 @@ mod tests {
 
     #[test]
     fn other_names_do_not() {
-        for name in
-            ["app.log", "app.log.err", "app-1.log", "bapp.log.1", "app.log.1x", "app.logger", "other.log.1", "1"]
-        {
+        for name in [
+            "app.log",
+            "app.log.err",
+            "app-1.log",
+            "bapp.log.1",
+            "app.log.1x",
+            "app.logger",
+            "other.log.1",
+            "1",
+            "app.log~",
+        ] {
             check(name, "app.log", false);
         }
         assert!(!is_rotation(Path::new("/a/app.log"), Path::new("/b/app.log.1")));

@@ -39,6 +39,8 @@ pub struct Tailer {
     pub(super) places: HashMap<PathBuf, FileId>,
     /// To be read, in turn.
     pub(super) ready: VecDeque<FileId>,
+    /// By path, when the file was last written that was last seen to be rotated away from there.
+    pub(super) rotated: HashMap<PathBuf, (i64, i64)>,
     /// Files that may be copies in the making, as they were seen and when.
     pub(super) settling: HashMap<FileKey, (Stamp, Instant)>,
     pub(super) refused: HashMap<PathBuf, Refusal>,
@@ -76,6 +78,7 @@ impl Tailer {
             paths: BTreeMap::new(),
             places: HashMap::new(),
             ready: VecDeque::new(),
+            rotated: HashMap::new(),
             settling: HashMap::new(),
             refused: HashMap::new(),
             folders: BTreeSet::new(),
@@ -209,7 +212,9 @@ impl Tailer {
             self.insert(Followed::restored(file, known, now));
         }
         // All but the newest of a path were rotated.
-        for files in self.paths.values() {
+        for (path, files) in &self.paths {
+            let oldest = files.iter().map(|file| self.files[file].modified).min();
+            self.rotated.extend(oldest.map(|oldest| (path.clone(), oldest)));
             let current: Vec<FileId> =
                 files.iter().copied().filter(|file| self.files[file].state == State::Live).collect();
             for pair in current.windows(2) {
@@ -295,6 +300,9 @@ impl Tailer {
             looks -= 1;
             let Some(followed) = self.files.get_mut(&file) else { continue };
             followed.queued = false;
+            if followed.behind.is_some() {
+                continue;
+            }
             let was_open = followed.handle.is_some();
             let step = followed.step(self.checkpoints.prints(), self.options.max_read_bytes.min(left), now);
             if !was_open && followed.handle.is_some() {
