@@ -36,6 +36,7 @@
 //! | `secrets` | loads what must never be printed: keys for hashing | `engine`, `config` |
 //! | `pipe` | files and standard input to standard output: each thread takes a piece, redacts it, and writes it in its turn | `engine` |
 //! | `tail` | follows files through rotation and restarts; hands out bytes with their place, keeps checkpoints | nothing of ours |
+//! | `spool` | masked records on disk until a sink has them: segments, checksums, a quota | `engine` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
 //!
 //! PURE rooms hold no files, sockets, environment, threads, clocks or logging. Cargo features follow the rooms:
@@ -74,5 +75,7 @@ pub mod pipe;
 pub mod rules;
 #[cfg(feature = "cli")]
 pub mod secrets;
+#[cfg(feature = "daemon")]
+pub mod spool;
 #[cfg(feature = "daemon")]
 pub mod tail;

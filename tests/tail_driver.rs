@@ -29,14 +29,14 @@ struct Follower {
 
 impl Follower {
     fn start(options: TailOptions, checkpoints: Checkpoints) -> Follower {
-        let tailer = Tailer::new(options, checkpoints, Instant::now()).unwrap();
+        let tailer = Tailer::new(options, checkpoints, Instant::now()).expect("a good pattern");
         let (sender, events) = mpsc::sync_channel(16);
         let driver = Driver::start(tailer, move |event| match sender.try_send(event) {
             Ok(()) => Offer::Taken,
             Err(TrySendError::Full(event)) => Offer::Full(event),
             Err(TrySendError::Disconnected(_)) => Offer::Closed,
         })
-        .unwrap();
+        .expect("a thread");
         let handle = driver.handle();
         Follower { driver, handle, events }
     }
@@ -97,11 +97,11 @@ impl Reader {
 }
 
 fn append(path: &Path) -> File {
-    OpenOptions::new().create(true).append(true).open(path).unwrap()
+    OpenOptions::new().create(true).append(true).open(path).expect("the log")
 }
 
 fn options(path: &Path) -> TailOptions {
-    TailOptions::new(vec![path.to_str().unwrap().to_owned()])
+    TailOptions::new(vec![path.to_str().expect("UTF-8").to_owned()])
 }
 
 #[test]
@@ -111,7 +111,6 @@ fn rotation_by_renaming_under_load_loses_nothing_and_keeps_the_order() {
     let follower = Follower::start(options(&path), Checkpoints::at(&folder.path().join("state")).unwrap());
     let rotations = 50 * scale();
     let writer = thread::spawn({
-        let path = path.clone();
         move || {
             let mut number = 0;
             for rotation in 0..rotations {
@@ -145,7 +144,6 @@ fn rotation_by_copying_and_cutting_loses_nothing_while_the_writer_is_quiet() {
     let follower = Follower::start(options(&path), Checkpoints::in_memory().unwrap());
     let rotations = 50 * scale();
     let writer = thread::spawn({
-        let path = path.clone();
         move || {
             let mut number = 0;
             let mut file = append(&path);
@@ -154,8 +152,10 @@ fn rotation_by_copying_and_cutting_loses_nothing_while_the_writer_is_quiet() {
                     writeln!(file, "line {number} {}", "x".repeat(number % 90)).unwrap();
                     number += 1;
                 }
-                fs::copy(&path, path.with_extension(format!("log.{}", 1 + rotation % 3))).unwrap();
+                fs::copy(&path, path.with_extension(format!("log.{rotation}"))).unwrap();
                 file.set_len(0).unwrap();
+                // Times of files tick every few milliseconds; two rotations within one have no order.
+                thread::sleep(Duration::from_millis(10));
             }
             writeln!(file, "the end").unwrap();
             number
@@ -165,9 +165,8 @@ fn rotation_by_copying_and_cutting_loses_nothing_while_the_writer_is_quiet() {
     reader.until(&follower, "the end");
     let written = writer.join().unwrap();
     let numbers: Vec<usize> = reader.lines.iter().filter_map(|line| line.split(' ').nth(1)?.parse().ok()).collect();
-    // Two cuts within one look leave nothing to be seen of what was between; everything else is there, once, in order.
-    assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "the order was not kept, or a line came twice");
-    println!("{} of {written} lines, {} cuts seen, {} bytes known to be lost", numbers.len(), reader.cuts, reader.lost);
+    println!("{} of {written} lines, {} cuts seen", numbers.len(), reader.cuts);
+    assert!(numbers.iter().copied().eq(0..written), "lost {}, or the order was not kept", written - numbers.len());
 }
 
 #[test]

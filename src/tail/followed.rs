@@ -330,6 +330,14 @@ impl Found {
         let head = Print::head(prints, &handle)?;
         Ok(Found { handle, stamp, id: Fingerprint::random()?, head })
     }
+
+    /// Whether `other` begins with all that is in this file.
+    pub(super) fn begins(&self, other: &Found, prints: &PrintKey) -> io::Result<bool> {
+        let end = Print::before(prints, &self.handle, self.stamp.size)?;
+        let size = HEAD_BYTES.min(self.stamp.size);
+        let head = if self.head.to == size { self.head } else { Print::head(prints, &self.handle)? };
+        Ok(head.fits(prints, &other.handle)? && end.map_or(Ok(false), |end| end.fits(prints, &other.handle))?)
+    }
 }
 
 /// Opens a regular file. It never waits, whatever takes the file's place meanwhile.

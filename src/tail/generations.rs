@@ -246,9 +246,13 @@ impl Tailer {
         for (place, stamp) in beside(path) {
             let new = stamp.modified >= since && !self.keys.contains_key(&stamp.key);
             let current = current.as_ref().is_some_and(|found| found.stamp.key == stamp.key);
-            if new && !current && self.original(path, &place).is_none() {
+            if new && !current && stamp.size > 0 && self.original(path, &place).is_none() {
                 next.extend(self.find(&place).map(|found| (place, found)));
             }
+        }
+        if let Some(current) = &current {
+            // A copy of it that is being made, or was just made. If it is cut now, the copy will be looked for.
+            next.retain(|(_, found)| !found.begins(current, self.checkpoints.prints()).unwrap_or(false));
         }
         if let Some(mut current) = current {
             if let Ok(metadata) = current.handle.metadata() {
