@@ -11,15 +11,28 @@ use inkout::rules::Catalog;
 const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &[]),
     ("rules", &["engine"]),
-    ("config", &["engine", "rules"]),
+    ("config", &["engine", "rules", "framing"]),
     ("secrets", &["engine", "config"]),
     ("pipe", &["engine"]),
     ("spool", &["engine"]),
     ("tail", &[]),
-    ("cli", &["engine", "rules", "config", "secrets", "pipe", "spool", "tail"]),
+    ("framing", &[]),
+    ("message", &["engine"]),
+    ("sinks", &["engine", "framing", "message", "config", "metrics"]),
+    ("sources", &["config", "metrics"]),
+    ("pipeline", &["engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers"]),
+    ("workers", &["engine"]),
+    ("metrics", &["engine"]),
+    (
+        "cli",
+        &[
+            "engine", "rules", "config", "secrets", "pipe", "framing", "message", "sinks", "sources", "pipeline",
+            "workers", "metrics", "spool", "tail",
+        ],
+    ),
 ];
 
-const PURE: &[&str] = &["engine", "rules"];
+const PURE: &[&str] = &["engine", "rules", "framing"];
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::net",
