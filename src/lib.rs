@@ -48,6 +48,8 @@
 //! | `findings` | the findings stream: which secret was found, since when and how often, without a byte of it | `engine`, `metrics` |
 //! | `admin` | the admin port: health, metrics, and a status page | `metrics` |
 //! | `log` | the daemon's own log: masked, limited, never waited for | `engine`, `metrics` |
+//! | `tail` | follows files through rotation and restarts; hands out bytes with their place, keeps checkpoints | nothing of ours |
+//! | `spool` | masked records on disk until a sink has them: segments, checksums, a quota | `engine` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
 //!
 //! PURE rooms hold no files, sockets, environment, threads, clocks or logging. Cargo features follow the rooms:
@@ -110,5 +112,9 @@ pub mod secrets;
 pub mod sinks;
 #[cfg(feature = "daemon")]
 pub mod sources;
+#[cfg(feature = "daemon")]
+pub mod spool;
+#[cfg(feature = "daemon")]
+pub mod tail;
 #[cfg(feature = "daemon")]
 pub mod workers;

@@ -105,7 +105,7 @@ impl Lane {
         let inlets = self.inlets.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Parcel { stream, payload, lines, end, records, position } = parcel;
         let receipt = self.receipts.receipt(stream, position, records, inlets.len());
-        let batch = Batch { stream, payload, lines, end, records, receipt };
+        let batch = Batch { stream, payload, lines, end, records, origin: None, receipt };
         self.settled.sent.fetch_add(records, Ordering::Relaxed);
         self.pipeline.in_flight_add(records);
         let _waiting = Waiting::of(self);

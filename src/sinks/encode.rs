@@ -9,6 +9,7 @@ use crate::message::{Batch, End, StreamId};
 const SMALL_BYTES: usize = 16 << 10;
 
 /// Remembers across batches whose record is unfinished.
+#[derive(Clone)]
 pub(super) struct Encoder {
     framing: Framing,
     /// The stream that wrote last, if its record is unfinished.
@@ -115,7 +116,10 @@ mod tests {
             let stream = StreamId(*stream);
             let payload = engine.redact(&mut engine.scratch(), &Carry::default(), text.to_string().into()).0;
             let receipt = receipts.receipt(stream, 0, 0, 1);
-            encoder.encode(&Batch { stream, payload, lines: Vec::new(), end: *end, records: 0, receipt }, &mut out);
+            encoder.encode(
+                &Batch { stream, payload, lines: Vec::new(), end: *end, records: 0, origin: None, receipt },
+                &mut out,
+            );
         }
         assert_eq!(out.len(), expected.len());
         assert_eq!(String::from_utf8(out.take().concat()).unwrap(), expected);
