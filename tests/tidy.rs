@@ -21,11 +21,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("pipeline", &["engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers"]),
     ("workers", &["engine"]),
     ("metrics", &["engine"]),
+    ("findings", &["engine", "metrics"]),
+    ("admin", &["metrics"]),
+    ("log", &["engine", "metrics"]),
     (
         "cli",
         &[
             "engine", "rules", "config", "secrets", "pipe", "framing", "message", "sinks", "sources", "pipeline",
-            "workers", "metrics",
+            "workers", "metrics", "findings", "admin", "log",
         ],
     ),
 ];

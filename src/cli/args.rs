@@ -137,6 +137,12 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: RulesCommand,
     },
+    /// Read the findings stream of a daemon
+    #[cfg(feature = "daemon")]
+    Findings {
+        #[command(subcommand)]
+        command: FindingsCommand,
+    },
     /// Follow sockets and streams until told to stop, and pass on what they carry, masked
     #[cfg(feature = "daemon")]
     Run(RunArgs),
@@ -213,6 +219,26 @@ pub(super) struct CheckArgs {
     /// Rule files, or folders of them
     #[arg(value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
+}
+
+/// `inkout findings`
+#[cfg(feature = "daemon")]
+#[derive(Debug, Subcommand)]
+pub(super) enum FindingsCommand {
+    /// Print each leaked secret once, and for how long it was exposed
+    Summarize(SummarizeArgs),
+}
+
+/// `inkout findings summarize`
+#[cfg(feature = "daemon")]
+#[derive(Args, Debug)]
+pub(super) struct SummarizeArgs {
+    /// Findings streams, older ones too; `-` is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// Print JSON, one object for each secret
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// `inkout run`

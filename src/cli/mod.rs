@@ -12,6 +12,8 @@ mod completions;
 mod config;
 mod explain;
 mod filter;
+#[cfg(feature = "daemon")]
+mod findings;
 mod man;
 mod panics;
 mod preview;
@@ -88,6 +90,8 @@ fn dispatch(cli: Cli, closed: Closed) -> anyhow::Result<Exit> {
         Some(Command::Rules { command: RulesCommand::List(args) }) => rules::list(&args),
         Some(Command::Rules { command: RulesCommand::Show(args) }) => rules::show(&args),
         Some(Command::Rules { command: RulesCommand::Check(args) }) => check::run(&args),
+        #[cfg(feature = "daemon")]
+        Some(Command::Findings { command: args::FindingsCommand::Summarize(args) }) => findings::summarize(&args),
         #[cfg(feature = "daemon")]
         Some(Command::Run(args)) => run::run(&args, closed),
         #[cfg(feature = "daemon")]

@@ -117,7 +117,7 @@ impl Metrics {
     }
 
     /// Rules and settings were loaded, or could not be. On success: the hash of the rule set.
-    pub fn reload<E>(&self, outcome: Result<&str, E>) {
+    pub fn reload(&self, outcome: Result<&str, ()>) {
         let mut reload = self.0.reload.lock().unwrap_or_else(PoisonError::into_inner);
         reload.ok = outcome.is_ok();
         if let Ok(hash) = outcome {
@@ -240,7 +240,7 @@ mod tests {
     fn loaded(rules: RuleSeries) -> (Metrics, Engine, SourceMetrics) {
         let (metrics, engine) = (Metrics::new(rules), engine());
         metrics.declare(&engine);
-        metrics.reload::<()>(Ok("0123456789ab"));
+        metrics.reload(Ok("0123456789ab"));
         let source = metrics.source("app");
         metrics.pipeline("main");
         metrics.sink("out");
