@@ -45,6 +45,8 @@
 //! | `findings` | the findings stream: which secret was found, since when and how often, without a byte of it | `engine`, `metrics` |
 //! | `admin` | the admin port: health, metrics, and a status page | `metrics` |
 //! | `log` | the daemon's own log: masked, limited, never waited for | `engine`, `metrics` |
+//! | `clean` | files, folders and archives read to their end, and rewritten in place or into another folder | `engine`, `rules`, `config`, `secrets` |
+//! | `report` | what was found as tables, JSON, SARIF, HTML and a diff; baselines; what is only a template. It holds no secret | `engine`, `rules`, `config`, `secrets`, `clean` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
 //!
 //! PURE rooms hold no files, sockets, environment, threads, clocks or logging. Cargo features follow the rooms:
@@ -75,6 +77,8 @@
 
 #[cfg(feature = "daemon")]
 pub mod admin;
+#[cfg(feature = "archives")]
+pub mod clean;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "cli")]
@@ -94,6 +98,8 @@ pub mod metrics;
 pub mod pipe;
 #[cfg(feature = "daemon")]
 pub mod pipeline;
+#[cfg(feature = "archives")]
+pub mod report;
 pub mod rules;
 #[cfg(feature = "cli")]
 pub mod secrets;

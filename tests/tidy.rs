@@ -24,11 +24,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("findings", &["engine", "metrics"]),
     ("admin", &["metrics"]),
     ("log", &["engine", "metrics"]),
+    ("clean", &["engine", "rules", "config", "secrets"]),
+    ("report", &["engine", "rules", "config", "secrets", "clean"]),
     (
         "cli",
         &[
             "engine", "rules", "config", "secrets", "pipe", "framing", "message", "sinks", "sources", "pipeline",
-            "workers", "metrics", "findings", "admin", "log",
+            "workers", "metrics", "findings", "admin", "log", "clean", "report",
         ],
     ),
 ];

@@ -19,6 +19,9 @@ use super::{Config, ConfigError};
 use crate::framing::Framing;
 use tables::Word as _;
 
+/// A file to begin with. It is valid as it stands.
+pub const TEMPLATE: &str = include_str!("template.toml");
+
 /// Everything `inkout run` does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Daemon {
