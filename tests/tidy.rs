@@ -18,12 +18,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("message", &["engine"]),
     ("sinks", &["engine", "framing", "message", "config", "metrics"]),
     ("sources", &["config", "metrics"]),
-    ("pipeline", &["engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers"]),
+    ("pipeline", &["engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers", "findings"]),
     ("workers", &["engine"]),
-    ("metrics", &["engine"]),
-    ("findings", &["engine", "metrics"]),
-    ("admin", &["metrics"]),
-    ("log", &["engine", "metrics"]),
+    ("metrics", &["engine", "config"]),
+    ("findings", &["engine", "config", "metrics"]),
+    ("admin", &["config", "metrics"]),
+    ("log", &["engine", "config", "metrics"]),
     (
         "cli",
         &[

@@ -18,6 +18,7 @@ mod man;
 mod panics;
 mod preview;
 mod print;
+mod protect;
 mod read;
 mod reason;
 mod rules;
@@ -68,6 +69,7 @@ impl From<Exit> for ExitCode {
 
 /// Runs the command that the process was started with.
 pub fn run(closed: Closed) -> Exit {
+    protect::memory();
     panics::install();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
