@@ -41,10 +41,10 @@
 //! | `sources` | standard input and listeners: bytes of streams, within limits | `config`, `metrics` |
 //! | `pipeline` | source to workers to sinks: the tasks, what they may hold, reload and drain | all but `cli`, `pipe` |
 //! | `workers` | threads that redact for the daemon's tasks, around an engine that can be exchanged | `engine` |
-//! | `metrics` | counters of what flows through, as Prometheus text and as an OTLP push; labels from closed sets only | `engine` |
-//! | `findings` | the findings stream: which secret was found, since when and how often, without a byte of it | `engine`, `metrics` |
-//! | `admin` | the admin port: health, metrics, and a status page | `metrics` |
-//! | `log` | the daemon's own log: masked, limited, never waited for | `engine`, `metrics` |
+//! | `metrics` | counters of what flows through, as Prometheus text and as an OTLP push; labels from closed sets only | `engine`, `config` |
+//! | `findings` | the findings stream: which secret was found, since when and how often, without a byte of it | `engine`, `config`, `metrics` |
+//! | `admin` | the admin port: health, metrics, and a status page | `config`, `metrics` |
+//! | `log` | the daemon's own log: masked, limited, never waited for | `engine`, `config`, `metrics` |
 //! | `clean` | files, folders and archives read to their end, and rewritten in place or into another folder | `engine`, `rules`, `config`, `secrets` |
 //! | `report` | what was found as tables, JSON, SARIF, HTML and a diff; baselines; what is only a template. It holds no secret | `engine`, `rules`, `config`, `secrets`, `clean` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |

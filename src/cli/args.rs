@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+#[cfg(feature = "daemon")]
+use crate::config::daemon::Listen;
+
 const RULES: &str = "Rules";
 const OUTPUT: &str = "What is written";
 const REPORT: &str = "Report";
@@ -259,6 +262,9 @@ pub(super) struct RunArgs {
     /// Where they go: stdout, tcp:ADDRESS, tls:ADDRESS, unix:PATH (repeatable)
     #[arg(long, value_name = "SINK", requires = "from")]
     pub(super) to: Vec<String>,
+    /// Serve health, metrics and a status page here: ADDRESS:PORT, unix:PATH or off
+    #[arg(long, value_name = "WHERE", value_parser = Listen::parse)]
+    pub(super) admin: Option<Listen>,
     /// Let --from listen beyond this machine without TLS
     #[arg(long, requires = "from")]
     pub(super) insecure: bool,
@@ -274,7 +280,7 @@ impl RunArgs {
     /// What `--config FILE` alone says.
     pub(super) fn of_file(file: &std::path::Path) -> RunArgs {
         let engine = EngineArgs { config: Some(file.to_owned()), ..EngineArgs::default() };
-        RunArgs { from: None, to: Vec::new(), insecure: false, engine, threads: None }
+        RunArgs { from: None, to: Vec::new(), admin: None, insecure: false, engine, threads: None }
     }
 }
 

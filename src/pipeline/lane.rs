@@ -8,9 +8,10 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::Gate;
-use crate::config::daemon::{Pipeline, SourceKind};
+use super::{Gate, Planned};
+use crate::config::daemon::SourceKind;
 use crate::engine::Masked;
+use crate::findings::Findings;
 use crate::message::{Ack, Batch, End, Receipts, Settled, StreamId};
 use crate::metrics::{DropReason, Metrics, PipelineMetrics, SourceMetrics};
 use crate::sinks::{Inlet, Offered};
@@ -24,6 +25,7 @@ pub(super) struct Lane {
     name: String,
     pub(super) workers: Workers,
     pub(super) gate: watch::Receiver<Gate>,
+    pub(super) findings: Findings,
     pub(super) source: SourceMetrics,
     pub(super) metrics: Metrics,
     pub(super) framing: crate::framing::Framing,
@@ -73,13 +75,8 @@ pub(super) struct Parcel {
 pub(super) struct Closed;
 
 impl Lane {
-    pub(super) fn start(
-        config: &Pipeline,
-        workers: Workers,
-        gate: watch::Receiver<Gate>,
-        inlets: Vec<Inlet>,
-        metrics: &Metrics,
-    ) -> Arc<Lane> {
+    pub(super) fn start(planned: Planned, inlets: Vec<Inlet>, metrics: &Metrics) -> Arc<Lane> {
+        let Planned { config, workers, gate, findings } = planned;
         let (receipts, back) = Receipts::channel();
         let pipeline = metrics.pipeline(&config.name);
         let settled = Arc::new(Ledger::default());
@@ -89,6 +86,7 @@ impl Lane {
             name: config.name.clone(),
             workers,
             gate,
+            findings,
             source: metrics.source(&config.name),
             metrics: metrics.clone(),
             framing: config.source.framing,

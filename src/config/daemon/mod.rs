@@ -4,6 +4,7 @@
 
 mod endpoint;
 mod file;
+mod observe;
 mod schema;
 mod tables;
 mod units;
@@ -13,6 +14,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use endpoint::EndpointError;
+pub use observe::{
+    AdminOptions, Contact, FindingsOptions, Listen, LogFormat, LogLevel, LogOptions, MetricsOptions, Observe,
+    OtlpOptions, RuleSeries,
+};
 pub use schema::schema;
 
 use super::{Config, ConfigError};
@@ -33,6 +38,8 @@ pub struct Daemon {
     pub on_fatal: OnFatal,
     /// Bytes of unfinished records that all connections may hold together.
     pub partial_records_bytes: usize,
+    /// What it tells about itself.
+    pub observe: Observe,
     /// In the order of the file, one at least. No two have one name.
     pub pipelines: Vec<Pipeline>,
 }
@@ -213,6 +220,8 @@ impl Daemon {
             drain_deadline: tables::drain_deadline().0,
             on_fatal: OnFatal::default(),
             partial_records_bytes: tables::partial_records().0,
+            // Two words are a pipe between programs: a port is opened if it is asked for.
+            observe: Observe { admin: Some(AdminOptions { listen: Listen::Off }), ..Observe::default() },
             pipelines: vec![pipeline],
         })
     }
