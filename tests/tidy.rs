@@ -19,8 +19,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("framing", &[]),
     ("message", &["engine"]),
     ("sinks", &["engine", "framing", "message", "config", "metrics"]),
-    ("sources", &["config", "metrics"]),
-    ("pipeline", &["engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers", "findings"]),
+    ("sources", &["config", "metrics", "tail"]),
+    (
+        "pipeline",
+        &["tail", "engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers", "findings"],
+    ),
     ("workers", &["engine"]),
     ("metrics", &["engine", "config"]),
     ("findings", &["engine", "metrics", "config"]),

@@ -256,7 +256,7 @@ pub(super) struct SummarizeArgs {
 #[cfg(feature = "daemon")]
 #[derive(Args, Clone, Debug)]
 pub(super) struct RunArgs {
-    /// Where records come from: stdin, tcp:ADDRESS, unix:PATH
+    /// Where records come from: stdin, file:PATTERN, tcp:ADDRESS, unix:PATH
     #[arg(long, value_name = "SOURCE", requires = "to")]
     pub(super) from: Option<String>,
     /// Where they go: stdout, tcp:ADDRESS, tls:ADDRESS, unix:PATH (repeatable)
@@ -265,6 +265,9 @@ pub(super) struct RunArgs {
     /// Serve health, metrics and a status page here: ADDRESS:PORT, unix:PATH or off
     #[arg(long, value_name = "WHERE", value_parser = Listen::parse)]
     pub(super) admin: Option<Listen>,
+    /// The folder for what a later run has to know, such as how far files were read
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) state_dir: Option<PathBuf>,
     /// Let --from listen beyond this machine without TLS
     #[arg(long, requires = "from")]
     pub(super) insecure: bool,
@@ -280,7 +283,7 @@ impl RunArgs {
     /// What `--config FILE` alone says.
     pub(super) fn of_file(file: &std::path::Path) -> RunArgs {
         let engine = EngineArgs { config: Some(file.to_owned()), ..EngineArgs::default() };
-        RunArgs { from: None, to: Vec::new(), admin: None, insecure: false, engine, threads: None }
+        RunArgs { from: None, to: Vec::new(), admin: None, state_dir: None, insecure: false, engine, threads: None }
     }
 }
 
