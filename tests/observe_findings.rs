@@ -40,7 +40,7 @@ impl Fixture {
         let source = metrics.source("app");
         let guard = Arc::new(compiled(Policy::default()));
         let (findings, writer) = Findings::start(options, guard, &metrics).expect("a new file");
-        findings.rules("0123456789ab");
+        metrics.reload(Ok("0123456789ab"));
         Fixture { folder, metrics, source, findings, writer: Some(writer) }
     }
 
@@ -203,7 +203,7 @@ fn what_does_not_fit_in_memory_is_forgotten_and_counted() {
 
 #[test]
 fn a_file_that_is_moved_away_is_opened_anew_and_one_that_is_full_is_kept_once() {
-    let mut fixture = Fixture::new(|options| options.max_bytes = 4096);
+    let mut fixture = Fixture::new(|options| options.max_size = 4096);
     let engine = compiled(keyed());
     fixture.inspect(&engine, 0, "password=hunter2\n");
     let moved = fixture.folder.path().join("moved");

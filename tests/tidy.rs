@@ -22,13 +22,16 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("framing", &[]),
     ("message", &["engine"]),
     ("sinks", &["engine", "framing", "message", "config", "metrics"]),
-    ("sources", &["config", "metrics"]),
-    ("pipeline", &["engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers"]),
+    ("sources", &["config", "metrics", "tail"]),
+    (
+        "pipeline",
+        &["tail", "engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers", "findings"],
+    ),
     ("workers", &["engine"]),
-    ("metrics", &["engine"]),
-    ("findings", &["engine", "metrics"]),
-    ("admin", &["metrics"]),
-    ("log", &["engine", "metrics"]),
+    ("metrics", &["engine", "config"]),
+    ("findings", &["engine", "metrics", "config"]),
+    ("admin", &["metrics", "config"]),
+    ("log", &["engine", "metrics", "config"]),
     (
         "cli",
         &[

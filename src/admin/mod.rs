@@ -13,7 +13,6 @@
 //! A peer may ask with `GET` or `HEAD`, in at most 8 KiB, and has five seconds for all of it; sixteen may at once.
 
 mod history;
-mod options;
 mod page;
 mod status;
 
@@ -38,8 +37,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-pub use options::{AdminOptions, DEFAULT_LISTEN, Listen};
-
+pub use crate::config::daemon::{AdminOptions, Listen};
 use crate::metrics::Metrics;
 use history::History;
 use status::Status;

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+#[cfg(feature = "daemon")]
+use crate::config::daemon::Listen;
+
 const RULES: &str = "Rules";
 const KNOWN: &str = "Known values";
 const OUTPUT: &str = "What is written";
@@ -346,12 +349,18 @@ pub(super) struct SummarizeArgs {
 #[cfg(feature = "daemon")]
 #[derive(Args, Clone, Debug)]
 pub(super) struct RunArgs {
-    /// Where records come from: stdin, tcp:ADDRESS, unix:PATH
+    /// Where records come from: stdin, file:PATTERN, tcp:ADDRESS, unix:PATH
     #[arg(long, value_name = "SOURCE", requires = "to")]
     pub(super) from: Option<String>,
     /// Where they go: stdout, tcp:ADDRESS, tls:ADDRESS, unix:PATH (repeatable)
     #[arg(long, value_name = "SINK", requires = "from")]
     pub(super) to: Vec<String>,
+    /// Serve health, metrics and a status page here: ADDRESS:PORT, unix:PATH or off
+    #[arg(long, value_name = "WHERE", value_parser = Listen::parse)]
+    pub(super) admin: Option<Listen>,
+    /// The folder for what a later run has to know, such as how far files were read
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) state_dir: Option<PathBuf>,
     /// Let --from listen beyond this machine without TLS
     #[arg(long, requires = "from")]
     pub(super) insecure: bool,
@@ -367,7 +376,7 @@ impl RunArgs {
     /// What `--config FILE` alone says.
     pub(super) fn of_file(file: &std::path::Path) -> RunArgs {
         let engine = EngineArgs { config: Some(file.to_owned()), ..EngineArgs::default() };
-        RunArgs { from: None, to: Vec::new(), insecure: false, engine, threads: None }
+        RunArgs { from: None, to: Vec::new(), admin: None, state_dir: None, insecure: false, engine, threads: None }
     }
 }
 

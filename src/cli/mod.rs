@@ -29,6 +29,7 @@ mod preview;
 mod print;
 #[cfg(feature = "archives")]
 mod progress;
+mod protect;
 mod read;
 mod rules;
 mod rules_check;
@@ -91,6 +92,7 @@ impl From<Exit> for ExitCode {
 
 /// Runs the command that the process was started with.
 pub fn run(closed: Closed) -> Exit {
+    protect::memory();
     panics::install();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -6,7 +6,6 @@
 
 mod book;
 mod line;
-mod options;
 mod summary;
 mod writer;
 
@@ -14,16 +13,16 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
+pub use crate::config::daemon::{Contact, FindingsOptions};
 use crate::engine::{
     Engine, Fingerprint, Form, Grammar, HashKey, Limits, Matcher, Policy, Purpose, RuleSet, Scratch, Span, Why,
 };
 use crate::metrics::{Metrics, SourceMetrics};
 use book::{Book, Key, Noted, Now};
 pub use line::{Event, FingerprintKey, Generation, KnownLine, Line};
-pub use options::{Contact, FindingsOptions};
 pub use summary::{Exposure, Summary, SummaryError};
 use writer::{Order, Writer};
 
@@ -87,7 +86,6 @@ struct Shared {
     /// Makes fingerprints for engines that have no key.
     fallback: Engine,
     fallback_told: AtomicBool,
-    rules_hash: RwLock<String>,
     options: FindingsOptions,
     metrics: Metrics,
 }
@@ -126,11 +124,10 @@ impl Findings {
         let writer = Writer::open(&options, guard).map_err(unopened)?;
         let (orders, received) = sync_channel(CHANNEL);
         let shared = Arc::new(Shared {
-            book: Mutex::new(Book::new(options.remember, options.update_every())),
+            book: Mutex::new(Book::new(options.remember, options.update_interval)),
             orders: orders.clone(),
             fallback: fallback()?,
             fallback_told: AtomicBool::new(false),
-            rules_hash: RwLock::default(),
             options,
             metrics: metrics.clone(),
         });
@@ -138,13 +135,6 @@ impl Findings {
         let spawned = thread::Builder::new().name("findings".to_owned());
         let thread = spawned.spawn(move || writer.run(&of_thread, &received)).map_err(FindingsError::System)?;
         Ok((Findings(Some(shared)), FindingsWriter { orders, thread }))
-    }
-
-    /// The hash of the rule set that is in use from now on.
-    pub fn rules(&self, hash: &str) {
-        if let Some(shared) = &self.0 {
-            hash.clone_into(&mut shared.rules_hash.write().unwrap_or_else(PoisonError::into_inner));
-        }
     }
 
     /// Notes what was found in the last piece. To be called after `redact_piece`, with the same scratch, on the bytes of
@@ -223,7 +213,7 @@ impl Shared {
             category: rule.category.name().to_owned(),
             action: engine.action(span.rule).name().to_owned(),
             masked: !place.source.is_audit(),
-            rules_hash: self.rules_hash.read().unwrap_or_else(PoisonError::into_inner).clone(),
+            rules_hash: self.metrics.rules_hash(),
             source: place.source.name().to_owned(),
             stream: place.stream.map(str::to_owned),
             offset: place.offset + span.start as u64,

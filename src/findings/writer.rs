@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::book::Now;
 use super::line::Line;
-use super::{Shared, options::FindingsOptions};
+use super::{FindingsOptions, Shared};
 use crate::engine::{Carry, Engine, Scratch};
 
 /// How often the book is asked for what is due.
@@ -49,7 +49,7 @@ impl Writer {
         let out = if options.is_stdout() {
             Out::Stdout(File::from(rustix::stdio::stdout().try_clone_to_owned()?))
         } else {
-            Out::File(LogFile::open(&options.path, options.max_bytes)?)
+            Out::File(LogFile::open(&options.path, options.max_size)?)
         };
         let scratch = engine.scratch();
         Ok(Writer { out, engine, scratch })

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
 
-use super::options::LogFormat;
+use super::LogFormat;
 
 /// A longer message is cut: whatever it is, it is no message.
 const MAX_VALUE_BYTES: usize = 4096;

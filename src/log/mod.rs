@@ -5,7 +5,6 @@
 
 mod limit;
 mod line;
-mod options;
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -21,10 +20,10 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+pub use crate::config::daemon::{LogFormat, LogLevel, LogOptions};
 use crate::engine::{Carry, Engine};
 use crate::metrics::Metrics;
 use limit::{Limit, Verdict};
-pub use options::{LogFormat, LogLevel, LogOptions};
 
 /// Lines that wait for the writer.
 const CHANNEL: usize = 256;
@@ -69,6 +68,17 @@ impl Log {
     }
 }
 
+fn filter(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Off => LevelFilter::OFF,
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    }
+}
+
 /// In place of a standard error that is closed.
 fn nowhere() -> File {
     File::options().write(true).open("/dev/null").expect("every system has a /dev/null")
@@ -90,7 +100,7 @@ fn layer(
     spawned.map_err(|error| LogError(error.to_string()))?;
     let lines = Lines {
         format: options.format,
-        level: options.level.filter(),
+        level: filter(options.level),
         limit: Mutex::default(),
         orders: orders.clone(),
         metrics: metrics.clone(),
