@@ -187,7 +187,6 @@ fn without_a_key_fingerprints_are_those_of_one_process() {
 #[test]
 fn an_audit_says_that_nothing_was_masked() {
     let mut fixture = Fixture::new(|_| {});
-    fixture.source.mode(Mode::Audit);
     fixture.inspect(&compiled(Policy { mode: Mode::Audit, ..keyed() }), 0, "password=hunter2\n");
     assert!(!fixture.lines()[0].masked);
 }

@@ -23,22 +23,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("message", &["engine"]),
     ("sinks", &["engine", "framing", "message", "config", "metrics"]),
     ("sources", &["config", "metrics", "tail"]),
-    (
-        "pipeline",
-        &["tail", "engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers", "findings"],
-    ),
+    ("pipeline", &["tail", "engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers", "findings"]),
     ("workers", &["engine"]),
     ("metrics", &["engine", "config"]),
     ("findings", &["engine", "metrics", "config"]),
     ("admin", &["metrics", "config"]),
     ("log", &["engine", "metrics", "config"]),
-    (
-        "cli",
-        &[
-            "engine", "rules", "config", "secrets", "pipe", "framing", "message", "sinks", "sources", "pipeline",
-            "workers", "metrics", "findings", "admin", "log", "exec", "clean", "report", "spool", "tail",
-        ],
-    ),
+    ("cli", &["engine", "rules", "config", "secrets", "pipe", "framing", "message", "sinks", "sources", "pipeline", "workers", "metrics", "findings", "admin", "log", "exec", "clean", "report", "spool", "tail"]),
 ];
 
 const PURE: &[&str] = &["engine", "rules", "framing"];

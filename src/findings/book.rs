@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Unit};
 
 use super::line::{Event, Line};
 use crate::engine::Fingerprint;
@@ -25,7 +25,10 @@ pub(super) struct Now {
 
 impl Now {
     pub(super) fn read() -> Now {
-        Now { wall: Timestamp::now(), monotonic: Instant::now() }
+        // Nobody needs to know the microsecond.
+        let wall = Timestamp::now();
+        let wall = wall.round(Unit::Millisecond).unwrap_or(wall);
+        Now { wall, monotonic: Instant::now() }
     }
 }
 

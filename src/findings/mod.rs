@@ -18,7 +18,7 @@ use std::thread::{self, JoinHandle};
 
 pub use crate::config::daemon::{Contact, FindingsOptions};
 use crate::engine::{
-    Engine, Fingerprint, Form, Grammar, HashKey, Limits, Matcher, Policy, Purpose, RuleSet, Scratch, Span, Why,
+    Engine, Fingerprint, Form, Grammar, HashKey, Limits, Matcher, Mode, Policy, Purpose, RuleSet, Scratch, Span, Why,
 };
 use crate::metrics::{Metrics, SourceMetrics};
 use book::{Book, Key, Noted, Now};
@@ -212,7 +212,7 @@ impl Shared {
             rule: rule.id.clone(),
             category: rule.category.name().to_owned(),
             action: engine.action(span.rule).name().to_owned(),
-            masked: !place.source.is_audit(),
+            masked: engine.mode() == Mode::Enforce,
             rules_hash: self.metrics.rules_hash(),
             source: place.source.name().to_owned(),
             stream: place.stream.map(str::to_owned),

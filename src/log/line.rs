@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
 
@@ -120,22 +120,22 @@ fn escape(text: &str, line: &mut String) {
 }
 
 fn json(level: Level, room: &str, parts: Parts, now: Timestamp) -> String {
-    let mut object = Map::new();
-    let mut add = |name: &str, value: Value| object.insert(name.to_owned(), value);
-    add("time", format!("{now:.3}").into());
-    add("level", level.as_str().to_lowercase().into());
-    add("room", room.into());
-    add("message", parts.message.into());
-    parts.fields.into_iter().for_each(|(name, value)| drop(add(name, value)));
+    let level = level.as_str().to_lowercase();
+    let own = [("time", format!("{now:.3}")), ("level", level), ("room", room.to_owned()), ("message", parts.message)];
+    let own = own.into_iter().map(|(name, text)| (name, Value::String(text)));
     let mut line = String::new();
-    // serde_json leaves DEL and C1 controls as they are.
-    for c in Value::Object(object).to_string().chars() {
-        if c.is_control() {
-            let _ = write!(line, "\\u{:04x}", u32::from(c));
-        } else {
-            line.push(c);
+    for (name, value) in own.chain(parts.fields) {
+        line.push(if line.is_empty() { '{' } else { ',' });
+        let _ = write!(line, "\"{name}\":");
+        // serde_json leaves DEL and C1 controls as they are.
+        for c in value.to_string().chars() {
+            if c.is_control() {
+                let _ = write!(line, "\\u{:04x}", u32::from(c));
+            } else {
+                line.push(c);
+            }
         }
     }
-    line.push('\n');
+    line.push_str("}\n");
     line
 }

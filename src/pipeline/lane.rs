@@ -90,12 +90,14 @@ impl Lane {
         let settled = Arc::new(Ledger::default());
         let stdin = config.source.kind == SourceKind::Stdin;
         let books = tokio::spawn(keep_books(back, Arc::clone(&settled), pipeline.clone(), files));
+        let source = metrics.source(&config.name);
+        source.mode(workers.engine().mode());
         Arc::new(Lane {
             name: config.name.clone(),
             workers,
             gate,
             findings,
-            source: metrics.source(&config.name),
+            source,
             metrics: metrics.clone(),
             framing: config.source.framing,
             pipeline,
