@@ -11,13 +11,14 @@ use inkout::rules::Catalog;
 const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &[]),
     ("rules", &["engine"]),
+    ("otlp", &["engine"]),
     ("config", &["engine", "rules"]),
     ("secrets", &["engine", "config"]),
     ("pipe", &["engine"]),
-    ("cli", &["engine", "rules", "config", "secrets", "pipe"]),
+    ("cli", &["engine", "rules", "otlp", "config", "secrets", "pipe"]),
 ];
 
-const PURE: &[&str] = &["engine", "rules"];
+const PURE: &[&str] = &["engine", "rules", "otlp"];
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::net",
