@@ -75,7 +75,12 @@ pub(crate) enum Found {
 impl Engine {
     /// What a field of this name is, if its value is secret: the table of keys decides as it does in text.
     pub fn secret_key(&self, scratch: &mut Scratch, name: &[u8]) -> Option<SecretKey> {
-        let name = &name[name.len().saturating_sub(MAX_NAME)..];
+        let name = name[name.len().saturating_sub(MAX_NAME)..].trim_ascii_end();
+        let name = name.strip_suffix(b"=").or(name.strip_suffix(b":")).unwrap_or(name);
+        // `a=b` is no name but a text of its own.
+        if name.contains(&b'=') {
+            return None;
+        }
         let text = [name, b"="].concat();
         let mut hidden = false;
         let key = self.key_of(scratch, &text, &mut hidden);
@@ -128,7 +133,7 @@ impl Engine {
 
     /// Whether a field of this name is left where the object around it is secret: names, ids, types.
     pub fn is_neutral_leaf(&self, name: &[u8]) -> bool {
-        self.keys.is_neutral_leaf(name)
+        !name.contains(&b'=') && self.keys.is_neutral_leaf(name)
     }
 
     /// Redacts one value; `None` where it stays as it is. Counts findings and work in `tally`, not bytes.

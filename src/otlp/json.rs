@@ -91,6 +91,11 @@ impl Place {
     }
 }
 
+/// Whether a text may be spelt otherwise than it is: by escapes or in base64.
+pub(super) fn may_hide(body: &[u8]) -> bool {
+    [&b"\\u"[..], b"bytesValue"].iter().any(|mark| memchr::memmem::find(body, mark).is_some())
+}
+
 /// Walks the request in `walk.body`.
 pub(super) fn walk(walk: &mut Walk<'_>) -> Result<(), Malformed> {
     let mut lexer = Lexer::new(walk.body, 0);

@@ -128,8 +128,7 @@ fn redact_surveyed(
         scratch,
         body,
         survey,
-        signed_urls: query::may_hold(body)
-            || encoding == Encoding::Json && memchr::memmem::find(body, b"\\u").is_some(),
+        signed_urls: query::may_hold(body) || encoding == Encoding::Json && json::may_hide(body),
         read_ahead: 0,
         max_depth: limits.max_depth.min(MAX_DEPTH),
         splice: Splice::new(body.clone()),

@@ -110,7 +110,7 @@ fn exemplars(worker: &Worker, exemplars: &mut [Exemplar]) {
 }
 
 fn resource(worker: &Worker, resource: &mut Option<Resource>) {
-    for resource in resource {
+    if let Some(resource) = resource {
         attributes(worker, &mut resource.attributes);
         for entity in &mut resource.entity_refs {
             text(worker, &mut entity.schema_url);
@@ -121,7 +121,7 @@ fn resource(worker: &Worker, resource: &mut Option<Resource>) {
 }
 
 fn scope(worker: &Worker, scope: &mut Option<InstrumentationScope>) {
-    for scope in scope {
+    if let Some(scope) = scope {
         text(worker, &mut scope.name);
         text(worker, &mut scope.version);
         attributes(worker, &mut scope.attributes);
