@@ -34,8 +34,11 @@
 //! | [`rules`] | PURE. parses the built-in rule files and the user's into what the engine compiles | `engine` |
 //! | [`otlp`] | PURE. walks an OTLP message, protobuf or JSON, and redacts its fields on the wire | `engine` |
 //! | `config` | a TOML file and flags become one configuration; parsed once, never validated later | `engine`, `rules` |
-//! | `secrets` | loads what must never be printed: keys for hashing | `engine`, `config` |
+//! | `secrets` | loads what must never be printed: keys for hashing, known values | `engine`, `config` |
 //! | `pipe` | files and standard input to standard output: each thread takes a piece, redacts it, and writes it in its turn | `engine` |
+//! | `clean` | files, folders and archives read to their end, and rewritten in place or into another folder | `engine`, `rules`, `config`, `secrets` |
+//! | `report` | what was found as tables, JSON, SARIF, HTML and a diff; baselines; what is only a template. It holds no secret | `engine`, `rules`, `config`, `secrets`, `clean` |
+//! | `exec` | a program with its output masked: child process, signals, one thread for each stream | `engine`, `pipe` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
 //!
 //! PURE rooms hold no files, sockets, environment, threads, clocks or logging. Cargo features follow the rooms:
@@ -64,14 +67,20 @@
 //! 10. **Identifiers survive**: UUIDs, trace and span ids, digests, commit hashes, key *ids*. (`tests/prefilter.rs`)
 //! 11. **Our own repository is clean under our own formats.** (`tests/tidy.rs`)
 
+#[cfg(feature = "archives")]
+pub mod clean;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "cli")]
 pub mod config;
 pub mod engine;
+#[cfg(feature = "exec")]
+pub mod exec;
 pub mod otlp;
 #[cfg(feature = "cli")]
 pub mod pipe;
+#[cfg(feature = "archives")]
+pub mod report;
 pub mod rules;
 #[cfg(feature = "cli")]
 pub mod secrets;

@@ -15,7 +15,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["engine", "rules"]),
     ("secrets", &["engine", "config"]),
     ("pipe", &["engine"]),
-    ("cli", &["engine", "rules", "otlp", "config", "secrets", "pipe"]),
+    ("clean", &["engine", "rules", "config", "secrets"]),
+    ("report", &["engine", "rules", "config", "secrets", "clean"]),
+    ("cli", &["engine", "rules", "otlp", "config", "secrets", "pipe", "exec", "clean", "report"]),
+    ("exec", &["engine", "pipe"]),
 ];
 
 const PURE: &[&str] = &["engine", "rules", "otlp"];

@@ -9,8 +9,9 @@ use super::compile::{Target, is_audit};
 use super::keys::{Key, Keys};
 use super::policy::{Action, NumberAs};
 use super::rule::{KeyValue, RuleId};
-use super::scan::{Carry, Scratch};
+use super::scan::{Carry, Counts, Scratch};
 use super::span::{Form, Span, Why};
+use super::survey::Look;
 use super::tally::Tally;
 use super::{Cutter, Engine, query};
 
@@ -77,8 +78,8 @@ impl Engine {
     pub fn secret_key(&self, scratch: &mut Scratch, name: &[u8]) -> Option<SecretKey> {
         let name = name[name.len().saturating_sub(MAX_NAME)..].trim_ascii_end();
         let name = name.strip_suffix(b"=").or(name.strip_suffix(b":")).unwrap_or(name);
-        // `a=b` is no name but a text of its own.
-        if name.contains(&b'=') {
+        // `a=b` is no name but a text of its own, and what we wrote into one is none either.
+        if name.contains(&b'=') || self.forms.stand_in(name) || self.has_placeholder(name) {
             return None;
         }
         let text = [name, b"="].concat();
@@ -93,6 +94,10 @@ impl Engine {
         })?;
         let directory = name.ends_with(b"PWD");
         Some(SecretKey { rule: key.rule, value: key.value, numbers: key.numbers, directory })
+    }
+
+    fn has_placeholder(&self, name: &[u8]) -> bool {
+        memchr::memchr_iter(b'[', name).any(|at| self.forms.stands_at(name, at, name.len()))
     }
 
     /// The secret key that `text`, a name and an equals sign, is. Says in `hidden` whether letters of it may be hidden.
@@ -114,7 +119,7 @@ impl Engine {
                     let word = hit.start as usize..hit.start as usize + usize::from(len);
                     // What we wrote in a name's place names nothing.
                     if self.forms.end_around(text, word.clone()).is_none() {
-                        found = self.keys.examine(group, &joined, word, line.clone());
+                        found = self.keys.examine(&mut scratch.keys, group, &joined, word, line.clone());
                     }
                 }
                 Target::View => *hidden = true,
@@ -144,7 +149,7 @@ impl Engine {
         value: &[u8],
         tally: &mut Tally,
     ) -> Option<Vec<u8>> {
-        match self.find_field(scratch, scope, value, true, tally) {
+        match self.find_field(scratch, scope, value, Look::Blind, tally) {
             Found::Nothing => None,
             Found::Text(text) => Some(text),
             Found::Spans => {
@@ -179,26 +184,26 @@ impl Engine {
         }
     }
 
-    /// Finds what of `value` is to be written otherwise; the findings are in `scratch.found()`. `may_hold` is false where a
-    /// survey has seen that no rule has anything to look for. A value on which a rule panics is masked whole.
+    /// Finds what of `value` is to be written otherwise; the findings are in `scratch.found()`. A value on which a rule panics is masked whole.
     pub(crate) fn find_field(
         &self,
         scratch: &mut Scratch,
         scope: Scope,
         value: &[u8],
-        may_hold: bool,
+        look: Look<'_>,
         tally: &mut Tally,
     ) -> Found {
         scratch.spans.clear();
-        if value.is_empty() || !may_hold && scope.key.is_none() && !scope.url {
+        scratch.exempted.clear();
+        if value.is_empty() {
             return Found::Nothing;
         }
         if value.len() > self.limits.max_record_bytes && scope == Scope::default() {
             return self.find_in_windows(scratch, value, tally);
         }
-        let searched = catch_unwind(AssertUnwindSafe(|| self.search_field(scratch, scope, value, may_hold)));
+        let searched = catch_unwind(AssertUnwindSafe(|| self.search_field(scratch, scope, value, look)));
         if searched.is_err() {
-            *scratch = self.scratch();
+            self.renew(scratch);
             tally.records_masked_whole += 1;
             return Found::Text(UNINSPECTED.to_vec());
         }
@@ -224,17 +229,36 @@ impl Engine {
         if out == value { Found::Nothing } else { Found::Text(out) }
     }
 
-    fn search_field(&self, scratch: &mut Scratch, scope: Scope, value: &[u8], may_hold: bool) {
-        if may_hold {
-            self.scan(scratch, &Carry::default(), value);
-        } else {
-            scratch.counts = super::scan::Counts::default();
-        }
+    fn search_field(&self, scratch: &mut Scratch, scope: Scope, value: &[u8], look: Look<'_>) {
+        self.search_text(scratch, value, look);
+        let exempted = std::mem::take(&mut scratch.exempted);
+        let found = std::mem::take(&mut scratch.spans);
         if let Some(secret) = scope.key {
             self.search_value(scratch, secret, scope.listed, value);
         }
         if scope.url {
             self.search_query(scratch, value);
+        }
+        self.exempt(scratch, value);
+        scratch.exempted.extend(exempted);
+        scratch.spans.extend(found);
+    }
+
+    /// The value as a text by itself.
+    fn search_text(&self, scratch: &mut Scratch, value: &[u8], look: Look<'_>) {
+        let Look::At(survey, start) = look else {
+            self.scan(scratch, &Carry::default(), value);
+            return;
+        };
+        scratch.counts = Counts::default();
+        let mut hits = std::mem::take(&mut scratch.hits);
+        let known = survey.hits_in(&(start..start + value.len()), &self.literal_lens, &mut hits);
+        if known && !hits.is_empty() {
+            self.scan_hits(scratch, &Carry::default(), value, &hits);
+        }
+        scratch.hits = hits;
+        if !known {
+            self.scan(scratch, &Carry::default(), value);
         }
     }
 

@@ -49,6 +49,13 @@ impl Engine {
         self.policy.hash_key.as_ref().map(|key| action::fingerprint(key.bytes(), purpose, secret))
     }
 
+    /// What stands in place of `secret`, the bytes of `span`.
+    pub fn placeholder(&self, span: &Span, secret: &[u8]) -> Masked {
+        let mut out = Vec::new();
+        self.write_span(span, secret, &mut out);
+        Masked(out.into())
+    }
+
     /// How often each rule was tried since `scratch` was made, by rule.
     pub fn costs<'s>(&self, scratch: &'s Scratch) -> &'s [Cost] {
         &scratch.costs
@@ -69,6 +76,7 @@ impl Engine {
     /// Leaves in `scratch.spans` what is to be masked: no rule that is off or in shadow, overlaps united, all counted.
     pub(super) fn settle(&self, scratch: &mut Scratch, tally: &mut Tally) {
         let rules = &self.set.rules;
+        scratch.exempted.iter().for_each(|(_, entry)| tally.count_allowed(*entry));
         scratch.spans.retain(|span| {
             let shadow = rules[span.rule.index()].shadow;
             let off = self.actions[span.rule.index()] == Action::Keep;
@@ -111,7 +119,7 @@ impl Engine {
         let mut start = 0;
         while start < block.len() {
             let end = memchr::memchr(b'\n', &block[start..]).map_or(block.len(), |len| start + len + 1);
-            *scratch = self.scratch();
+            self.renew(scratch);
             let record = block.slice(start..end);
             match catch_unwind(AssertUnwindSafe(|| self.scan(scratch, &carry, &record))) {
                 Ok(next) => {
@@ -123,7 +131,7 @@ impl Engine {
                     carry = next;
                 }
                 Err(_) => {
-                    *scratch = self.scratch();
+                    self.renew(scratch);
                     self.withhold(&record, &mut out, &mut tally);
                 }
             }

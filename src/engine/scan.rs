@@ -13,6 +13,7 @@ use super::Engine;
 use super::carrier::{self, Beside, LineState, Pending, Site, armour};
 use super::compile::Target;
 use super::fragment;
+use super::keys::Memo;
 use super::known::KnownScratch;
 use super::pattern::{self, Cache, MAX_WINDOW, TOKEN_BYTES};
 use super::prefilter::{self, Hit};
@@ -68,18 +69,25 @@ pub struct Scratch {
     view_lines: Vec<Range<usize>>,
     /// Lines that a container runtime cut.
     fragment_lines: Vec<Range<usize>>,
-    caches: Vec<Option<Box<Cache>>>,
+    caches: Vec<Cache>,
     /// By rule: where its last match ended. Its next one begins there or later.
     matched_to: Vec<usize>,
     /// By rule: where the run of token characters ends in which it last failed, and how often it failed there.
     misses: Vec<(usize, u32)>,
+    /// The rules that the last two may hold something of: a short haystack must not pay for all of them.
+    tried: Vec<RuleId>,
     /// By rule: how often it was tried since the scratch was made.
     pub(super) costs: Vec<Cost>,
     pub(super) spans: Vec<Span>,
     view_spans: Vec<Span>,
+    pub(super) keys: Memo,
     known: KnownScratch,
     known_found: Vec<(Range<usize>, usize)>,
     pub(super) counts: Counts,
+    /// What is read, where somebody said.
+    pub(super) source: Option<Box<str>>,
+    /// Findings of the last scan that an exemption covers, and its index.
+    pub(super) exempted: Vec<(Span, usize)>,
 }
 
 impl Scratch {
@@ -92,6 +100,18 @@ impl Scratch {
     /// Says what was found by whoever walked a message field by field.
     pub(crate) fn set_found(&mut self, spans: Vec<Span>) {
         self.spans = spans;
+    }
+
+    /// Findings of the last scan that were left, each with the index of its entry in [`Engine::allows`].
+    pub fn exempted(&self) -> &[(Span, usize)] {
+        &self.exempted
+    }
+
+    /// Says what is read from now on: exemptions may hold for some sources only.
+    pub fn read_from(&mut self, source: &str) {
+        if self.source.as_deref() != Some(source) {
+            self.source = Some(source.into());
+        }
     }
 }
 
@@ -109,7 +129,7 @@ impl Engine {
     pub fn scratch(&self) -> Scratch {
         let rules = self.set.rules.len();
         Scratch {
-            caches: std::iter::repeat_with(|| None).take(rules).collect(),
+            caches: std::iter::repeat_with(Cache::default).take(rules).collect(),
             matched_to: vec![0; rules],
             misses: vec![(0, 0); rules],
             costs: vec![Cost::default(); rules],
@@ -117,42 +137,57 @@ impl Engine {
         }
     }
 
+    /// New memory in place of `scratch`, in which a rule panicked.
+    pub(super) fn renew(&self, scratch: &mut Scratch) {
+        *scratch = Scratch { source: scratch.source.take(), ..self.scratch() };
+    }
+
     /// Fills `scratch.spans` with everything found in `haystack`, before union, and returns what the next block must know.
     pub(super) fn scan(&self, scratch: &mut Scratch, carry: &Carry, haystack: &[u8]) -> Carry {
+        let mut hits = std::mem::take(&mut scratch.hits);
+        let found = self.prefilter.find(&mut scratch.prefilter, haystack, &mut hits);
+        scratch.counts = Counts { candidates: found.candidates, literals: found.literal_hits, ..Counts::default() };
+        let next = self.scan_hits(scratch, carry, haystack, &hits);
+        scratch.hits = hits;
+        next
+    }
+
+    /// As [`Engine::scan`], where the literals of the haystack are known.
+    pub(super) fn scan_hits(&self, scratch: &mut Scratch, carry: &Carry, haystack: &[u8], hits: &[Hit]) -> Carry {
         scratch.spans.clear();
         scratch.view_lines.clear();
         scratch.fragment_lines.clear();
-        scratch.counts = Counts::default();
-        let mut hits = std::mem::take(&mut scratch.hits);
-        let found = self.prefilter.find(&mut scratch.prefilter, haystack, &mut hits);
-        scratch.counts.candidates = found.candidates;
-        scratch.counts.literals = found.literal_hits;
         let mut states = States { open: carry.states.clone(), at: 0 };
         if !hits.is_empty() || !states.open.is_empty() {
-            self.walk(scratch, haystack, &hits, &mut states, Depth::Original);
+            self.walk(scratch, haystack, hits, &mut states, Depth::Original);
             states.advance(haystack, haystack.len(), self, &mut scratch.spans);
         }
-        scratch.hits = hits;
         self.scan_always(scratch, haystack);
         self.scan_known(scratch, haystack);
         self.scan_views(scratch, haystack);
         self.scan_fragments(scratch, haystack);
+        self.exempt(scratch, haystack);
         self.learn(scratch, haystack);
         Carry { states: states.open, over: None }
     }
 
     /// Takes the hits in order, record by record.
     fn walk(&self, scratch: &mut Scratch, haystack: &[u8], hits: &[Hit], states: &mut States, depth: Depth) {
-        scratch.matched_to.fill(0);
-        scratch.misses.fill((0, 0));
+        while let Some(rule) = scratch.tried.pop() {
+            scratch.matched_to[rule.index()] = 0;
+            scratch.misses[rule.index()] = (0, 0);
+        }
         let mut place = Place { line: 0..0, done_to: 0, header: 0..0 };
         for hit in hits {
             let at = hit.start as usize;
-            if at >= place.line.end || place.line.is_empty() {
-                place.line = line_around(haystack, at, place.line.end);
-                place.header = 0..0;
-            }
             for target in &self.targets[hit.literal as usize] {
+                if is_harmless(haystack, at, *target) {
+                    continue;
+                }
+                if at >= place.line.end || place.line.is_empty() {
+                    place.line = line_around(haystack, at, place.line.end);
+                    place.header = 0..0;
+                }
                 self.take(scratch, haystack, at, *target, &mut place, states, depth);
             }
         }
@@ -179,6 +214,7 @@ impl Engine {
             Target::Gate { rule } => {
                 // What was searched once is behind the record's end.
                 if scratch.matched_to[rule.index()] <= place.line.start {
+                    scratch.tried.push(rule);
                     scratch.matched_to[rule.index()] = place.line.end + 1;
                     scratch.costs[rule.index()].candidates += 1;
                     scratch.counts.survivors += 1;
@@ -189,7 +225,6 @@ impl Engine {
                 let word = at..at + usize::from(len);
                 self.beside(scratch, haystack, group, word, place, states, depth);
             }
-            Target::Key { .. } => {}
             Target::Userinfo { rule, len } => {
                 if let Some(span) = carrier::password(haystack, at, usize::from(len), place.line.end) {
                     scratch.counts.survivors += 1;
@@ -209,7 +244,7 @@ impl Engine {
                     scratch.fragment_lines.push(place.line.clone());
                 }
             }
-            Target::View | Target::Fragment => {}
+            Target::Key { .. } | Target::View | Target::Fragment => {}
         }
     }
 
@@ -223,6 +258,9 @@ impl Engine {
     fn confirm(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, starts: Range<usize>, line_end: usize) {
         let pattern = self.patterns[rule.index()].as_ref().expect("a pattern target belongs to a rule with a pattern");
         scratch.costs[rule.index()].candidates += 1;
+        if scratch.tried.last() != Some(&rule) {
+            scratch.tried.push(rule);
+        }
         let first = starts.start.max(scratch.matched_to[rule.index()]);
         for start in first..starts.end {
             if pattern.word_start && !pattern::starts_word(haystack, start) {
@@ -231,7 +269,7 @@ impl Engine {
             scratch.counts.survivors += 1;
             scratch.counts.regex_calls += 1;
             scratch.costs[rule.index()].regex_calls += 1;
-            let cache = scratch.caches[rule.index()].get_or_insert_with(|| Box::new(pattern.cache()));
+            let cache = &mut scratch.caches[rule.index()];
             let window = line_end.min(start + MAX_WINDOW);
             if let Some((whole, secret)) = pattern.match_at(cache, haystack, start, window) {
                 let whole = pattern.led_from(haystack, start, scratch.matched_to[rule.index()])..whole.end;
@@ -322,10 +360,8 @@ impl Engine {
         states: &mut States,
         depth: Depth,
     ) {
-        if !carrier::may_bridge(haystack, word.clone(), place.line.end) {
-            return;
-        }
-        let Some(key) = self.keys.examine(group, haystack, word.clone(), place.line.clone()) else { return };
+        let memo = &mut scratch.keys;
+        let Some(key) = self.keys.examine(memo, group, haystack, word.clone(), place.line.clone()) else { return };
         if let Some(end) = self.forms.end_around(haystack, word) {
             place.done_to = place.done_to.max(end);
             return;
@@ -403,7 +439,7 @@ impl Engine {
             let fresh = if window == line.end { line.end } else { from + STRIDE };
             scratch.counts.regex_calls += 1;
             scratch.costs[rule.index()].regex_calls += 1;
-            let cache = scratch.caches[rule.index()].get_or_insert_with(|| Box::new(pattern.cache()));
+            let cache = &mut scratch.caches[rule.index()];
             let found = pattern.find_in(cache, haystack, from..window).filter(|(whole, _)| whole.start < fresh);
             let Some((whole, secret)) = found else {
                 from = fresh;
@@ -517,6 +553,17 @@ fn map_back(view: &View, span: &Span, out: &mut Vec<Span>) {
 enum Depth {
     Original,
     View,
+}
+
+/// Whether what stands behind a hit says that it gives nothing away. Almost every hit of a clean log ends here, before its
+/// line is looked for.
+#[inline]
+fn is_harmless(haystack: &[u8], at: usize, target: Target) -> bool {
+    match target {
+        Target::Key { len, .. } => !carrier::may_bridge(haystack, at..at + usize::from(len)),
+        Target::Userinfo { len, .. } => !carrier::may_hold_password(&haystack[at + usize::from(len)..]),
+        _ => false,
+    }
 }
 
 /// Where a walk is.

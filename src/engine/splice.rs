@@ -21,6 +21,13 @@ pub(crate) struct Mark {
     copied: usize,
 }
 
+impl Mark {
+    /// Where in the output the byte at `at` of the body stands, if nothing between was exchanged when the mark was made.
+    pub(crate) fn place_of(self, at: usize) -> usize {
+        self.written + (at - self.copied)
+    }
+}
+
 impl Splice {
     /// Begins with `body` as it is.
     pub(crate) fn new(body: Bytes) -> Splice {
@@ -35,11 +42,6 @@ impl Splice {
     /// Whether the byte at `at` can still be exchanged.
     pub(crate) fn is_ahead(&self, at: usize) -> bool {
         at >= self.copied
-    }
-
-    /// Where in the output the byte at `at` of the body will stand; `at` is not before the last exchange's end.
-    pub(crate) fn place_of(&self, at: usize) -> usize {
-        self.out.len() + (at - self.copied)
     }
 
     /// Copies the body up to `to`.
@@ -96,7 +98,7 @@ mod tests {
     #[test]
     fn what_was_copied_can_be_patched() {
         let mut splice = Splice::new(Bytes::from_static(b"a[4]bbbb!"));
-        let place = splice.place_of(2);
+        let place = splice.mark().place_of(2);
         splice.replace(4..8, |out| out.extend_from_slice(b"0123456789"));
         splice.patch(place, 1, b"10");
         assert!(splice.is_ahead(8) && !splice.is_ahead(7));

@@ -37,7 +37,7 @@ impl Engine {
         let body = piece.haystack.slice(piece.body.clone());
         let scanned = catch_unwind(AssertUnwindSafe(|| self.scan(scratch, &Carry::default(), &piece.haystack)));
         let Ok(opened) = scanned else {
-            *scratch = self.scratch();
+            self.renew(scratch);
             let (masked, tally) = self.withheld(&body);
             return (masked, Carry { over: None, ..carry.clone() }, tally);
         };
@@ -48,7 +48,7 @@ impl Engine {
         for span in spans.iter().filter(|span| span.form != Form::Silent) {
             tally.count(span.rule);
         }
-        tally.shadowed = found.shadowed;
+        (tally.shadowed, tally.allowed) = (found.shadowed, found.allowed);
         let masked =
             if is_audit(&self.policy) { Masked(body) } else { self.write_body(&piece.haystack, &piece.body, &spans) };
         tally.bytes_out = masked.0.len() as u64;
@@ -77,7 +77,7 @@ impl Engine {
 /// The findings of the body, where it begins counted as 0; what only goes on in it was found before.
 fn in_body(spans: Vec<Span>, body: &Range<usize>) -> Vec<Span> {
     let own = spans.into_iter().filter(|span| span.form != Form::Silent);
-    own.map(|span| Span { start: span.start - body.start, end: span.end.min(body.end) - body.start, ..span }).collect()
+    own.map(|span| span.cut(body.start, body.end)).collect()
 }
 
 /// The spans of the body, in order, and what of the last one belongs to the next.

@@ -12,7 +12,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use super::lex::{Lexer, Plain, Start, Text, decoded, put_escaped};
 use super::scope::{Around, Names, is_flag, is_value_name};
 use super::{Malformed, Walk};
-use crate::engine::{Found, Number, Scope, SecretKey, Span, UNINSPECTED};
+use crate::engine::{Found, Look, Number, Scope, SecretKey, Span, UNINSPECTED};
 
 /// Objects and lists that a value in a value takes at most: the value, `kvlistValue`, `values`, and the pair.
 const PER_VALUE: usize = 4;
@@ -157,14 +157,14 @@ impl<'w> Walk<'w> {
             if place.role == Role::Pairs {
                 self.pair_element(lexer, inner, &mut names)?;
             } else {
-                self.element(lexer, inner, &mut names)?;
+                self.listed(lexer, inner, &mut names)?;
             }
         }
         Ok(())
     }
 
     /// An element of a list of values: the one before it may have named it.
-    fn element(&mut self, lexer: &mut Lexer<'w>, place: Place, names: &mut Names) -> Result<(), Malformed> {
+    fn listed(&mut self, lexer: &mut Lexer<'w>, place: Place, names: &mut Names) -> Result<(), Malformed> {
         let text = string_at(lexer.clone());
         let said = self.said(text.as_ref());
         let around = names.for_element(place.around, is_flag(&said));
@@ -393,7 +393,8 @@ impl<'w> Walk<'w> {
             plain.build(raw);
         }
         let value = if text.escaped { &plain.bytes[..] } else { raw };
-        let found = self.engine.find_field(self.scratch, scope, value, may_hold, &mut self.tally);
+        let look = if text.escaped { Look::Blind } else { Look::At(&self.survey, text.content.start) };
+        let found = self.engine.find_field(self.scratch, scope, value, look, &mut self.tally);
         let spans: Vec<Span> = self.scratch.found().to_vec();
         let start = text.content.start;
         let place = |span: &Span| {
@@ -420,7 +421,7 @@ impl<'w> Walk<'w> {
         let url_safe = said.iter().any(|byte| b"-_".contains(byte));
         let coder = if url_safe { &URL_SAFE } else { &STANDARD };
         let Ok(value) = coder.decode(&said) else { return self.string(text, scope) };
-        let found = self.engine.find_field(self.scratch, scope, &value, true, &mut self.tally);
+        let found = self.engine.find_field(self.scratch, scope, &value, Look::Blind, &mut self.tally);
         let Range { start, end } = text.content.clone();
         self.found.extend(self.scratch.found().iter().map(|span| Span { start, end, ..*span }));
         let masked = match found {

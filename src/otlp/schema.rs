@@ -24,15 +24,28 @@ pub(super) enum Kind {
     AnyValue,
 }
 
+/// One more than the highest field number of ours.
+const NUMBERS: usize = 17;
+
 /// What the fields of a message hold, by number.
 #[derive(Debug)]
-pub(super) struct Message(&'static [(u32, Kind)]);
+pub(super) struct Message([Kind; NUMBERS]);
 
 impl Message {
     /// What the field of this number holds.
     #[inline]
     pub(super) fn kind(&self, number: u32) -> Kind {
-        self.0.iter().find(|(own, _)| *own == number).map_or(Kind::Unknown, |(_, kind)| *kind)
+        self.0.get(number as usize).copied().unwrap_or(Kind::Unknown)
+    }
+
+    const fn of(fields: &[(usize, Kind)]) -> Message {
+        let mut kinds = [Kind::Unknown; NUMBERS];
+        let mut at = 0;
+        while at < fields.len() {
+            kinds[fields[at].0] = fields[at].1;
+            at += 1;
+        }
+        Message(kinds)
     }
 }
 
@@ -47,10 +60,10 @@ pub(super) fn request(signal: Signal) -> &'static Message {
 
 use Kind::{AnyValue, Id, KeyValue, Message as In, Number, Packed, Text};
 
-static LOGS: Message = Message(&[(1, In(&RESOURCE_LOGS))]);
-static RESOURCE_LOGS: Message = Message(&[(2, In(&SCOPE_LOGS)), (1, In(&RESOURCE)), (3, Text)]);
-static SCOPE_LOGS: Message = Message(&[(2, In(&LOG_RECORD)), (1, In(&SCOPE)), (3, Text)]);
-static LOG_RECORD: Message = Message(&[
+static LOGS: Message = Message::of(&[(1, In(&RESOURCE_LOGS))]);
+static RESOURCE_LOGS: Message = Message::of(&[(2, In(&SCOPE_LOGS)), (1, In(&RESOURCE)), (3, Text)]);
+static SCOPE_LOGS: Message = Message::of(&[(2, In(&LOG_RECORD)), (1, In(&SCOPE)), (3, Text)]);
+static LOG_RECORD: Message = Message::of(&[
     (6, KeyValue),
     (1, Number),
     (11, Number),
@@ -64,10 +77,10 @@ static LOG_RECORD: Message = Message(&[
     (12, Text),
 ]);
 
-static TRACES: Message = Message(&[(1, In(&RESOURCE_SPANS))]);
-static RESOURCE_SPANS: Message = Message(&[(2, In(&SCOPE_SPANS)), (1, In(&RESOURCE)), (3, Text)]);
-static SCOPE_SPANS: Message = Message(&[(2, In(&SPAN)), (1, In(&SCOPE)), (3, Text)]);
-static SPAN: Message = Message(&[
+static TRACES: Message = Message::of(&[(1, In(&RESOURCE_SPANS))]);
+static RESOURCE_SPANS: Message = Message::of(&[(2, In(&SCOPE_SPANS)), (1, In(&RESOURCE)), (3, Text)]);
+static SCOPE_SPANS: Message = Message::of(&[(2, In(&SPAN)), (1, In(&SCOPE)), (3, Text)]);
+static SPAN: Message = Message::of(&[
     (9, KeyValue),
     (1, Id(16)),
     (2, Id(8)),
@@ -85,14 +98,14 @@ static SPAN: Message = Message(&[
     (15, In(&STATUS)),
     (16, Number),
 ]);
-static EVENT: Message = Message(&[(3, KeyValue), (1, Number), (2, Text), (4, Number)]);
-static LINK: Message = Message(&[(4, KeyValue), (1, Id(16)), (2, Id(8)), (3, Text), (5, Number), (6, Number)]);
-static STATUS: Message = Message(&[(2, Text), (3, Number)]);
+static EVENT: Message = Message::of(&[(3, KeyValue), (1, Number), (2, Text), (4, Number)]);
+static LINK: Message = Message::of(&[(4, KeyValue), (1, Id(16)), (2, Id(8)), (3, Text), (5, Number), (6, Number)]);
+static STATUS: Message = Message::of(&[(2, Text), (3, Number)]);
 
-static METRICS: Message = Message(&[(1, In(&RESOURCE_METRICS))]);
-static RESOURCE_METRICS: Message = Message(&[(2, In(&SCOPE_METRICS)), (1, In(&RESOURCE)), (3, Text)]);
-static SCOPE_METRICS: Message = Message(&[(2, In(&METRIC)), (1, In(&SCOPE)), (3, Text)]);
-static METRIC: Message = Message(&[
+static METRICS: Message = Message::of(&[(1, In(&RESOURCE_METRICS))]);
+static RESOURCE_METRICS: Message = Message::of(&[(2, In(&SCOPE_METRICS)), (1, In(&RESOURCE)), (3, Text)]);
+static SCOPE_METRICS: Message = Message::of(&[(2, In(&METRIC)), (1, In(&SCOPE)), (3, Text)]);
+static METRIC: Message = Message::of(&[
     (1, Text),
     (2, Text),
     (3, Text),
@@ -104,13 +117,13 @@ static METRIC: Message = Message(&[
     (12, KeyValue),
 ]);
 /// `Gauge` and `Sum`.
-static POINTS: Message = Message(&[(1, In(&NUMBER_POINT)), (2, Number), (3, Number)]);
-static HISTOGRAM: Message = Message(&[(1, In(&HISTOGRAM_POINT)), (2, Number)]);
-static EXPONENTIAL_HISTOGRAM: Message = Message(&[(1, In(&EXPONENTIAL_POINT)), (2, Number)]);
-static SUMMARY: Message = Message(&[(1, In(&SUMMARY_POINT))]);
+static POINTS: Message = Message::of(&[(1, In(&NUMBER_POINT)), (2, Number), (3, Number)]);
+static HISTOGRAM: Message = Message::of(&[(1, In(&HISTOGRAM_POINT)), (2, Number)]);
+static EXPONENTIAL_HISTOGRAM: Message = Message::of(&[(1, In(&EXPONENTIAL_POINT)), (2, Number)]);
+static SUMMARY: Message = Message::of(&[(1, In(&SUMMARY_POINT))]);
 static NUMBER_POINT: Message =
-    Message(&[(7, KeyValue), (2, Number), (3, Number), (4, Number), (6, Number), (5, In(&EXEMPLAR)), (8, Number)]);
-static HISTOGRAM_POINT: Message = Message(&[
+    Message::of(&[(7, KeyValue), (2, Number), (3, Number), (4, Number), (6, Number), (5, In(&EXEMPLAR)), (8, Number)]);
+static HISTOGRAM_POINT: Message = Message::of(&[
     (9, KeyValue),
     (2, Number),
     (3, Number),
@@ -123,7 +136,7 @@ static HISTOGRAM_POINT: Message = Message(&[
     (11, Number),
     (12, Number),
 ]);
-static EXPONENTIAL_POINT: Message = Message(&[
+static EXPONENTIAL_POINT: Message = Message::of(&[
     (1, KeyValue),
     (2, Number),
     (3, Number),
@@ -139,12 +152,13 @@ static EXPONENTIAL_POINT: Message = Message(&[
     (13, Number),
     (14, Number),
 ]);
-static BUCKETS: Message = Message(&[(1, Number), (2, Packed)]);
+static BUCKETS: Message = Message::of(&[(1, Number), (2, Packed)]);
 static SUMMARY_POINT: Message =
-    Message(&[(7, KeyValue), (2, Number), (3, Number), (4, Number), (5, Number), (6, In(&QUANTILE)), (8, Number)]);
-static QUANTILE: Message = Message(&[(1, Number), (2, Number)]);
-static EXEMPLAR: Message = Message(&[(7, KeyValue), (2, Number), (3, Number), (6, Number), (4, Id(8)), (5, Id(16))]);
+    Message::of(&[(7, KeyValue), (2, Number), (3, Number), (4, Number), (5, Number), (6, In(&QUANTILE)), (8, Number)]);
+static QUANTILE: Message = Message::of(&[(1, Number), (2, Number)]);
+static EXEMPLAR: Message =
+    Message::of(&[(7, KeyValue), (2, Number), (3, Number), (6, Number), (4, Id(8)), (5, Id(16))]);
 
-static RESOURCE: Message = Message(&[(1, KeyValue), (2, Number), (3, In(&ENTITY))]);
-static ENTITY: Message = Message(&[(1, Text), (2, Text), (3, Text), (4, Text)]);
-static SCOPE: Message = Message(&[(1, Text), (2, Text), (3, KeyValue), (4, Number)]);
+static RESOURCE: Message = Message::of(&[(1, KeyValue), (2, Number), (3, In(&ENTITY))]);
+static ENTITY: Message = Message::of(&[(1, Text), (2, Text), (3, Text), (4, Text)]);
+static SCOPE: Message = Message::of(&[(1, Text), (2, Text), (3, KeyValue), (4, Number)]);

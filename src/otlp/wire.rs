@@ -9,82 +9,93 @@ const MAX_VARINT: usize = 10;
 /// Field numbers have 29 bits.
 const MAX_NUMBER: u64 = (1 << 29) - 1;
 
-/// One field, its tag and where its parts stand in the body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Field {
-    pub(super) number: u32,
-    /// First byte of the tag.
+/// What a field's tag says stands behind it.
+pub(super) mod kind {
+    pub(in super::super) const VARINT: u32 = 0;
+    pub(in super::super) const FIXED64: u32 = 1;
+    pub(in super::super) const BYTES: u32 = 2;
+    pub(in super::super) const OPEN: u32 = 3;
+    pub(in super::super) const CLOSE: u32 = 4;
+    pub(in super::super) const FIXED32: u32 = 5;
+}
+
+/// The tag of the field `number`, whose value is of this kind.
+pub(super) const fn tag(number: u32, kind: u32) -> u32 {
+    number << 3 | kind
+}
+
+/// A field that has a length: where it is written, and where what it is the length of begins and ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sized {
+    pub(super) len_at: usize,
     pub(super) start: usize,
-    pub(super) value: Value,
+    pub(super) end: usize,
 }
 
-/// What stands behind a tag.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Value {
-    Varint,
-    Fixed,
-    /// A length at `len_at`, and as many bytes behind it.
-    Bytes {
-        len_at: usize,
-        content: Range<usize>,
-    },
-    /// A group begins.
-    Open,
-    /// A group ends.
-    Close,
+impl Sized {
+    pub(super) fn content(self) -> Range<usize> {
+        self.start..self.end
+    }
 }
 
-/// Reads fields one by one.
+/// Reads fields one by one. An error is boxed: it is what never happens, and the fields fit into registers without it.
+#[derive(Clone)]
 pub(super) struct Reader<'b> {
     body: &'b [u8],
+    /// Behind the last field.
     pub(super) at: usize,
     end: usize,
+    /// First byte of the last field's tag.
+    pub(super) start: usize,
+    /// The last field, where it has a length.
+    pub(super) sized: Sized,
 }
+
+/// Why there is no next field.
+pub(super) type Refusal = Box<Malformed>;
 
 impl<'b> Reader<'b> {
     pub(super) fn new(body: &'b [u8], range: Range<usize>) -> Reader<'b> {
-        Reader { body, at: range.start, end: range.end }
+        let Range { start, end } = range;
+        Reader { body: &body[..end], at: start, end, start, sized: Sized { len_at: start, start, end: start } }
     }
 
-    /// The next field, or `None` at the end.
+    /// The tag of the next field, or 0 at the end.
     #[inline]
-    pub(super) fn next(&mut self) -> Result<Option<Field>, Malformed> {
+    pub(super) fn next(&mut self) -> Result<u32, Refusal> {
+        self.start = self.at;
         if self.at == self.end {
-            return Ok(None);
+            return Ok(0);
         }
-        let start = self.at;
         let tag = self.varint("a field's tag")?;
-        let number = tag >> 3;
-        if number == 0 || number > MAX_NUMBER {
-            return Err(malformed(start, "a field number from 1 to 536870911"));
+        if !(8..=MAX_NUMBER << 3 | 7).contains(&tag) {
+            return Err(refusal(self.start, "a field number from 1 to 536870911"));
         }
-        let value = match tag & 7 {
-            0 => {
-                self.varint("a varint")?;
-                Value::Varint
+        match tag as u32 & 7 {
+            kind::BYTES => self.bytes()?,
+            kind::VARINT => drop(self.varint("a varint")?),
+            kind::FIXED64 => self.fixed(8)?,
+            kind::FIXED32 => self.fixed(4)?,
+            kind::OPEN | kind::CLOSE => {}
+            _ => return Err(refusal(self.start, "a wire type from 0 to 5")),
+        }
+        Ok(tag as u32)
+    }
+
+    #[inline(always)]
+    fn varint(&mut self, expected: &'static str) -> Result<u64, Refusal> {
+        match self.body.get(self.at) {
+            Some(&byte) if byte < 0x80 => {
+                self.at += 1;
+                Ok(byte.into())
             }
-            1 => self.fixed(8)?,
-            2 => self.bytes()?,
-            3 => Value::Open,
-            4 => Value::Close,
-            5 => self.fixed(4)?,
-            _ => return Err(malformed(start, "a wire type from 0 to 5")),
-        };
-        Ok(Some(Field { number: number as u32, start, value }))
-    }
-
-    #[inline]
-    fn varint(&mut self, expected: &'static str) -> Result<u64, Malformed> {
-        let bytes = &self.body[self.at..self.end];
-        if let Some(&byte) = bytes.first().filter(|byte| **byte < 0x80) {
-            self.at += 1;
-            return Ok(byte.into());
+            _ => self.long_varint(expected),
         }
-        self.long_varint(expected)
     }
 
-    fn long_varint(&mut self, expected: &'static str) -> Result<u64, Malformed> {
-        let bytes = &self.body[self.at..self.end];
+    #[inline(never)]
+    fn long_varint(&mut self, expected: &'static str) -> Result<u64, Refusal> {
+        let bytes = &self.body[self.at..];
         let mut value = 0u64;
         for (index, &byte) in bytes.iter().take(MAX_VARINT).enumerate() {
             value |= u64::from(byte & 0x7f) << (7 * index);
@@ -93,33 +104,35 @@ impl<'b> Reader<'b> {
                 return Ok(value);
             }
         }
-        Err(malformed(self.at, expected))
+        Err(refusal(self.at, expected))
     }
 
-    #[inline]
-    fn fixed(&mut self, len: usize) -> Result<Value, Malformed> {
+    #[inline(always)]
+    fn fixed(&mut self, len: usize) -> Result<(), Refusal> {
         if self.end - self.at < len {
-            return Err(malformed(self.at, if len == 8 { "eight bytes" } else { "four bytes" }));
+            return Err(refusal(self.at, if len == 8 { "eight bytes" } else { "four bytes" }));
         }
         self.at += len;
-        Ok(Value::Fixed)
+        Ok(())
     }
 
-    #[inline]
-    fn bytes(&mut self) -> Result<Value, Malformed> {
+    #[inline(always)]
+    fn bytes(&mut self) -> Result<(), Refusal> {
         let len_at = self.at;
         let len = self.varint("a length")?;
-        let left = self.end - self.at;
-        let len = usize::try_from(len).ok().filter(|len| *len <= left);
-        let Some(len) = len else { return Err(malformed(len_at, "a length within its message")) };
-        let content = self.at..self.at + len;
-        self.at = content.end;
-        Ok(Value::Bytes { len_at, content })
+        if len > (self.end - self.at) as u64 {
+            return Err(refusal(len_at, "a length within its message"));
+        }
+        let start = self.at;
+        self.at += len as usize;
+        self.sized = Sized { len_at, start, end: self.at };
+        Ok(())
     }
 }
 
-pub(super) fn malformed(offset: usize, expected: &'static str) -> Malformed {
-    Malformed { encoding: Encoding::Protobuf, offset, expected }
+#[cold]
+pub(super) fn refusal(offset: usize, expected: &'static str) -> Refusal {
+    Box::new(Malformed { encoding: Encoding::Protobuf, offset, expected })
 }
 
 /// `value` as a varint, and how many bytes it takes.
@@ -145,32 +158,25 @@ pub(super) fn put_varint(value: u64, out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    fn values(body: &[u8]) -> Result<Vec<Field>, Malformed> {
+    fn tags(body: &[u8]) -> Result<Vec<u32>, Malformed> {
         let mut reader = Reader::new(body, 0..body.len());
-        let mut fields = Vec::new();
-        while let Some(field) = reader.next()? {
-            fields.push(field);
+        let mut tags = Vec::new();
+        loop {
+            match reader.next().map_err(|refusal| *refusal)? {
+                0 => return Ok(tags),
+                tag => tags.push(tag),
+            }
         }
-        Ok(fields)
     }
 
     #[test]
     fn fields_are_read_as_they_are_written() {
         let body = b"\x08\x96\x01\x12\x83\x00abc\x1d\0\0\0\0\x19\0\0\0\0\0\0\0\0\x23\x24";
-        let got: Vec<_> = values(body).expect("a message").into_iter().map(|f| (f.number, f.start, f.value)).collect();
-        let bytes = Value::Bytes { len_at: 4, content: 6..9 };
-        let (open, close) = (Value::Open, Value::Close);
-        assert_eq!(
-            got,
-            [
-                (1, 0, Value::Varint),
-                (2, 3, bytes),
-                (3, 9, Value::Fixed),
-                (3, 14, Value::Fixed),
-                (4, 23, open),
-                (4, 24, close)
-            ]
-        );
+        let expected = [(1, 0), (2, 2), (3, 5), (3, 1), (4, 3), (4, 4)].map(|(number, kind)| tag(number, kind));
+        assert_eq!(tags(body).expect("a message"), expected);
+        let mut reader = Reader::new(body, 3..9);
+        assert_eq!(reader.next().expect("a field"), tag(2, kind::BYTES));
+        assert_eq!((reader.start, reader.at, reader.sized), (3, 9, Sized { len_at: 4, start: 6, end: 9 }));
     }
 
     #[test]
@@ -187,7 +193,7 @@ mod tests {
             (b"\x0d\0\0", 1, "four bytes"),
         ];
         for (body, offset, expected) in cases {
-            assert_eq!(values(body), Err(malformed(*offset, expected)), "{body:?}");
+            assert_eq!(tags(body), Err(*refusal(*offset, expected)), "{body:?}");
         }
     }
 
@@ -197,7 +203,7 @@ mod tests {
             let mut out = Vec::new();
             put_varint(value, &mut out);
             assert_eq!(out[..expected.len()], *expected, "{value}");
-            assert_eq!(values(&[&[8], &out[..]].concat()).map(|fields| fields.len()), Ok(1));
+            assert_eq!(tags(&[&[8], &out[..]].concat()), Ok(vec![8]));
         }
     }
 }
