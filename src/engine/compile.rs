@@ -136,7 +136,9 @@ impl Engine {
         let actions: Vec<Action> = set.rules.iter().map(|rule| policy.action_of(rule)).collect();
         let is_known = |rule: &Rule| rule.matcher == Matcher::Grammar(Grammar::Known);
         let known_rule = set.rules.iter().position(is_known).map(|index| RuleId(index as u16));
+        let always_scans = set.rules.iter().any(|rule| rule.always_scan);
         let engine = Engine {
+            always_scans,
             set,
             policy,
             limits: limits.clone(),

@@ -82,6 +82,8 @@ pub struct Engine {
     allows: allow::Allows,
     /// By literal of the prefilter.
     targets: Vec<Vec<compile::Target>>,
+    /// Whether a rule is run over everything.
+    always_scans: bool,
     /// By literal of the prefilter; 48 at most.
     literal_lens: Vec<u8>,
     prefilter: prefilter::Prefilter,

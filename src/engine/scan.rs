@@ -416,6 +416,9 @@ impl Engine {
 
     /// Rules without a literal: their regex over every line.
     fn scan_always(&self, scratch: &mut Scratch, haystack: &[u8]) {
+        if !self.always_scans {
+            return;
+        }
         for (index, rule) in self.set.rules.iter().enumerate() {
             if !rule.always_scan || !matches!(rule.matcher, Matcher::Pattern(_)) {
                 continue;

@@ -66,12 +66,20 @@ impl Survey {
         let (head, tail) = (first / 64, last / 64);
         let from = !0u64 << (first % 64);
         let to = !0u64 >> (63 - last % 64);
-        if head == tail {
-            return self.bits[head] & from & to != 0;
-        }
-        self.bits[head] & from != 0
-            || self.bits[tail] & to != 0
-            || self.bits[head + 1..tail].iter().any(|bits| *bits != 0)
+        let near = if head == tail {
+            self.bits[head] & from & to != 0
+        } else {
+            self.bits[head] & from != 0
+                || self.bits[tail] & to != 0
+                || self.bits[head + 1..tail].iter().any(|bits| *bits != 0)
+        };
+        near && self.begins_in(range)
+    }
+
+    /// Whether a literal begins in `range`, to the byte.
+    fn begins_in(&self, range: &Range<usize>) -> bool {
+        let first = self.hits.partition_point(|hit| (hit.start as usize) < range.start);
+        self.hits.get(first).is_some_and(|hit| (hit.start as usize) < range.end)
     }
 
     fn add(&mut self, hit: Hit) {
@@ -84,7 +92,7 @@ impl Survey {
 impl Engine {
     /// Surveys `body`. Blind where rules or values are looked for that have no literal in the prefilter.
     pub(crate) fn survey(&self, scratch: &mut Scratch, body: &[u8]) -> Survey {
-        if !self.known.is_empty() || self.set.rules.iter().any(|rule| rule.always_scan) {
+        if !self.known.is_empty() || self.always_scans {
             return Survey::blind();
         }
         if u32::try_from(body.len()).is_err() {
@@ -121,6 +129,7 @@ mod tests {
             (0..10, false),
             (0..2000, true),
             (696..704, true),
+            (701..704, false),
             (704..2000, false),
             (700..701, true),
             (600..696, false),

@@ -68,6 +68,28 @@ impl<'w> Walk<'w> {
         paired: Option<SecretKey>,
         outer: Around,
     ) -> Result<Range<usize>, Refusal> {
+        let mut reader = Reader::new(self.body, range.start..range.end);
+        let is_key = reader.next()? == KEY;
+        let key = reader.sized;
+        // As everybody writes it: a key, a value, nothing else.
+        if is_key && reader.next()? == VALUE && reader.at == range.end {
+            let value = reader.sized;
+            let around = self.around_field(&self.body[key.content()], Some(&key.content()), paired, outer);
+            self.text(key, Around::default());
+            self.within(value, |walk, content| walk.any_value(content, around))?;
+            return Ok(key.content());
+        }
+        self.odd_key_value(range, paired, outer)
+    }
+
+    /// A `KeyValue` of any fields in any order.
+    #[inline(never)]
+    fn odd_key_value(
+        &mut self,
+        range: Range<usize>,
+        paired: Option<SecretKey>,
+        outer: Around,
+    ) -> Result<Range<usize>, Refusal> {
         let (around, key) = self.keys_of(range.clone(), paired, outer)?;
         let mut reader = Reader::new(self.body, range);
         loop {
