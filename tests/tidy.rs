@@ -12,6 +12,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &[]),
     ("rules", &["engine"]),
     ("config", &["engine", "rules", "framing"]),
+    ("otlp", &["engine"]),
     ("secrets", &["engine", "config"]),
     ("pipe", &["engine"]),
     ("clean", &["engine", "rules", "config", "secrets"]),
@@ -29,10 +30,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("findings", &["engine", "metrics", "config"]),
     ("admin", &["metrics", "config"]),
     ("log", &["engine", "metrics", "config"]),
-    ("cli", &["engine", "rules", "config", "secrets", "pipe", "framing", "message", "sinks", "sources", "pipeline", "workers", "metrics", "findings", "admin", "log", "exec", "clean", "report", "spool", "tail"]),
+    ("cli", &["engine", "rules", "otlp", "config", "secrets", "pipe", "exec", "clean", "report", "framing", "message", "sinks", "sources", "pipeline", "workers", "metrics", "findings", "admin", "log", "spool", "tail"]),
 ];
 
-const PURE: &[&str] = &["engine", "rules", "framing"];
+const PURE: &[&str] = &["engine", "rules", "framing", "otlp"];
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::net",

@@ -131,11 +131,14 @@ impl Engine {
         view::triggers().into_iter().for_each(|sets| targets.add(sets, Target::View));
         fragment::triggers().into_iter().for_each(|sets| targets.add(sets, Target::Fragment));
         let (literals, targets) = targets.into_parts();
+        let literal_lens = literals.iter().map(|literal| literal.sets.len() as u8).collect();
         let prefilter = Prefilter::new(&literals, Some(&super::prefilter::Tables::built_in()), limits.backend);
         let actions: Vec<Action> = set.rules.iter().map(|rule| policy.action_of(rule)).collect();
         let is_known = |rule: &Rule| rule.matcher == Matcher::Grammar(Grammar::Known);
         let known_rule = set.rules.iter().position(is_known).map(|index| RuleId(index as u16));
+        let always_scans = set.rules.iter().any(|rule| rule.always_scan);
         let engine = Engine {
+            always_scans,
             set,
             policy,
             limits: limits.clone(),
@@ -145,6 +148,7 @@ impl Engine {
             gates,
             allows,
             targets,
+            literal_lens,
             prefilter,
             actions,
             known: Vec::new(),

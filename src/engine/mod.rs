@@ -8,6 +8,7 @@ mod compile;
 mod cut;
 mod ends;
 mod error;
+mod field;
 mod fragment;
 mod gate;
 mod glob;
@@ -24,12 +25,15 @@ pub mod prefilter;
 mod prepared;
 #[cfg(test)]
 mod properties;
+pub(crate) mod query;
 mod reason;
 mod redact;
 mod rule;
 mod scan;
 mod span;
+mod splice;
 mod stream;
+mod survey;
 mod tally;
 pub mod validators;
 mod view;
@@ -40,6 +44,8 @@ pub use allow::{AllowEntry, AllowValue};
 pub use compile::Limits;
 pub use cut::{Cutter, Piece};
 pub use error::CompileError;
+pub(crate) use field::{Found, UNINSPECTED};
+pub use field::{Number, Scope, SecretKey};
 pub(crate) use gate::{KEYWORD_BYTES, check_allow};
 pub use glob::glob;
 pub use known::{Known, KnownScratch, KnownValue, SkipReason, Skipped};
@@ -53,7 +59,9 @@ pub use rule::{
 };
 pub use scan::{Carry, Cost, Scratch};
 pub use span::{Form, Span, Why};
+pub(crate) use splice::{Mark, Splice};
 pub use stream::{MaskingWriter, Stream};
+pub(crate) use survey::{Look, Survey};
 pub use tally::Tally;
 pub use validators::Validator;
 
@@ -74,6 +82,10 @@ pub struct Engine {
     allows: allow::Allows,
     /// By literal of the prefilter.
     targets: Vec<Vec<compile::Target>>,
+    /// Whether a rule is run over everything.
+    always_scans: bool,
+    /// By literal of the prefilter; 48 at most.
+    literal_lens: Vec<u8>,
     prefilter: prefilter::Prefilter,
     /// By rule.
     actions: Vec<Action>,
