@@ -36,6 +36,8 @@
 //! | `secrets` | loads what must never be printed: keys for hashing | `engine`, `config` |
 //! | `pipe` | files and standard input to standard output: each thread takes a piece, redacts it, and writes it in its turn | `engine` |
 //! | `workers` | threads that redact for the daemon's tasks, around an engine that can be exchanged | `engine` |
+//! | `metrics` | counters of what flows through, as Prometheus text and as an OTLP push; labels from closed sets only | `engine` |
+//! | `hop` | servers and client for OTLP: batches are redacted between the one who sends and the one who is to get them | `engine`, `otlp`, `workers`, `metrics` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
 //!
 //! PURE rooms hold no files, sockets, environment, threads, clocks or logging. Cargo features follow the rooms:
@@ -69,6 +71,10 @@ pub mod cli;
 #[cfg(feature = "cli")]
 pub mod config;
 pub mod engine;
+#[cfg(feature = "otlp")]
+pub mod hop;
+#[cfg(feature = "daemon")]
+pub mod metrics;
 #[cfg(feature = "cli")]
 pub mod pipe;
 pub mod rules;

@@ -15,7 +15,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("secrets", &["engine", "config"]),
     ("pipe", &["engine"]),
     ("workers", &["engine"]),
-    ("cli", &["engine", "rules", "config", "secrets", "pipe", "workers"]),
+    ("metrics", &["engine"]),
+    ("hop", &["engine", "otlp", "workers", "message", "metrics", "config"]),
+    ("cli", &["engine", "rules", "config", "secrets", "pipe", "workers", "metrics", "hop"]),
 ];
 
 const PURE: &[&str] = &["engine", "rules"];
