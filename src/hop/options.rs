@@ -1,0 +1,415 @@
+//! What can be set for the hop: the keys of `[source.otlp]` and `[sink.otlp]`. Values are read once and are right from
+//! then on; files and addresses are opened in their own places.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Uri};
+use serde::{Deserialize, Deserializer, de};
+
+use super::coding::Coding;
+
+/// All that [`serve`](super::serve) is told.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HopOptions {
+    /// Where batches come from.
+    #[serde(default)]
+    pub source: SourceOptions,
+    /// Where they go.
+    pub sink: SinkOptions,
+}
+
+/// `[source.otlp]`: the servers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SourceOptions {
+    /// Address for gRPC, or `"off"`. Default: `"127.0.0.1:14317"`, beside a Collector on 4317.
+    pub grpc: Listen,
+    /// Address for HTTP, or `"off"`. Default: `"127.0.0.1:14318"`.
+    pub http: Listen,
+    /// Allows an address that is not loopback without TLS. Default: `false`.
+    pub insecure: bool,
+    /// Certificate and key of the servers, and whose clients they take.
+    pub tls: Option<ServerTls>,
+    /// A file that holds the token which clients must send as `authorization: Bearer`. That header is then not forwarded.
+    pub bearer_token_file: Option<PathBuf>,
+    /// Headers and metadata that are handed to upstream, and never logged. Default: `authorization`, `x-scope-orgid`,
+    /// `traceparent`, `tracestate`.
+    #[serde(deserialize_with = "header_names")]
+    pub forward_headers: Vec<HeaderName>,
+    /// Connections in all. Default: 1024.
+    pub max_connections: usize,
+    /// Connections from one address. Default: 256.
+    pub max_connections_per_peer: usize,
+    /// Requests at once on one connection. Default: 100.
+    pub max_streams: u32,
+    /// Size of a batch after decompression. Default: 64 MiB.
+    pub max_message_bytes: usize,
+    /// By how much a compressed batch may grow, beyond 8 MiB. Default: 100.
+    pub max_ratio: usize,
+    /// Bytes of all batches that are held at once. Default: 256 MiB.
+    pub max_in_flight_bytes: usize,
+    /// Time for a connection to begin, and for the head of a request. Default: `"10s"`.
+    #[serde(deserialize_with = "duration")]
+    pub header_timeout: Duration,
+    /// Time for the body of a request. Default: `"30s"`.
+    #[serde(deserialize_with = "duration")]
+    pub body_timeout: Duration,
+    /// How long a connection without requests is kept. Default: `"5m"`.
+    #[serde(deserialize_with = "duration")]
+    pub idle_timeout: Duration,
+    /// Time for requests in flight when the hop is told to end. Default: `"15s"`.
+    #[serde(deserialize_with = "duration")]
+    pub drain_deadline: Duration,
+}
+
+/// `[sink.otlp]`: the client.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SinkOptions {
+    /// `http://HOST:PORT` or `https://HOST:PORT`; for HTTP, a path before `/v1/logs` may follow.
+    pub endpoint: Endpoint,
+    /// `"grpc"` or `"http"`. Default: `"grpc"`.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// Where batches in JSON go, by HTTP, when the protocol is gRPC, which knows no JSON. Without it they are refused.
+    #[serde(default)]
+    pub json_endpoint: Option<Endpoint>,
+    /// `"none"`, `"gzip"` or `"zstd"`. Default: `"none"`.
+    #[serde(default)]
+    pub compression: Coding,
+    /// Time for upstream's answer; a client's own deadline may be shorter. Default: `"10s"`.
+    #[serde(default = "ten_seconds", deserialize_with = "duration")]
+    pub timeout: Duration,
+    /// Time for a connection. Default: `"5s"`.
+    #[serde(default = "five_seconds", deserialize_with = "duration")]
+    pub connect_timeout: Duration,
+    /// Headers that each request gets.
+    #[serde(default, deserialize_with = "headers")]
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Headers whose values are in files, for those that are secret.
+    #[serde(default)]
+    pub header_files: BTreeMap<String, PathBuf>,
+    /// Whom to trust and who we are, for `https`.
+    #[serde(default)]
+    pub tls: ClientTls,
+    /// Size of upstream's answer. Default: 4 MiB.
+    #[serde(default = "four_mebibytes")]
+    pub max_response_bytes: usize,
+}
+
+/// Certificate and key of a server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerTls {
+    /// Our certificate and its chain, PEM.
+    pub cert_file: PathBuf,
+    /// Its key, PEM.
+    pub key_file: PathBuf,
+    /// Certificates that clients' ones must come from (mTLS).
+    pub client_ca_file: Option<PathBuf>,
+}
+
+/// Whom a client trusts.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClientTls {
+    /// Certificates that upstream's must come from. Default: the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Our certificate (mTLS), PEM.
+    pub cert_file: Option<PathBuf>,
+    /// Its key, PEM.
+    pub key_file: Option<PathBuf>,
+    /// The name in upstream's certificate, where it is not the host of the endpoint.
+    pub server_name: Option<String>,
+}
+
+/// An address to listen on, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// Here. Port 0 takes any that is free.
+    On(SocketAddr),
+    /// Not at all.
+    Off,
+}
+
+/// What upstream speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// gRPC, by convention on port 4317.
+    #[default]
+    Grpc,
+    /// Protobuf or JSON in HTTP, by convention on port 4318.
+    Http,
+}
+
+/// Where upstream is: scheme, host, port, and a path to put before the signal's.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Endpoint(Uri);
+
+/// Why an option's text is not one.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OptionError {
+    /// Neither an address nor `off`.
+    #[error("`{0}` is no address to listen on; wanted: `127.0.0.1:4317`, `[::1]:4317`, `off`")]
+    Listen(String),
+    /// Not what we can connect to. The text is not repeated: it may hold a password.
+    #[error("the endpoint {0}; wanted: `http://HOST:PORT` or `https://HOST:PORT`")]
+    Endpoint(&'static str),
+}
+
+impl Default for SourceOptions {
+    fn default() -> SourceOptions {
+        SourceOptions {
+            grpc: Listen::On(SocketAddr::from(([127, 0, 0, 1], 14317))),
+            http: Listen::On(SocketAddr::from(([127, 0, 0, 1], 14318))),
+            insecure: false,
+            tls: None,
+            bearer_token_file: None,
+            forward_headers: ["authorization", "x-scope-orgid", "traceparent", "tracestate"]
+                .map(HeaderName::from_static)
+                .into(),
+            max_connections: 1024,
+            max_connections_per_peer: 256,
+            max_streams: 100,
+            max_message_bytes: 64 << 20,
+            max_ratio: 100,
+            max_in_flight_bytes: 256 << 20,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(300),
+            drain_deadline: Duration::from_secs(15),
+        }
+    }
+}
+
+impl SinkOptions {
+    /// The defaults, for `endpoint`.
+    pub fn new(endpoint: Endpoint, protocol: Protocol) -> SinkOptions {
+        SinkOptions {
+            endpoint,
+            protocol,
+            json_endpoint: None,
+            compression: Coding::Identity,
+            timeout: ten_seconds(),
+            connect_timeout: five_seconds(),
+            headers: Vec::new(),
+            header_files: BTreeMap::new(),
+            tls: ClientTls::default(),
+            max_response_bytes: four_mebibytes(),
+        }
+    }
+
+    /// What `--to` names: `otlp:http://HOST:4317` is gRPC, `otlp+http://HOST:4318` and `otlp+https://HOST:4318` are HTTP.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn from_url(url: &str) -> Result<SinkOptions, OptionError> {
+        let (protocol, endpoint) = match url.split_once(':') {
+            Some(("otlp", rest)) => (Protocol::Grpc, rest),
+            Some(("otlp+http" | "otlp+https", _)) => (Protocol::Http, &url["otlp+".len()..]),
+            _ => return Err(OptionError::Endpoint("begins with neither `otlp:` nor `otlp+http`")),
+        };
+        Ok(SinkOptions::new(endpoint.parse()?, protocol))
+    }
+}
+
+impl FromStr for Listen {
+    type Err = OptionError;
+
+    fn from_str(text: &str) -> Result<Listen, OptionError> {
+        match text.replace("localhost:", "127.0.0.1:").parse() {
+            _ if text == "off" => Ok(Listen::Off),
+            Ok(address) => Ok(Listen::On(address)),
+            Err(_) => Err(OptionError::Listen(text.to_owned())),
+        }
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = OptionError;
+
+    fn from_str(text: &str) -> Result<Endpoint, OptionError> {
+        let uri: Uri = text.parse().map_err(|_| OptionError::Endpoint("is no URL"))?;
+        if !matches!(uri.scheme_str(), Some("http" | "https")) {
+            return Err(OptionError::Endpoint("has no `http` or `https`"));
+        }
+        let authority = uri.authority().ok_or(OptionError::Endpoint("has no host"))?;
+        if authority.as_str().contains('@') {
+            return Err(OptionError::Endpoint("has a user or password: set `headers` or `header_files` instead"));
+        }
+        if uri.query().is_some() {
+            return Err(OptionError::Endpoint("has a query"));
+        }
+        Ok(Endpoint(uri))
+    }
+}
+
+impl Endpoint {
+    /// The endpoint with `path` after its own.
+    pub(super) fn join(&self, path: &str) -> Uri {
+        let path = format!("{}{path}", self.0.path().trim_end_matches('/'));
+        let mut parts = self.0.clone().into_parts();
+        parts.path_and_query = Some(path.parse().expect("a path after a path is a path"));
+        Uri::from_parts(parts).expect("an endpoint has scheme and host")
+    }
+
+    /// Whether it is reached by TLS.
+    pub(super) fn is_tls(&self) -> bool {
+        self.0.scheme_str() == Some("https")
+    }
+
+    /// The host, without port.
+    pub(super) fn host(&self) -> &str {
+        self.0.host().unwrap_or_default()
+    }
+
+    /// Whether it has a path of its own.
+    pub(super) fn has_path(&self) -> bool {
+        !matches!(self.0.path(), "" | "/")
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<'de> Deserialize<'de> for Listen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Listen, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Endpoint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Endpoint, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let duration = text.parse::<jiff::SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
+    let wanted = || de::Error::custom(format!("`{text}` is no duration; wanted: `500ms`, `10s`, `5m`"));
+    duration.filter(|duration| !duration.is_zero()).ok_or_else(wanted)
+}
+
+fn header_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HeaderName>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    names.iter().map(|name| header_name(name).map_err(de::Error::custom)).collect()
+}
+
+fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(HeaderName, HeaderValue)>, D::Error> {
+    let headers = BTreeMap::<String, String>::deserialize(deserializer)?;
+    let header = |(name, value): (&String, &String)| Ok((header_name(name)?, header_value(name, value)?));
+    headers.iter().map(|pair| header(pair).map_err(|error: String| de::Error::custom(error))).collect()
+}
+
+/// A name that may be forwarded or set: not one that says how the message itself is sent.
+pub(super) fn header_name(name: &str) -> Result<HeaderName, String> {
+    const OURS: [&str; 10] = [
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "host",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+    ];
+    let known: HeaderName = name.to_ascii_lowercase().parse().map_err(|_| format!("`{name}` is no header's name"))?;
+    if OURS.contains(&known.as_str()) || known.as_str().starts_with("grpc-") {
+        return Err(format!("the header `{name}` is set by the hop itself"));
+    }
+    Ok(known)
+}
+
+/// A value that is never printed.
+pub(super) fn header_value(name: &str, value: &str) -> Result<HeaderValue, String> {
+    let mut value: HeaderValue = value.parse().map_err(|_| format!("the value of header `{name}` is no header value"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn ten_seconds() -> Duration {
+    Duration::from_secs(10)
+}
+
+fn five_seconds() -> Duration {
+    Duration::from_secs(5)
+}
+
+fn four_mebibytes() -> usize {
+    4 << 20
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<HopOptions, String> {
+        toml::from_str(text).map_err(|error| error.message().to_owned())
+    }
+
+    #[test]
+    fn the_defaults_are_loopback_beside_a_collector() {
+        let options = read("sink.endpoint = 'http://127.0.0.1:4317'").unwrap();
+        assert_eq!(options.source.grpc, "127.0.0.1:14317".parse().unwrap());
+        assert_eq!(options.source.http, "127.0.0.1:14318".parse().unwrap());
+        assert_eq!((options.sink.protocol, options.sink.compression), (Protocol::Grpc, Coding::Identity));
+        assert_eq!(options.sink.timeout, Duration::from_secs(10));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_what_was_wanted() {
+        for (text, wanted) in [
+            ("sink.endpoint = 'collector:4317'", "wanted: `http://HOST:PORT`"),
+            ("sink.endpoint = 'http://user:word@collector'", "set `headers`"),
+            ("sink.endpoint = 'http://c'\nsource.grpc = '4317'", "`4317` is no address to listen on"),
+            ("sink.endpoint = 'http://c'\nsource.port = 4317", "unknown field `port`"),
+            ("sink.endpoint = 'http://c'\nsink.retry = true", "unknown field `retry`"),
+            ("sink.endpoint = 'http://c'\nsink.timeout = '10'", "`10` is no duration"),
+            ("sink.endpoint = 'http://c'\nsink.compression = 'br'", "expected one of `none`, `gzip`, `zstd`"),
+            ("sink.endpoint = 'http://c'\nsource.forward_headers = ['host']", "set by the hop itself"),
+            ("source.insecure = true", "missing field `sink`"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(wanted), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_url_of_the_command_line_says_what_upstream_speaks() {
+        for (url, protocol, logs) in [
+            ("otlp:http://collector:4317", Protocol::Grpc, "http://collector:4317/v1/logs"),
+            ("otlp+http://collector:4318", Protocol::Http, "http://collector:4318/v1/logs"),
+            ("otlp+https://gateway/otlp/", Protocol::Http, "https://gateway/otlp/v1/logs"),
+        ] {
+            let options = SinkOptions::from_url(url).unwrap();
+            assert_eq!((options.protocol, options.endpoint.join("/v1/logs").to_string().as_str()), (protocol, logs));
+        }
+        assert!(SinkOptions::from_url("tcp:collector:4317").is_err());
+    }
+
+    #[test]
+    fn a_headers_value_is_not_printed() {
+        let options = read("sink.endpoint = 'http://c'\nsink.headers.x-api-key = 'abc-123'").unwrap();
+        assert_eq!(options.sink.headers.len(), 1);
+        assert!(!format!("{options:?}").contains("abc-123"));
+    }
+}

@@ -1,0 +1,125 @@
+//! The seam between the network and the engine: a compressed body goes in, a redacted one comes out, compressed for
+//! upstream. The only redactor in the program is the one around [`Workers`]; tests have others.
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::HeaderValue;
+
+use super::budget::Held;
+use super::coding::{Caps, Coding, InflateError};
+use super::count;
+use crate::engine::Masked;
+
+/// What a batch holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    Logs,
+    Traces,
+    Metrics,
+}
+
+/// How a batch is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    Protobuf,
+    Json,
+}
+
+impl Encoding {
+    pub(super) fn content_type(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Encoding::Protobuf => "application/x-protobuf",
+            Encoding::Json => "application/json",
+        })
+    }
+    pub(super) fn of_content_type(kind: &HeaderValue) -> Option<Encoding> {
+        let kind = kind.to_str().ok()?.split(';').next()?.trim();
+        let is = |name: &str| kind.eq_ignore_ascii_case(name);
+        if is("application/x-protobuf") || is("application/protobuf") {
+            Some(Encoding::Protobuf)
+        } else {
+            is("application/json").then_some(Encoding::Json)
+        }
+    }
+}
+
+/// A batch as a client sent it.
+pub struct Load {
+    /// What it holds.
+    pub signal: Signal,
+    /// How it is written.
+    pub encoding: Encoding,
+    pub(super) coding: Coding,
+    pub(super) body: Bytes,
+    pub(super) caps: Caps,
+    pub(super) held: Held,
+    /// How upstream wants it compressed.
+    pub(super) pack: Coding,
+}
+
+/// A redacted batch, compressed: all that goes upstream. It can only be made from [`Masked`].
+pub struct Parcel {
+    pub(super) body: Bytes,
+    pub(super) coding: Coding,
+    /// Records in it, for the counters.
+    pub(super) records: u64,
+    /// What the batch holds of the budget, until it is answered.
+    _held: Held,
+}
+
+/// Why a batch cannot be redacted. Nothing of it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// It is larger, or inflates by more, than is allowed.
+    #[error("the batch is larger than is allowed after decompression")]
+    TooLarge,
+    /// Its compression is broken.
+    #[error("the batch is not compressed as its header says")]
+    Compression,
+    /// It is not a batch of its signal and encoding.
+    #[error("the batch is not what its type says")]
+    Malformed,
+    /// Too many bytes are in flight.
+    #[error("too many bytes are in flight")]
+    Overloaded,
+    /// Looking at it failed.
+    #[error("the batch could not be looked at")]
+    Failed,
+}
+
+/// Redacts batches, somewhere where it keeps nobody from waiting.
+pub trait Redactor: Send + Sync + 'static {
+    /// Redacts one batch. A future that is dropped gives up the result.
+    fn redact(&self, load: Load) -> Pin<Box<dyn Future<Output = Result<Parcel, Unfit>> + Send + '_>>;
+}
+
+impl Load {
+    /// Inflates the batch, gives it to `redact`, and compresses what comes back.
+    ///
+    /// # Errors
+    /// When the batch is unfit, or `redact` says so.
+    pub fn redact(
+        mut self,
+        redact: impl FnOnce(Signal, Encoding, &Bytes) -> Result<Masked, Unfit>,
+    ) -> Result<Parcel, Unfit> {
+        let inflated = self.coding.inflate(self.body, self.caps)?;
+        if self.coding != Coding::Identity {
+            self.held.grow(inflated.len()).map_err(|_| Unfit::Overloaded)?;
+        }
+        let records = count::records(self.signal, self.encoding, &inflated);
+        let masked = redact(self.signal, self.encoding, &inflated)?;
+        drop(inflated);
+        let body = self.pack.deflate(masked.into_bytes()).map_err(|_| Unfit::Failed)?;
+        Ok(Parcel { body, coding: self.pack, records, _held: self.held })
+    }
+}
+
+impl From<InflateError> for Unfit {
+    fn from(error: InflateError) -> Unfit {
+        match error {
+            InflateError::TooLarge => Unfit::TooLarge,
+            InflateError::Malformed => Unfit::Compression,
+        }
+    }
+}
