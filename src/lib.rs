@@ -32,6 +32,7 @@
 //! |---|---|---|
 //! | [`engine`] | PURE. rules in, `Engine`; bytes in, [`engine::Masked`] and a [`engine::Tally`] out | nothing of ours |
 //! | [`rules`] | PURE. parses the built-in rule files and the user's into what the engine compiles | `engine` |
+//! | [`otlp`] | PURE. walks an OTLP message, protobuf or JSON, and redacts its fields on the wire | `engine` |
 //! | `config` | a TOML file and flags become one configuration; parsed once, never validated later | `engine`, `rules` |
 //! | `secrets` | loads what must never be printed: keys for hashing | `engine`, `config` |
 //! | `pipe` | files and standard input to standard output: each thread takes a piece, redacts it, and writes it in its turn | `engine` |
@@ -41,7 +42,7 @@
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
 //!
 //! PURE rooms hold no files, sockets, environment, threads, clocks or logging. Cargo features follow the rooms:
-//! `default-features = false` is engine and rules alone.
+//! `default-features = false` is engine, rules and otlp alone.
 //!
 //! # When text is final
 //!
@@ -75,6 +76,7 @@ pub mod engine;
 pub mod hop;
 #[cfg(feature = "daemon")]
 pub mod metrics;
+pub mod otlp;
 #[cfg(feature = "cli")]
 pub mod pipe;
 pub mod rules;

@@ -11,16 +11,17 @@ use inkout::rules::Catalog;
 const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &[]),
     ("rules", &["engine"]),
+    ("otlp", &["engine"]),
     ("config", &["engine", "rules"]),
     ("secrets", &["engine", "config"]),
     ("pipe", &["engine"]),
     ("workers", &["engine"]),
     ("metrics", &["engine"]),
     ("hop", &["engine", "otlp", "workers", "message", "metrics", "config"]),
-    ("cli", &["engine", "rules", "config", "secrets", "pipe", "workers", "metrics", "hop"]),
+    ("cli", &["engine", "rules", "otlp", "config", "secrets", "pipe", "workers", "metrics", "hop"]),
 ];
 
-const PURE: &[&str] = &["engine", "rules"];
+const PURE: &[&str] = &["engine", "rules", "otlp"];
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::net",

@@ -6,6 +6,7 @@ mod carrier;
 mod compile;
 mod cut;
 mod error;
+mod field;
 mod fragment;
 mod gate;
 #[cfg(test)]
@@ -21,11 +22,14 @@ pub mod prefilter;
 mod prepared;
 #[cfg(test)]
 mod properties;
+pub(crate) mod query;
 mod redact;
 mod rule;
 mod scan;
 mod span;
+mod splice;
 mod stream;
+mod survey;
 mod tally;
 pub mod validators;
 mod view;
@@ -35,6 +39,8 @@ pub use action::{Fingerprint, PLACEHOLDER_REGEX, Purpose};
 pub use compile::Limits;
 pub use cut::{Cutter, Piece};
 pub use error::CompileError;
+pub(crate) use field::{Found, UNINSPECTED};
+pub use field::{Number, Scope, SecretKey};
 pub(crate) use gate::{KEYWORD_BYTES, check_allow};
 pub use known::{Known, KnownScratch, KnownValue, SkipReason, Skipped};
 pub(crate) use literal::is_rare;
@@ -47,7 +53,9 @@ pub use rule::{
 };
 pub use scan::{Carry, Cost, Scratch};
 pub use span::{Form, Span, Why};
+pub(crate) use splice::Splice;
 pub use stream::{MaskingWriter, Stream};
+pub(crate) use survey::Survey;
 pub use tally::Tally;
 pub use validators::Validator;
 

@@ -6,14 +6,12 @@ use bytes::Bytes;
 
 use super::action::{self, Fingerprint, Purpose};
 use super::compile::is_audit;
+use super::field::UNINSPECTED;
 use super::policy::Action;
 use super::scan::{Carry, Cost, Scratch};
 use super::span::{self, Span};
 use super::tally::Tally;
 use super::{Engine, Masked};
-
-/// Stands in place of a record that could not be looked at.
-const UNINSPECTED: &[u8] = b"[REDACTED:uninspected]";
 
 impl Engine {
     /// Redacts a block of whole records. Total: any bytes are taken, and a record on which a rule panics is masked whole.
@@ -99,7 +97,7 @@ impl Engine {
         Masked(out.into())
     }
 
-    pub(super) fn write_span(&self, span: &Span, secret: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn write_span(&self, span: &Span, secret: &[u8], out: &mut Vec<u8>) {
         let rule = span.rule.index();
         self.forms.write(self.actions[rule], &self.set.rules[rule].id, span, secret, &self.policy, out);
     }

@@ -60,10 +60,10 @@ pub struct Cost {
 /// The mutable memory of one worker.
 #[derive(Default)]
 pub struct Scratch {
-    prefilter: prefilter::Scratch,
-    hits: Vec<Hit>,
-    view_hits: Vec<Hit>,
-    view: View,
+    pub(super) prefilter: prefilter::Scratch,
+    pub(super) hits: Vec<Hit>,
+    pub(super) view_hits: Vec<Hit>,
+    pub(super) view: View,
     /// Lines that hold a trigger.
     view_lines: Vec<Range<usize>>,
     /// Lines that a container runtime cut.
@@ -87,6 +87,11 @@ impl Scratch {
     /// piece's body. In audit: what it would have masked.
     pub fn found(&self) -> &[Span] {
         &self.spans
+    }
+
+    /// Says what was found by whoever walked a message field by field.
+    pub(crate) fn set_found(&mut self, spans: Vec<Span>) {
+        self.spans = spans;
     }
 }
 

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use tonic::Code;
 
-use super::redactor::Encoding;
-use super::status;
+use super::{paths, status};
+use crate::otlp::Encoding;
 
 /// How long a client should wait when it was us who could not reach upstream.
 pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -88,7 +88,7 @@ impl Failure {
             return Failure::again(format!("upstream answered {status}, which is not followed"))
                 .with_status(StatusCode::BAD_GATEWAY);
         }
-        let protobuf = body.as_ref().filter(|(kind, _)| Encoding::of_content_type(kind) == Some(Encoding::Protobuf));
+        let protobuf = body.as_ref().filter(|(kind, _)| paths::encoding(kind) == Some(Encoding::Protobuf));
         let told = protobuf.and_then(|(_, body)| status::message(body));
         let message = told.unwrap_or_else(|| format!("upstream answered {status}"));
         let delay = retry_after.as_ref().and_then(delay).or(to_grpc(status).1);
@@ -107,7 +107,7 @@ impl Failure {
             Encoding::Protobuf => status::encode(self.code, &self.message, delay),
             Encoding::Json => status::encode_json(self.code, &self.message, delay),
         };
-        (encoding.content_type(), body)
+        (paths::content_type(encoding), body)
     }
 
     /// What a gRPC client gets.
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn a_status_of_upstream_reaches_the_other_protocol_with_its_words() {
         let body = status::encode(Code::InvalidArgument, "no such tenant", None);
-        let kind = Encoding::Protobuf.content_type();
+        let kind = paths::content_type(Encoding::Protobuf);
         let failure = Failure::from_http(StatusCode::BAD_REQUEST, None, Some((kind, body.clone())));
         assert_eq!((failure.code, failure.message.as_str()), (Code::InvalidArgument, "no such tenant"));
         assert_eq!(failure.body(Encoding::Json).1, body, "an HTTP upstream's body is relayed as it is");

@@ -3,8 +3,8 @@
 
 use memchr::memmem;
 
-use super::redactor::{Encoding, Signal};
 use super::wire::Fields;
+use crate::otlp::{Encoding, Signal};
 
 /// Records in `body`.
 pub(super) fn records(signal: Signal, encoding: Encoding, body: &[u8]) -> u64 {

@@ -15,9 +15,9 @@ use super::answer::{Answer, Failure};
 use super::body::{GatherError, Gathered, Outgoing, PREFIX, gather};
 use super::coding::Coding;
 use super::paths;
-use super::redactor::{Encoding, Signal};
 use super::relay::{Batch, Relay};
 use crate::metrics::RefuseReason;
+use crate::otlp::{Encoding, Signal};
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");

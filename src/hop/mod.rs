@@ -53,7 +53,7 @@ pub use coding::Coding;
 pub use options::{
     ClientTls, Endpoint, HopOptions, Listen, OptionError, Protocol, ServerTls, SinkOptions, SourceOptions,
 };
-pub use redactor::{Encoding, Load, Parcel, Redactor, Signal, Unfit};
+pub use redactor::{Load, Parcel, Redactor, Unfit, WorkersRedactor};
 pub use tls::TlsError;
 
 use crate::metrics::Metrics;

@@ -341,7 +341,8 @@ pub(super) fn header_name(name: &str) -> Result<HeaderName, String> {
 
 /// A value that is never printed.
 pub(super) fn header_value(name: &str, value: &str) -> Result<HeaderValue, String> {
-    let mut value: HeaderValue = value.parse().map_err(|_| format!("the value of header `{name}` is no header value"))?;
+    let mut value: HeaderValue =
+        value.parse().map_err(|_| format!("the value of header `{name}` is no header value"))?;
     value.set_sensitive(true);
     Ok(value)
 }

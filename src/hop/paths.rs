@@ -1,6 +1,8 @@
-//! Where each signal is exported to, in both protocols.
+//! Where each signal is exported to, in both protocols, and how encodings are named.
 
-use super::redactor::Signal;
+use http::HeaderValue;
+
+use crate::otlp::{Encoding, Signal};
 
 const PROFILES_GRPC: &str = "/opentelemetry.proto.collector.profiles.";
 
@@ -33,5 +35,24 @@ pub(super) fn unknown(path: &str) -> &'static str {
         "profiles are refused, because inkout does not redact them yet"
     } else {
         "not served here: inkout takes logs, traces and metrics by OTLP"
+    }
+}
+
+/// The content type of an encoding.
+pub(super) fn content_type(encoding: Encoding) -> HeaderValue {
+    HeaderValue::from_static(match encoding {
+        Encoding::Protobuf => "application/x-protobuf",
+        Encoding::Json => "application/json",
+    })
+}
+
+/// The encoding that a content type names.
+pub(super) fn encoding(kind: &HeaderValue) -> Option<Encoding> {
+    let kind = kind.to_str().ok()?.split(';').next()?.trim();
+    let is = |name: &str| kind.eq_ignore_ascii_case(name);
+    if is("application/x-protobuf") || is("application/protobuf") {
+        Some(Encoding::Protobuf)
+    } else {
+        is("application/json").then_some(Encoding::Json)
     }
 }

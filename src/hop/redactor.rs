@@ -2,47 +2,17 @@
 //! upstream. The only redactor in the program is the one around [`Workers`]; tests have others.
 
 use std::pin::Pin;
+use std::time::Instant;
 
 use bytes::Bytes;
-use http::HeaderValue;
 
 use super::budget::Held;
 use super::coding::{Caps, Coding, InflateError};
 use super::count;
-use crate::engine::Masked;
-
-/// What a batch holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
-    Logs,
-    Traces,
-    Metrics,
-}
-
-/// How a batch is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    Protobuf,
-    Json,
-}
-
-impl Encoding {
-    pub(super) fn content_type(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
-            Encoding::Protobuf => "application/x-protobuf",
-            Encoding::Json => "application/json",
-        })
-    }
-    pub(super) fn of_content_type(kind: &HeaderValue) -> Option<Encoding> {
-        let kind = kind.to_str().ok()?.split(';').next()?.trim();
-        let is = |name: &str| kind.eq_ignore_ascii_case(name);
-        if is("application/x-protobuf") || is("application/protobuf") {
-            Some(Encoding::Protobuf)
-        } else {
-            is("application/json").then_some(Encoding::Json)
-        }
-    }
-}
+use crate::engine::{Engine, Masked, Scratch};
+use crate::metrics::{Metrics, SourceMetrics, UninspectedReason};
+use crate::otlp::{self, Encoding, Limits, Malformed, Signal};
+use crate::workers::Workers;
 
 /// A batch as a client sent it.
 pub struct Load {
@@ -78,8 +48,8 @@ pub enum Unfit {
     #[error("the batch is not compressed as its header says")]
     Compression,
     /// It is not a batch of its signal and encoding.
-    #[error("the batch is not what its type says")]
-    Malformed,
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
     /// Too many bytes are in flight.
     #[error("too many bytes are in flight")]
     Overloaded,
@@ -121,5 +91,40 @@ impl From<InflateError> for Unfit {
             InflateError::TooLarge => Unfit::TooLarge,
             InflateError::Malformed => Unfit::Compression,
         }
+    }
+}
+
+/// The redactor of the program: the engine of [`Workers`], on their threads.
+pub struct WorkersRedactor {
+    workers: Workers,
+    limits: Limits,
+    metrics: Metrics,
+    source: SourceMetrics,
+}
+
+impl WorkersRedactor {
+    /// Redacts with whatever engine `workers` have when a batch comes.
+    pub fn new(workers: Workers, limits: Limits, metrics: &Metrics) -> WorkersRedactor {
+        WorkersRedactor { workers, limits, source: metrics.source(super::NAME), metrics: metrics.clone() }
+    }
+}
+
+impl Redactor for WorkersRedactor {
+    fn redact(&self, load: Load) -> Pin<Box<dyn Future<Output = Result<Parcel, Unfit>> + Send + '_>> {
+        let (limits, metrics, source) = (self.limits.clone(), self.metrics.clone(), self.source.clone());
+        let job = move |engine: &Engine, scratch: &mut Scratch| {
+            let started = Instant::now();
+            let parcel = load.redact(|signal, encoding, body| {
+                let (masked, tally) = otlp::redact(engine, scratch, signal, encoding, &limits, body)?;
+                source.tally(engine, &tally);
+                if tally.records_masked_whole > 0 {
+                    source.uninspected(UninspectedReason::OverLimit, tally.records_masked_whole);
+                }
+                Ok(masked)
+            });
+            metrics.process_seconds(started.elapsed());
+            parcel
+        };
+        Box::pin(async move { self.workers.run(job).await.unwrap_or(Err(Unfit::Failed)) })
     }
 }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
 use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use sha2::{Digest, Sha256};
 use tonic::Code;
 
@@ -15,9 +15,10 @@ use super::body::GatherError;
 use super::budget::{Budget, Held};
 use super::coding::{Caps, Coding};
 use super::options::SourceOptions;
-use super::redactor::{Encoding, Load, Redactor, Signal, Unfit};
+use super::redactor::{Load, Redactor, Unfit};
 use super::upstream::{self, Upstream};
 use crate::metrics::{PipelineMetrics, RefuseReason, SinkMetrics, SourceMetrics};
+use crate::otlp::{Encoding, Signal};
 
 /// What the servers share.
 pub(super) struct Relay {
@@ -119,10 +120,8 @@ impl Relay {
         match error {
             GatherError::TooLarge => self.unfit(Unfit::TooLarge),
             GatherError::Overloaded => self.unfit(Unfit::Overloaded),
-            GatherError::Gone => self.refuse(
-                RefuseReason::Malformed,
-                Failure::new(Code::InvalidArgument, "the request's body broke off"),
-            ),
+            GatherError::Gone => self
+                .refuse(RefuseReason::Malformed, Failure::new(Code::InvalidArgument, "the request's body broke off")),
         }
     }
 
@@ -139,7 +138,7 @@ impl Relay {
                 self.refuse(RefuseReason::TooLarge, Failure::new(Code::ResourceExhausted, message))
             }
             Unfit::Overloaded => self.refuse(RefuseReason::Overloaded, Failure::again(unfit.to_string())),
-            Unfit::Compression | Unfit::Malformed => {
+            Unfit::Compression | Unfit::Malformed(_) => {
                 self.refuse(RefuseReason::Malformed, Failure::new(Code::InvalidArgument, unfit.to_string()))
             }
             Unfit::Failed => self.refuse(RefuseReason::Malformed, Failure::new(Code::Internal, unfit.to_string())),

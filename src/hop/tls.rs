@@ -58,9 +58,7 @@ pub(super) fn client(options: &ClientTls, alpn: &[&[u8]]) -> Result<Arc<ClientCo
     });
     let mut config = match (&options.cert_file, &options.key_file) {
         (None, None) => builder.with_no_client_auth(),
-        (Some(cert_path), Some(key_path)) => {
-            builder.with_client_auth_cert(certificates(cert_path)?, key(key_path)?)?
-        }
+        (Some(cert_path), Some(key_path)) => builder.with_client_auth_cert(certificates(cert_path)?, key(key_path)?)?,
         _ => return Err(TlsError::Half),
     };
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();

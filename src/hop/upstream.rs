@@ -18,9 +18,10 @@ use super::body::{GatherError, Gathered, Outgoing, PREFIX, gather};
 use super::coding::{Caps, Coding};
 use super::connect::Connector;
 use super::options::{Endpoint, Protocol, SinkOptions};
-use super::redactor::{Encoding, Parcel, Signal};
+use super::redactor::Parcel;
 use super::{HopError, paths, tls};
 use crate::metrics::SinkError;
+use crate::otlp::{Encoding, Signal};
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("inkout/", env!("CARGO_PKG_VERSION")));
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
@@ -147,7 +148,7 @@ impl Upstream {
     ) -> Result<Bytes, Failed> {
         let body = Outgoing::new(parcel.body.clone());
         let mut request = self.request(way.endpoint.join(paths::http(signal)), body, forwarded);
-        request.headers_mut().insert(CONTENT_TYPE, encoding.content_type());
+        request.headers_mut().insert(CONTENT_TYPE, paths::content_type(encoding));
         if let Some(coding) = parcel.coding.header() {
             request.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
         }
@@ -251,7 +252,7 @@ async fn http_answer(response: Response<Incoming>, encoding: Encoding, max_bytes
         return Err(rejected(Failure::from_http(head.status, retry_after, kind.map(|kind| (kind, gathered.body)))));
     }
     // Any 2xx is success; only a body of the right type can be a response message (some answer 201 and nothing).
-    let same = kind.as_ref().and_then(Encoding::of_content_type) == Some(encoding);
+    let same = kind.as_ref().and_then(paths::encoding) == Some(encoding);
     Ok(if same { gathered.body } else { Bytes::new() })
 }
 

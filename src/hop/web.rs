@@ -11,14 +11,14 @@ use super::answer::{Answer, Failure};
 use super::body::{Outgoing, gather};
 use super::coding::Coding;
 use super::paths;
-use super::redactor::Encoding;
 use super::relay::{Batch, Relay};
 use crate::metrics::RefuseReason;
+use crate::otlp::Encoding;
 
 /// Answers one request.
 pub(super) async fn serve(relay: &Relay, request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
-    let kind = head.headers.get(CONTENT_TYPE).and_then(Encoding::of_content_type);
+    let kind = head.headers.get(CONTENT_TYPE).and_then(paths::encoding);
     // What is wrong with a request of an unknown type is told in the type that people can read.
     let encoding = kind.unwrap_or(Encoding::Json);
     let answer = match batch(relay, &head, kind, body).await {
@@ -73,7 +73,7 @@ fn delivered(message: Bytes, encoding: Encoding) -> Response<Body> {
     // An empty message is empty in protobuf and an object without fields in JSON.
     let empty = encoding == Encoding::Json && message.is_empty();
     let message = if empty { Bytes::from_static(b"{}") } else { message };
-    response(StatusCode::OK, encoding.content_type(), message)
+    response(StatusCode::OK, paths::content_type(encoding), message)
 }
 
 fn failed(failure: &Failure, encoding: Encoding) -> Response<Body> {

@@ -1,0 +1,148 @@
+//! The messages of OTLP 1.x (<https://github.com/open-telemetry/opentelemetry-proto>): which field is what. A field that is not
+//! here is unknown: kept as it is, and looked at as text.
+
+use super::Signal;
+
+/// What a field holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    /// No field of ours.
+    Unknown,
+    /// Text or bytes.
+    Text,
+    /// An id of this many bytes, which stays.
+    Id(usize),
+    /// Numbers, packed or not.
+    Numbers,
+    /// A message.
+    Message(&'static Message),
+    /// A key and its value.
+    KeyValue,
+    /// A value of any type.
+    AnyValue,
+}
+
+/// What the fields of a message hold, by number.
+#[derive(Debug)]
+pub(super) struct Message(&'static [(u32, Kind)]);
+
+impl Message {
+    /// What the field of this number holds.
+    #[inline]
+    pub(super) fn kind(&self, number: u32) -> Kind {
+        self.0.iter().find(|(own, _)| *own == number).map_or(Kind::Unknown, |(_, kind)| *kind)
+    }
+}
+
+/// The request that carries `signal`.
+pub(super) fn request(signal: Signal) -> &'static Message {
+    match signal {
+        Signal::Logs => &LOGS,
+        Signal::Traces => &TRACES,
+        Signal::Metrics => &METRICS,
+    }
+}
+
+use Kind::{AnyValue, Id, KeyValue, Message as In, Numbers, Text};
+
+static LOGS: Message = Message(&[(1, In(&RESOURCE_LOGS))]);
+static RESOURCE_LOGS: Message = Message(&[(2, In(&SCOPE_LOGS)), (1, In(&RESOURCE)), (3, Text)]);
+static SCOPE_LOGS: Message = Message(&[(2, In(&LOG_RECORD)), (1, In(&SCOPE)), (3, Text)]);
+static LOG_RECORD: Message = Message(&[
+    (6, KeyValue),
+    (1, Numbers),
+    (11, Numbers),
+    (2, Numbers),
+    (3, Text),
+    (5, AnyValue),
+    (7, Numbers),
+    (8, Numbers),
+    (9, Id(16)),
+    (10, Id(8)),
+    (12, Text),
+]);
+
+static TRACES: Message = Message(&[(1, In(&RESOURCE_SPANS))]);
+static RESOURCE_SPANS: Message = Message(&[(2, In(&SCOPE_SPANS)), (1, In(&RESOURCE)), (3, Text)]);
+static SCOPE_SPANS: Message = Message(&[(2, In(&SPAN)), (1, In(&SCOPE)), (3, Text)]);
+static SPAN: Message = Message(&[
+    (9, KeyValue),
+    (1, Id(16)),
+    (2, Id(8)),
+    (3, Text),
+    (4, Id(8)),
+    (5, Text),
+    (6, Numbers),
+    (7, Numbers),
+    (8, Numbers),
+    (10, Numbers),
+    (11, In(&EVENT)),
+    (12, Numbers),
+    (13, In(&LINK)),
+    (14, Numbers),
+    (15, In(&STATUS)),
+    (16, Numbers),
+]);
+static EVENT: Message = Message(&[(3, KeyValue), (1, Numbers), (2, Text), (4, Numbers)]);
+static LINK: Message = Message(&[(4, KeyValue), (1, Id(16)), (2, Id(8)), (3, Text), (5, Numbers), (6, Numbers)]);
+static STATUS: Message = Message(&[(2, Text), (3, Numbers)]);
+
+static METRICS: Message = Message(&[(1, In(&RESOURCE_METRICS))]);
+static RESOURCE_METRICS: Message = Message(&[(2, In(&SCOPE_METRICS)), (1, In(&RESOURCE)), (3, Text)]);
+static SCOPE_METRICS: Message = Message(&[(2, In(&METRIC)), (1, In(&SCOPE)), (3, Text)]);
+static METRIC: Message = Message(&[
+    (1, Text),
+    (2, Text),
+    (3, Text),
+    (5, In(&POINTS)),
+    (7, In(&POINTS)),
+    (9, In(&HISTOGRAM)),
+    (10, In(&EXPONENTIAL_HISTOGRAM)),
+    (11, In(&SUMMARY)),
+    (12, KeyValue),
+]);
+/// `Gauge` and `Sum`.
+static POINTS: Message = Message(&[(1, In(&NUMBER_POINT)), (2, Numbers), (3, Numbers)]);
+static HISTOGRAM: Message = Message(&[(1, In(&HISTOGRAM_POINT)), (2, Numbers)]);
+static EXPONENTIAL_HISTOGRAM: Message = Message(&[(1, In(&EXPONENTIAL_POINT)), (2, Numbers)]);
+static SUMMARY: Message = Message(&[(1, In(&SUMMARY_POINT))]);
+static NUMBER_POINT: Message =
+    Message(&[(7, KeyValue), (2, Numbers), (3, Numbers), (4, Numbers), (6, Numbers), (5, In(&EXEMPLAR)), (8, Numbers)]);
+static HISTOGRAM_POINT: Message = Message(&[
+    (9, KeyValue),
+    (2, Numbers),
+    (3, Numbers),
+    (4, Numbers),
+    (5, Numbers),
+    (6, Numbers),
+    (7, Numbers),
+    (8, In(&EXEMPLAR)),
+    (10, Numbers),
+    (11, Numbers),
+    (12, Numbers),
+]);
+static EXPONENTIAL_POINT: Message = Message(&[
+    (1, KeyValue),
+    (2, Numbers),
+    (3, Numbers),
+    (4, Numbers),
+    (5, Numbers),
+    (6, Numbers),
+    (7, Numbers),
+    (8, In(&BUCKETS)),
+    (9, In(&BUCKETS)),
+    (10, Numbers),
+    (11, In(&EXEMPLAR)),
+    (12, Numbers),
+    (13, Numbers),
+    (14, Numbers),
+]);
+static BUCKETS: Message = Message(&[(1, Numbers), (2, Numbers)]);
+static SUMMARY_POINT: Message =
+    Message(&[(7, KeyValue), (2, Numbers), (3, Numbers), (4, Numbers), (5, Numbers), (6, In(&QUANTILE)), (8, Numbers)]);
+static QUANTILE: Message = Message(&[(1, Numbers), (2, Numbers)]);
+static EXEMPLAR: Message = Message(&[(7, KeyValue), (2, Numbers), (3, Numbers), (6, Numbers), (4, Id(8)), (5, Id(16))]);
+
+static RESOURCE: Message = Message(&[(1, KeyValue), (2, Numbers), (3, In(&ENTITY))]);
+static ENTITY: Message = Message(&[(1, Text), (2, Text), (3, Text), (4, Text)]);
+static SCOPE: Message = Message(&[(1, Text), (2, Text), (3, KeyValue), (4, Numbers)]);
