@@ -5,6 +5,7 @@
 mod codes;
 mod faults;
 mod limits;
+mod real;
 mod relay;
 mod secure;
 mod support;
