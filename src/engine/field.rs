@@ -106,8 +106,11 @@ impl Engine {
         {
             match *target {
                 Target::Key { group, len } if found.is_none() => {
-                    let start = hit.start as usize;
-                    found = self.keys.examine(group, &joined, start..start + usize::from(len), line.clone());
+                    let word = hit.start as usize..hit.start as usize + usize::from(len);
+                    // What we wrote in a name's place names nothing.
+                    if self.forms.end_around(text, word.clone()).is_none() {
+                        found = self.keys.examine(group, &joined, word, line.clone());
+                    }
                 }
                 Target::View => *hidden = true,
                 _ => {}

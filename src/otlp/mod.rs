@@ -23,6 +23,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod json;
+mod lex;
 mod proto;
 mod schema;
 mod scope;
@@ -53,13 +55,13 @@ pub enum Encoding {
 }
 
 /// Depth is walked on the stack: about a kilobyte for each value in a value.
-const MAX_DEPTH: usize = 256;
+const MAX_DEPTH: usize = 64;
 
 /// Bounds of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Values within values that are looked into; what is nested deeper is masked whole and counted. The decoders of most
-    /// receivers refuse less. 256 at most.
+    /// receivers refuse less. 64 at most.
     pub max_depth: usize,
 }
 
@@ -126,7 +128,9 @@ fn redact_surveyed(
         scratch,
         body,
         survey,
-        signed_urls: query::may_hold(body),
+        signed_urls: query::may_hold(body)
+            || encoding == Encoding::Json && memchr::memmem::find(body, b"\\u").is_some(),
+        read_ahead: 0,
         max_depth: limits.max_depth.min(MAX_DEPTH),
         splice: Splice::new(body.clone()),
         tally: Tally::default(),
@@ -134,7 +138,7 @@ fn redact_surveyed(
     };
     match encoding {
         Encoding::Protobuf => proto::walk(&mut walk, signal)?,
-        Encoding::Json => return Err(Malformed { encoding, offset: 0, expected: "binary protobuf" }),
+        Encoding::Json => json::walk(&mut walk)?,
     }
     let Walk { splice, mut tally, found, scratch, .. } = walk;
     scratch.set_found(found);
@@ -153,6 +157,8 @@ struct Walk<'w> {
     /// Whether a URL's signature may stand in the message.
     signed_urls: bool,
     max_depth: usize,
+    /// Bytes of JSON that were looked at before their turn.
+    read_ahead: usize,
     splice: Splice,
     tally: Tally,
     /// What was found, by offset in the body.

@@ -43,7 +43,7 @@ impl<'w> Walk<'w> {
                     self.text(*len_at, content.clone(), Around::default())
                 }
                 (Kind::Id(len), Value::Bytes { content, .. }) if content.len() == len => {}
-                (Kind::Numbers, Value::Bytes { .. }) => {}
+                (Kind::Packed, Value::Bytes { .. }) => {}
                 _ => self.unknown(&mut reader, &field, 0)?,
             }
         }
@@ -83,13 +83,13 @@ impl<'w> Walk<'w> {
         let (mut around, mut key) = (None::<Around>, range.start..range.start);
         while let Some(field) = reader.next()? {
             if let (1, Value::Bytes { content, .. }) = (field.number, field.value) {
-                let next = self.around_field(&self.body[content.clone()], &content, paired, outer);
+                let next = self.around_field(&self.body[content.clone()], Some(&content), paired, outer);
                 let secret = around.is_some_and(|around| around.scope.key.is_some()) && next.scope.key.is_none();
                 around = if secret { around } else { Some(next) };
                 key = content;
             }
         }
-        let around = around.unwrap_or(Around { scope: crate::engine::Scope { url: false, ..outer.scope }, ..outer });
+        let around = around.unwrap_or_else(|| self.around_field(b"", Some(&key), paired, outer));
         Ok((around, key))
     }
 
@@ -133,7 +133,7 @@ impl<'w> Walk<'w> {
             let inner = names.for_element(around, flag).deeper();
             self.within(*len_at, content.clone(), |walk, content| walk.any_value(content, inner))?;
             let text = text.unwrap_or(content.start..content.start);
-            let key = self.key_named(&self.body[text.clone()], &text);
+            let key = self.key_named(&self.body[text.clone()], Some(&text));
             names.element(key, &self.body[text]);
         }
         Ok(())
@@ -154,7 +154,7 @@ impl<'w> Walk<'w> {
             let names_next = around.inherited.is_some() && self.names_a_pair(reader.at..range.end);
             let outer = if names_next { Around { inherited: None, ..around } } else { around }.deeper();
             let key = self.within(*len_at, content.clone(), |walk, content| walk.key_value(content, paired, outer))?;
-            let named = value.and_then(|value| self.key_named(&self.body[value.clone()], &value));
+            let named = value.and_then(|value| self.key_named(&self.body[value.clone()], Some(&value)));
             names.field(&self.body[key], named);
         }
         Ok(())
@@ -341,6 +341,10 @@ impl<'w> Walk<'w> {
             let Ok(Some(field)) = reader.next() else { break };
             let Value::Bytes { len_at, content } = field.value else { continue };
             let first = spans.partition_point(|span| span.start < content.start);
+            // A finding that reaches into the field's tag is none of its own.
+            if first > 0 && spans[first - 1].end > field.start {
+                continue;
+            }
             let behind = spans.partition_point(|span| span.start < content.end);
             let holds = |span: &Span| content.start <= span.start && span.end <= content.end;
             if first == behind || !spans[first..behind].iter().all(holds) {

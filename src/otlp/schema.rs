@@ -12,8 +12,10 @@ pub(super) enum Kind {
     Text,
     /// An id of this many bytes, which stays.
     Id(usize),
-    /// Numbers, packed or not.
-    Numbers,
+    /// A number.
+    Number,
+    /// Number behind one tag.
+    Packed,
     /// A message.
     Message(&'static Message),
     /// A key and its value.
@@ -43,20 +45,20 @@ pub(super) fn request(signal: Signal) -> &'static Message {
     }
 }
 
-use Kind::{AnyValue, Id, KeyValue, Message as In, Numbers, Text};
+use Kind::{AnyValue, Id, KeyValue, Message as In, Number, Packed, Text};
 
 static LOGS: Message = Message(&[(1, In(&RESOURCE_LOGS))]);
 static RESOURCE_LOGS: Message = Message(&[(2, In(&SCOPE_LOGS)), (1, In(&RESOURCE)), (3, Text)]);
 static SCOPE_LOGS: Message = Message(&[(2, In(&LOG_RECORD)), (1, In(&SCOPE)), (3, Text)]);
 static LOG_RECORD: Message = Message(&[
     (6, KeyValue),
-    (1, Numbers),
-    (11, Numbers),
-    (2, Numbers),
+    (1, Number),
+    (11, Number),
+    (2, Number),
     (3, Text),
     (5, AnyValue),
-    (7, Numbers),
-    (8, Numbers),
+    (7, Number),
+    (8, Number),
     (9, Id(16)),
     (10, Id(8)),
     (12, Text),
@@ -72,20 +74,20 @@ static SPAN: Message = Message(&[
     (3, Text),
     (4, Id(8)),
     (5, Text),
-    (6, Numbers),
-    (7, Numbers),
-    (8, Numbers),
-    (10, Numbers),
+    (6, Number),
+    (7, Number),
+    (8, Number),
+    (10, Number),
     (11, In(&EVENT)),
-    (12, Numbers),
+    (12, Number),
     (13, In(&LINK)),
-    (14, Numbers),
+    (14, Number),
     (15, In(&STATUS)),
-    (16, Numbers),
+    (16, Number),
 ]);
-static EVENT: Message = Message(&[(3, KeyValue), (1, Numbers), (2, Text), (4, Numbers)]);
-static LINK: Message = Message(&[(4, KeyValue), (1, Id(16)), (2, Id(8)), (3, Text), (5, Numbers), (6, Numbers)]);
-static STATUS: Message = Message(&[(2, Text), (3, Numbers)]);
+static EVENT: Message = Message(&[(3, KeyValue), (1, Number), (2, Text), (4, Number)]);
+static LINK: Message = Message(&[(4, KeyValue), (1, Id(16)), (2, Id(8)), (3, Text), (5, Number), (6, Number)]);
+static STATUS: Message = Message(&[(2, Text), (3, Number)]);
 
 static METRICS: Message = Message(&[(1, In(&RESOURCE_METRICS))]);
 static RESOURCE_METRICS: Message = Message(&[(2, In(&SCOPE_METRICS)), (1, In(&RESOURCE)), (3, Text)]);
@@ -102,47 +104,47 @@ static METRIC: Message = Message(&[
     (12, KeyValue),
 ]);
 /// `Gauge` and `Sum`.
-static POINTS: Message = Message(&[(1, In(&NUMBER_POINT)), (2, Numbers), (3, Numbers)]);
-static HISTOGRAM: Message = Message(&[(1, In(&HISTOGRAM_POINT)), (2, Numbers)]);
-static EXPONENTIAL_HISTOGRAM: Message = Message(&[(1, In(&EXPONENTIAL_POINT)), (2, Numbers)]);
+static POINTS: Message = Message(&[(1, In(&NUMBER_POINT)), (2, Number), (3, Number)]);
+static HISTOGRAM: Message = Message(&[(1, In(&HISTOGRAM_POINT)), (2, Number)]);
+static EXPONENTIAL_HISTOGRAM: Message = Message(&[(1, In(&EXPONENTIAL_POINT)), (2, Number)]);
 static SUMMARY: Message = Message(&[(1, In(&SUMMARY_POINT))]);
 static NUMBER_POINT: Message =
-    Message(&[(7, KeyValue), (2, Numbers), (3, Numbers), (4, Numbers), (6, Numbers), (5, In(&EXEMPLAR)), (8, Numbers)]);
+    Message(&[(7, KeyValue), (2, Number), (3, Number), (4, Number), (6, Number), (5, In(&EXEMPLAR)), (8, Number)]);
 static HISTOGRAM_POINT: Message = Message(&[
     (9, KeyValue),
-    (2, Numbers),
-    (3, Numbers),
-    (4, Numbers),
-    (5, Numbers),
-    (6, Numbers),
-    (7, Numbers),
+    (2, Number),
+    (3, Number),
+    (4, Number),
+    (5, Number),
+    (6, Packed),
+    (7, Packed),
     (8, In(&EXEMPLAR)),
-    (10, Numbers),
-    (11, Numbers),
-    (12, Numbers),
+    (10, Number),
+    (11, Number),
+    (12, Number),
 ]);
 static EXPONENTIAL_POINT: Message = Message(&[
     (1, KeyValue),
-    (2, Numbers),
-    (3, Numbers),
-    (4, Numbers),
-    (5, Numbers),
-    (6, Numbers),
-    (7, Numbers),
+    (2, Number),
+    (3, Number),
+    (4, Number),
+    (5, Number),
+    (6, Number),
+    (7, Number),
     (8, In(&BUCKETS)),
     (9, In(&BUCKETS)),
-    (10, Numbers),
+    (10, Number),
     (11, In(&EXEMPLAR)),
-    (12, Numbers),
-    (13, Numbers),
-    (14, Numbers),
+    (12, Number),
+    (13, Number),
+    (14, Number),
 ]);
-static BUCKETS: Message = Message(&[(1, Numbers), (2, Numbers)]);
+static BUCKETS: Message = Message(&[(1, Number), (2, Packed)]);
 static SUMMARY_POINT: Message =
-    Message(&[(7, KeyValue), (2, Numbers), (3, Numbers), (4, Numbers), (5, Numbers), (6, In(&QUANTILE)), (8, Numbers)]);
-static QUANTILE: Message = Message(&[(1, Numbers), (2, Numbers)]);
-static EXEMPLAR: Message = Message(&[(7, KeyValue), (2, Numbers), (3, Numbers), (6, Numbers), (4, Id(8)), (5, Id(16))]);
+    Message(&[(7, KeyValue), (2, Number), (3, Number), (4, Number), (5, Number), (6, In(&QUANTILE)), (8, Number)]);
+static QUANTILE: Message = Message(&[(1, Number), (2, Number)]);
+static EXEMPLAR: Message = Message(&[(7, KeyValue), (2, Number), (3, Number), (6, Number), (4, Id(8)), (5, Id(16))]);
 
-static RESOURCE: Message = Message(&[(1, KeyValue), (2, Numbers), (3, In(&ENTITY))]);
+static RESOURCE: Message = Message(&[(1, KeyValue), (2, Number), (3, In(&ENTITY))]);
 static ENTITY: Message = Message(&[(1, Text), (2, Text), (3, Text), (4, Text)]);
-static SCOPE: Message = Message(&[(1, Text), (2, Text), (3, KeyValue), (4, Numbers)]);
+static SCOPE: Message = Message(&[(1, Text), (2, Text), (3, KeyValue), (4, Number)]);

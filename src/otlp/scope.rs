@@ -38,16 +38,6 @@ impl Around {
     pub(super) fn deeper(self) -> Around {
         Around { depth: self.depth + 1, ..self }
     }
-
-    /// The same under `key`, if there is one.
-    pub(super) fn under(self, key: Option<SecretKey>) -> Around {
-        match key {
-            Some(key) => {
-                Around { scope: Scope { key: Some(key), listed: false, ..self.scope }, inherited: Some(key), ..self }
-            }
-            None => self,
-        }
-    }
 }
 
 /// Names that were read, in the order of an object's fields or of a list's elements.
@@ -103,11 +93,12 @@ pub(super) fn is_value_name(name: &[u8]) -> bool {
 }
 
 impl Walk<'_> {
-    /// What stands around the value of the attribute whose key is `name`, at `at` in the body.
+    /// What stands around the value of a field called `name`. `at` is where the name stands in the body, if it is spelt there
+    /// as it is.
     pub(super) fn around_field(
         &mut self,
         name: &[u8],
-        at: &Range<usize>,
+        at: Option<&Range<usize>>,
         paired: Option<SecretKey>,
         outer: Around,
     ) -> Around {
@@ -119,15 +110,17 @@ impl Walk<'_> {
         Around { scope: Scope { key, listed: false, url }, inherited, depth: outer.depth }
     }
 
-    /// The secret key that `name`, at `at` in the body, is.
-    pub(super) fn key_at(&mut self, name: &[u8], at: &Range<usize>) -> Option<SecretKey> {
-        let behind = self.body.get(at.end).copied();
-        let maybe = self.survey.may_hold(at) || self.engine.may_be_key(name, behind);
+    /// The secret key that `name` is.
+    fn key_at(&mut self, name: &[u8], at: Option<&Range<usize>>) -> Option<SecretKey> {
+        let maybe = at.is_none_or(|at| {
+            let behind = self.body.get(at.end).copied();
+            self.survey.may_hold(at) || self.engine.may_be_key(name, behind)
+        });
         if maybe { self.engine.secret_key(self.scratch, name) } else { None }
     }
 
     /// The secret key that `text`, an element of a list or a field of an object, names.
-    pub(super) fn key_named(&mut self, text: &[u8], at: &Range<usize>) -> Option<SecretKey> {
+    pub(super) fn key_named(&mut self, text: &[u8], at: Option<&Range<usize>>) -> Option<SecretKey> {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
         if text.len() > MAX_NAME || !text.iter().all(plain) { None } else { self.key_at(text, at) }
     }
