@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The OTLP hop against the Collector's pipeline otlp -> redaction -> otlp: the same client, the same upstream, the same run.
 
-    cargo build --release --example otlphop --example otlpload && tests/otel/build.sh collector && benches/hop.py
+    cargo build --release --bin inkout --example otlpload && tests/otel/build.sh collector && benches/hop.py
 
 The program that is measured has one processor of its own (taskset); client and upstream share another. Memory is the
 highest resident size (VmHWM). Latency is that of a batch of 100 records at 200 requests a second, each with nothing beside
@@ -19,7 +19,7 @@ import time
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 TARGET = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
-HOP = os.path.join(TARGET, "release/examples/otlphop")
+INKOUT = os.path.join(TARGET, "release/inkout")
 LOAD = os.path.join(TARGET, "release/examples/otlpload")
 COLLECTOR = os.path.join(TARGET, "otel/otelcol")
 MEASURED, OTHERS = "0", "1"
@@ -78,10 +78,10 @@ def sink():
     return Program(OTHERS, [LOAD, "sink", f"127.0.0.1:{port}"], port)
 
 
-def hop(upstream, settings=""):
+def hop(upstream):
     port = free_port()
-    options = f"source.grpc = '127.0.0.1:{port}'\nsource.http = 'off'\nsink.endpoint = 'http://127.0.0.1:{upstream}'\n"
-    return Program(MEASURED, [HOP, options + settings], port)
+    command = [INKOUT, "run", "--from", f"otlp:127.0.0.1:{port}", "--to", f"otlp:http://127.0.0.1:{upstream}", "-j", "1"]
+    return Program(MEASURED, command, port)
 
 
 def collector(upstream, folder, processors="redaction"):

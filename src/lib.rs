@@ -36,9 +36,14 @@
 //! | `config` | a TOML file and flags become one configuration; parsed once, never validated later | `engine`, `rules` |
 //! | `secrets` | loads what must never be printed: keys for hashing | `engine`, `config` |
 //! | `pipe` | files and standard input to standard output: each thread takes a piece, redacts it, and writes it in its turn | `engine` |
+//! | `framing` | PURE. records in a stream of bytes: lines, NUL-ended, octet-counted; to lines and back | nothing of ours |
+//! | `message` | what travels between the daemon's tasks: masked batches, and receipts for them | `engine` |
+//! | `sinks` | standard output and sockets; each batch is settled once its receiver has it | `message`, `framing`, `config`, `metrics`, `engine` |
+//! | `sources` | standard input and listeners: bytes of streams, within limits | `config`, `metrics` |
+//! | `pipeline` | source to workers to sinks: the tasks, what they may hold, reload and drain | all but `cli`, `pipe` |
 //! | `workers` | threads that redact for the daemon's tasks, around an engine that can be exchanged | `engine` |
 //! | `metrics` | counters of what flows through, as Prometheus text and as an OTLP push; labels from closed sets only | `engine` |
-//! | `hop` | servers and client for OTLP: batches are redacted between the one who sends and the one who is to get them | `engine`, `otlp`, `workers`, `metrics` |
+//! | `hop` | servers and client for OTLP: batches are redacted between the one who sends and the one who is to get them | `engine`, `otlp`, `workers`, `metrics`, `config` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
 //!
 //! PURE rooms hold no files, sockets, environment, threads, clocks or logging. Cargo features follow the rooms:
@@ -72,15 +77,25 @@ pub mod cli;
 #[cfg(feature = "cli")]
 pub mod config;
 pub mod engine;
+#[cfg(feature = "daemon")]
+pub mod framing;
 #[cfg(feature = "otlp")]
 pub mod hop;
+#[cfg(feature = "daemon")]
+pub mod message;
 #[cfg(feature = "daemon")]
 pub mod metrics;
 pub mod otlp;
 #[cfg(feature = "cli")]
 pub mod pipe;
+#[cfg(feature = "daemon")]
+pub mod pipeline;
 pub mod rules;
 #[cfg(feature = "cli")]
 pub mod secrets;
+#[cfg(feature = "daemon")]
+pub mod sinks;
+#[cfg(feature = "daemon")]
+pub mod sources;
 #[cfg(feature = "daemon")]
 pub mod workers;

@@ -11,17 +11,28 @@ use inkout::rules::Catalog;
 const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &[]),
     ("rules", &["engine"]),
-    ("otlp", &["engine"]),
-    ("config", &["engine", "rules"]),
+    ("config", &["engine", "rules", "framing"]),
     ("secrets", &["engine", "config"]),
     ("pipe", &["engine"]),
+    ("framing", &[]),
+    ("message", &["engine"]),
+    ("sinks", &["engine", "framing", "message", "config", "metrics"]),
+    ("sources", &["config", "metrics"]),
+    ("pipeline", &["engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers"]),
     ("workers", &["engine"]),
     ("metrics", &["engine"]),
-    ("hop", &["engine", "otlp", "workers", "message", "metrics", "config"]),
-    ("cli", &["engine", "rules", "otlp", "config", "secrets", "pipe", "workers", "metrics", "hop"]),
+    ("otlp", &["engine"]),
+    ("hop", &["engine", "otlp", "workers", "metrics", "config"]),
+    (
+        "cli",
+        &[
+            "engine", "rules", "config", "secrets", "pipe", "framing", "message", "sinks", "sources", "pipeline",
+            "workers", "metrics", "otlp", "hop",
+        ],
+    ),
 ];
 
-const PURE: &[&str] = &["engine", "rules", "otlp"];
+const PURE: &[&str] = &["engine", "rules", "framing", "otlp"];
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::net",

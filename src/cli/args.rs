@@ -64,7 +64,7 @@ pub(super) struct FilterArgs {
 }
 
 /// What every command that compiles rules takes.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub(super) struct EngineArgs {
     /// Add the rules of this file, or of every *.toml in this folder (repeatable)
     #[arg(long = "rules", value_name = "PATH", help_heading = RULES)]
@@ -137,6 +137,15 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: RulesCommand,
     },
+    /// Follow sockets and streams until told to stop, and pass on what they carry, masked
+    #[cfg(feature = "daemon")]
+    Run(RunArgs),
+    /// Check, describe and begin configuration files of `inkout run`
+    #[cfg(feature = "daemon")]
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
     /// Print a demo log full of made-up secrets
     Sample,
     /// Measure the speed on a log of your own, and which rules cost most
@@ -204,6 +213,51 @@ pub(super) struct CheckArgs {
     /// Rule files, or folders of them
     #[arg(value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
+}
+
+/// `inkout run`
+#[cfg(feature = "daemon")]
+#[derive(Args, Clone, Debug)]
+pub(super) struct RunArgs {
+    /// Where records come from: stdin, tcp:ADDRESS, unix:PATH, otlp[:GRPC_ADDRESS[,HTTP_ADDRESS]]
+    #[arg(long, value_name = "SOURCE", requires = "to")]
+    pub(super) from: Option<String>,
+    /// Where they go: stdout, tcp:ADDRESS, tls:ADDRESS, unix:PATH (repeatable); otlp:URL (gRPC), otlp+http://HOST:PORT
+    #[arg(long, value_name = "SINK", requires = "from")]
+    pub(super) to: Vec<String>,
+    /// Let --from listen beyond this machine without TLS
+    #[arg(long, requires = "from")]
+    pub(super) insecure: bool,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
+    /// Threads that redact; 0 is one for each processor
+    #[arg(short = 'j', long, value_name = "N", value_parser = threads, help_heading = RUNNING)]
+    pub(super) threads: Option<usize>,
+}
+
+#[cfg(feature = "daemon")]
+impl RunArgs {
+    /// What `--config FILE` alone says.
+    pub(super) fn of_file(file: &std::path::Path) -> RunArgs {
+        let engine = EngineArgs { config: Some(file.to_owned()), ..EngineArgs::default() };
+        RunArgs { from: None, to: Vec::new(), insecure: false, engine, threads: None }
+    }
+}
+
+/// `inkout config`
+#[cfg(feature = "daemon")]
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Read a file as `inkout run` would, and say what is wrong with it
+    Check {
+        /// A TOML or YAML file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Print the JSON Schema of the file, for editors
+    Schema,
+    /// Print a file to begin with
+    Init,
 }
 
 /// `inkout bench`

@@ -8,6 +8,8 @@ mod bench;
 mod check;
 mod color;
 mod completions;
+#[cfg(feature = "daemon")]
+mod config;
 mod explain;
 mod filter;
 mod man;
@@ -17,6 +19,8 @@ mod print;
 mod read;
 mod reason;
 mod rules;
+#[cfg(feature = "daemon")]
+mod run;
 mod sample;
 mod setup;
 mod stats;
@@ -84,6 +88,10 @@ fn dispatch(cli: Cli, closed: Closed) -> anyhow::Result<Exit> {
         Some(Command::Rules { command: RulesCommand::List(args) }) => rules::list(&args),
         Some(Command::Rules { command: RulesCommand::Show(args) }) => rules::show(&args),
         Some(Command::Rules { command: RulesCommand::Check(args) }) => check::run(&args),
+        #[cfg(feature = "daemon")]
+        Some(Command::Run(args)) => run::run(&args, closed),
+        #[cfg(feature = "daemon")]
+        Some(Command::Config { command }) => config::run(&command),
         Some(Command::Sample) => sample::run(),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Completions { shell }) => completions::run(shell),

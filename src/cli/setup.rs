@@ -77,7 +77,7 @@ pub(super) fn parse_rules(known: &Catalog, name: &str, text: &str) -> anyhow::Re
 }
 
 /// The values of the file at `path`; which of them cannot be looked for is said by their line, never shown.
-fn known(path: &Path) -> anyhow::Result<Arc<Known>> {
+pub(super) fn known(path: &Path) -> anyhow::Result<Arc<Known>> {
     let loaded = secrets::known_values_from_file(path)?;
     if loaded.exposed {
         complain(&format!("warning: known values file {} can be read by others; chmod 600 it", path.display()));
@@ -88,7 +88,7 @@ fn known(path: &Path) -> anyhow::Result<Arc<Known>> {
     Ok(Arc::new(known))
 }
 
-fn config(args: &EngineArgs) -> anyhow::Result<Config> {
+pub(super) fn config(args: &EngineArgs) -> anyhow::Result<Config> {
     let mut config = match &args.config {
         Some(path) => {
             let text =
@@ -97,14 +97,21 @@ fn config(args: &EngineArgs) -> anyhow::Result<Config> {
         }
         None => Config::default(),
     };
+    apply(args, &mut config);
+    Ok(config)
+}
+
+/// What flags say goes before what the file says.
+pub(super) fn apply(args: &EngineArgs, config: &mut Config) {
     config.rules.extend(args.rules.iter().cloned());
     if !args.only.is_empty() {
         config.only = names("--only", &args.only);
     }
     config.disable.extend(names("--disable", &args.disable));
-    config.placeholder = args.placeholder.clone().or(config.placeholder);
+    if args.placeholder.is_some() {
+        config.placeholder.clone_from(&args.placeholder);
+    }
     config.action = args.action.map(action);
-    Ok(config)
 }
 
 fn names(flag: &str, list: &[String]) -> Vec<Name> {
@@ -146,7 +153,7 @@ fn is_rule_file(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "toml")
 }
 
-fn hash_key(args: &EngineArgs) -> anyhow::Result<Option<HashKey>> {
+pub(super) fn hash_key(args: &EngineArgs) -> anyhow::Result<Option<HashKey>> {
     let loaded = match &args.hash_key_file {
         Some(path) => Some(secrets::hash_key_from_file(path)?),
         None => secrets::hash_key_from_environment()?,
@@ -157,6 +164,6 @@ fn hash_key(args: &EngineArgs) -> anyhow::Result<Option<HashKey>> {
     Ok(loaded.map(|loaded| loaded.key))
 }
 
-fn today() -> Date {
+pub(super) fn today() -> Date {
     Date::of_unix_seconds(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }

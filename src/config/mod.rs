@@ -3,6 +3,8 @@
 //!
 //! Everything unknown is refused with file and line: a misspelt setting that is ignored would be a leak.
 
+#[cfg(feature = "daemon")]
+pub mod daemon;
 mod date;
 mod error;
 mod file;

@@ -131,6 +131,11 @@ impl Engine {
         &self.actions
     }
 
+    /// Whether findings are masked or only counted.
+    pub fn mode(&self) -> Mode {
+        self.policy.mode
+    }
+
     /// The bounds this engine was compiled with.
     pub fn limits(&self) -> &Limits {
         &self.limits

@@ -3,26 +3,13 @@
 use std::io::{self, Read};
 
 use bytes::Bytes;
-use serde::Deserialize;
+
+pub(super) use crate::config::daemon::Coding;
 
 /// What a body may always inflate to, whatever its ratio: identical records compress better than any bomb cap allows.
 const RATIO_FLOOR_BYTES: usize = 8 << 20;
 /// Largest window of a zstd frame: no frame needs more than the largest message (64 MiB).
 const ZSTD_WINDOW_LOG: u32 = 26;
-
-/// How a body is compressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Coding {
-    /// Not at all.
-    #[default]
-    #[serde(rename = "none")]
-    Identity,
-    /// RFC 1952.
-    Gzip,
-    /// RFC 8878.
-    Zstd,
-}
 
 /// Why a body could not be inflated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,7 +24,6 @@ mod coding;
 mod connect;
 mod count;
 mod grpc;
-mod options;
 mod paths;
 mod peers;
 mod redactor;
@@ -49,20 +48,27 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
-pub use coding::Coding;
-pub use options::{
-    ClientTls, Endpoint, HopOptions, Listen, OptionError, Protocol, ServerTls, SinkOptions, SourceOptions,
-};
 pub use redactor::{Load, Parcel, Redactor, Unfit, WorkersRedactor};
 pub use tls::TlsError;
 
+use crate::config::daemon::{Listen, OtlpSink, OtlpSource};
 use crate::metrics::Metrics;
 use relay::{Batches, Counters, Relay};
 use server::{Server, Speaks};
 use upstream::Upstream;
 
-/// The name of the hop's source, sink and pipeline in the metrics.
-const NAME: &str = "otlp";
+/// What a hop is told.
+#[derive(Clone, Debug)]
+pub struct HopOptions {
+    /// Its name in the metrics: that of its pipeline and source.
+    pub name: String,
+    /// That of its sink.
+    pub sink_name: String,
+    /// Where batches come from.
+    pub source: OtlpSource,
+    /// Where they go.
+    pub sink: OtlpSink,
+}
 
 /// Why there is no hop.
 #[derive(Debug, thiserror::Error)]
@@ -237,9 +243,9 @@ fn relay(options: &HopOptions, redactor: Arc<dyn Redactor>, metrics: &Metrics) -
         budget: budget::Budget::new(options.source.max_in_flight_bytes),
         token: token.transpose()?,
         counters: Counters {
-            source: metrics.source(NAME),
-            sink: metrics.sink(NAME),
-            pipeline: metrics.pipeline(NAME),
+            source: metrics.source(&options.name),
+            sink: metrics.sink(&options.sink_name),
+            pipeline: metrics.pipeline(&options.name),
             batches: Batches::default(),
         },
         options: options.source.clone(),

@@ -53,6 +53,9 @@ pub enum Unfit {
     /// Too many bytes are in flight.
     #[error("too many bytes are in flight")]
     Overloaded,
+    /// There are no rules to redact it with, and without them nothing passes.
+    #[error("there are no rules to redact the batch with")]
+    NoRules,
     /// Looking at it failed.
     #[error("the batch could not be looked at")]
     Failed,
@@ -100,17 +103,33 @@ pub struct WorkersRedactor {
     limits: Limits,
     metrics: Metrics,
     source: SourceMetrics,
+    gate: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 impl WorkersRedactor {
-    /// Redacts with whatever engine `workers` have when a batch comes.
-    pub fn new(workers: Workers, limits: Limits, metrics: &Metrics) -> WorkersRedactor {
-        WorkersRedactor { workers, limits, source: metrics.source(super::NAME), metrics: metrics.clone() }
+    /// Redacts with whatever engine `workers` have when a batch comes, as long as `gate` tells that they have one to redact
+    /// with; findings are counted for the source called `name`.
+    pub fn new(
+        workers: Workers,
+        limits: Limits,
+        (name, metrics): (&str, &Metrics),
+        gate: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> WorkersRedactor {
+        WorkersRedactor {
+            workers,
+            limits,
+            source: metrics.source(name),
+            metrics: metrics.clone(),
+            gate: Box::new(gate),
+        }
     }
 }
 
 impl Redactor for WorkersRedactor {
     fn redact(&self, load: Load) -> Pin<Box<dyn Future<Output = Result<Parcel, Unfit>> + Send + '_>> {
+        if !(self.gate)() {
+            return Box::pin(std::future::ready(Err(Unfit::NoRules)));
+        }
         let (limits, metrics, source) = (self.limits.clone(), self.metrics.clone(), self.source.clone());
         let job = move |engine: &Engine, scratch: &mut Scratch| {
             let started = Instant::now();

@@ -14,9 +14,9 @@ use super::answer::{Answer, Failure};
 use super::body::GatherError;
 use super::budget::{Budget, Held};
 use super::coding::{Caps, Coding};
-use super::options::SourceOptions;
 use super::redactor::{Load, Redactor, Unfit};
 use super::upstream::{self, Upstream};
+use crate::config::daemon::OtlpSource;
 use crate::metrics::{PipelineMetrics, RefuseReason, SinkMetrics, SourceMetrics};
 use crate::otlp::{Encoding, Signal};
 
@@ -24,7 +24,7 @@ use crate::otlp::{Encoding, Signal};
 pub(super) struct Relay {
     pub(super) redactor: Arc<dyn Redactor>,
     pub(super) upstream: Upstream,
-    pub(super) options: SourceOptions,
+    pub(super) options: OtlpSource,
     pub(super) budget: Budget,
     /// The hash of the token that clients must have, if they must have one: hashes can be compared at any pace.
     pub(super) token: Option<[u8; 32]>,
@@ -137,7 +137,9 @@ impl Relay {
                 let message = format!("{unfit}: {max_bytes} bytes, or {} times its size", self.options.max_ratio);
                 self.refuse(RefuseReason::TooLarge, Failure::new(Code::ResourceExhausted, message))
             }
-            Unfit::Overloaded => self.refuse(RefuseReason::Overloaded, Failure::again(unfit.to_string())),
+            Unfit::Overloaded | Unfit::NoRules => {
+                self.refuse(RefuseReason::Overloaded, Failure::again(unfit.to_string()))
+            }
             Unfit::Compression | Unfit::Malformed(_) => {
                 self.refuse(RefuseReason::Malformed, Failure::new(Code::InvalidArgument, unfit.to_string()))
             }

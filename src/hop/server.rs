@@ -23,10 +23,10 @@ use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 use tonic::codegen::Service;
 
-use super::options::SourceOptions;
 use super::peers::{Peers, Place};
 use super::relay::Relay;
 use super::{HopError, grpc, web};
+use crate::config::daemon::OtlpSource;
 use crate::metrics::RefuseReason;
 
 /// How long accepting pauses when the system has no more descriptors.
@@ -66,7 +66,7 @@ pub(super) struct Server {
 }
 
 /// Opens a listener, unless the address is other people's and the talk would be in the clear.
-pub(super) async fn listen(address: SocketAddr, options: &SourceOptions) -> Result<TcpListener, HopError> {
+pub(super) async fn listen(address: SocketAddr, options: &OtlpSource) -> Result<TcpListener, HopError> {
     if !address.ip().is_loopback() && options.tls.is_none() && !options.insecure {
         return Err(HopError::Insecure(address));
     }
@@ -222,7 +222,7 @@ impl Activity {
     }
 
     /// When to look again: a connection must begin soon, and may then rest for a while.
-    fn deadline(&self, options: &SourceOptions) -> Instant {
+    fn deadline(&self, options: &OtlpSource) -> Instant {
         let patience = if self.has_begun() { options.idle_timeout } else { options.header_timeout };
         self.last() + patience
     }
@@ -234,7 +234,7 @@ impl Activity {
         self.started + Duration::from_millis(self.last.load(Ordering::Relaxed))
     }
 
-    fn is_over(&self, options: &SourceOptions) -> bool {
+    fn is_over(&self, options: &OtlpSource) -> bool {
         self.deadline(options) <= Instant::now()
     }
 }

@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
-use super::options::{ClientTls, ServerTls};
+use crate::config::daemon::{OtlpClientTls, OtlpServerTls};
 
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +33,7 @@ pub enum TlsError {
 }
 
 /// What a server shows and whom it takes. `alpn` names the protocols it speaks, best first.
-pub(super) fn server(options: &ServerTls, alpn: &[&[u8]]) -> Result<Arc<ServerConfig>, TlsError> {
+pub(super) fn server(options: &OtlpServerTls, alpn: &[&[u8]]) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
     let builder = match &options.client_ca_file {
@@ -49,7 +49,7 @@ pub(super) fn server(options: &ServerTls, alpn: &[&[u8]]) -> Result<Arc<ServerCo
 }
 
 /// Whom a client trusts and what it shows.
-pub(super) fn client(options: &ClientTls, alpn: &[&[u8]]) -> Result<Arc<ClientConfig>, TlsError> {
+pub(super) fn client(options: &OtlpClientTls, alpn: &[&[u8]]) -> Result<Arc<ClientConfig>, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     let builder = builder.with_root_certificates(match &options.ca_file {

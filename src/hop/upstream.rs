@@ -17,9 +17,9 @@ use super::answer::{Answer, Failure};
 use super::body::{GatherError, Gathered, Outgoing, PREFIX, gather};
 use super::coding::{Caps, Coding};
 use super::connect::Connector;
-use super::options::{Endpoint, Protocol, SinkOptions};
 use super::redactor::Parcel;
 use super::{HopError, paths, tls};
+use crate::config::daemon::{Endpoint, OtlpSink, Protocol, header_name, header_value};
 use crate::metrics::SinkError;
 use crate::otlp::{Encoding, Signal};
 
@@ -62,7 +62,7 @@ pub(super) struct Deadline {
 type Failed = (Failure, Option<SinkError>);
 
 impl Upstream {
-    pub(super) fn new(options: &SinkOptions) -> Result<Upstream, HopError> {
+    pub(super) fn new(options: &OtlpSink) -> Result<Upstream, HopError> {
         if options.protocol == Protocol::Grpc && options.endpoint.has_path() {
             return Err(HopError::PathInGrpc(options.endpoint.to_string()));
         }
@@ -170,7 +170,7 @@ impl Upstream {
 }
 
 impl Way {
-    fn new(options: &SinkOptions, endpoint: Endpoint, protocol: Protocol) -> Result<Way, HopError> {
+    fn new(options: &OtlpSink, endpoint: Endpoint, protocol: Protocol) -> Result<Way, HopError> {
         let alpn: &[&[u8]] = match protocol {
             Protocol::Grpc => &[b"h2"],
             Protocol::Http => &[b"h2", b"http/1.1"],
@@ -209,13 +209,13 @@ pub(super) fn no_way() -> Failure {
     Failure::new(Code::InvalidArgument, message).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
 }
 
-fn headers(options: &SinkOptions) -> Result<HeaderMap, HopError> {
+fn headers(options: &OtlpSink) -> Result<HeaderMap, HopError> {
     let mut headers: HeaderMap = options.headers.iter().cloned().collect();
     for (name, path) in &options.header_files {
         let bad = |reason: String| HopError::HeaderFile { path: path.clone(), reason };
         let value = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
-        let known = super::options::header_name(name).map_err(bad)?;
-        headers.insert(known, super::options::header_value(name, value.trim()).map_err(bad)?);
+        let known = header_name(name).map_err(bad)?;
+        headers.insert(known, header_value(name, value.trim()).map_err(bad)?);
     }
     Ok(headers)
 }

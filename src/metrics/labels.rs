@@ -42,6 +42,8 @@ label! {
         Truncated = "truncated",
         /// The time to stop ran out.
         Shutdown = "shutdown",
+        /// There is a bug.
+        Failed = "failed",
     }
 }
 

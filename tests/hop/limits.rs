@@ -20,7 +20,7 @@ fn is_too_large(told: &Told) {
 fn a_batch_over_the_limit_is_refused_for_good_whatever_it_says_of_itself() {
     run(async {
         let upstream = Upstream::taking().await;
-        let hop = Running::start(upstream.address, "source.max_message_bytes = 2000").await;
+        let hop = Running::start(upstream.address, "source.max_message = 2000").await;
         let large = logs(&"x".repeat(1000));
         let small = logs(&"x".repeat(900));
         assert_eq!(export(hop.grpc, &small).await.code, 0);
@@ -69,7 +69,7 @@ fn peak_kib() -> u64 {
 fn more_bytes_in_flight_than_allowed_are_an_outage_worth_another_try() {
     run(async {
         let upstream = Upstream::start(|_| Box::pin(std::future::pending())).await;
-        let hop = Running::start(upstream.address, "source.max_in_flight_bytes = 3000").await;
+        let hop = Running::start(upstream.address, "source.max_in_flight = 3000").await;
         let large = logs(&"x".repeat(1000));
         let held = tokio::spawn({
             let (address, large) = (hop.grpc, large.clone());

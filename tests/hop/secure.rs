@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use inkout::engine::{Engine, Limits, Policy};
-use inkout::hop::{Hop, HopOptions, WorkersRedactor};
+use inkout::hop::{Hop, WorkersRedactor};
 use inkout::metrics::Metrics;
 use inkout::otlp;
 use inkout::rules::Catalog;
@@ -30,11 +30,11 @@ fn certificates(folder: &Path, name: &str) {
 }
 
 async fn open(settings: &str) -> Result<(), String> {
-    let options: HopOptions = toml::from_str(settings).map_err(|error| error.message().to_owned())?;
+    let options = options(settings)?;
     let engine = Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default()).unwrap();
     let metrics = Metrics::default();
     let workers = Workers::start(Arc::new(engine), 1).unwrap();
-    let redactor = Arc::new(WorkersRedactor::new(workers, otlp::Limits::default(), &metrics));
+    let redactor = Arc::new(WorkersRedactor::new(workers, otlp::Limits::default(), ("otlp", &metrics), || true));
     let hop = Hop::open(options, redactor, &metrics, CancellationToken::new()).await;
     hop.map(drop).map_err(|error| error.to_string())
 }

@@ -14,6 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use inkout::config::daemon::{OtlpSink, OtlpSource};
 use inkout::engine::{Engine, Limits, Policy};
 use inkout::hop::{Hop, HopOptions, HopSummary, WorkersRedactor};
 use inkout::metrics::Metrics;
@@ -188,6 +189,18 @@ pub(crate) fn frame(message: &[u8]) -> Bytes {
     [&[0][..], &length, message].concat().into()
 }
 
+/// What a file says in the `otlp` tables of a source and of a sink.
+pub(crate) fn options(settings: &str) -> Result<HopOptions, String> {
+    #[derive(serde::Deserialize)]
+    struct Both {
+        #[serde(default)]
+        source: OtlpSource,
+        sink: OtlpSink,
+    }
+    let Both { source, sink } = toml::from_str(settings).map_err(|error| error.message().to_owned())?;
+    Ok(HopOptions { name: "otlp".to_owned(), sink_name: "otlp".to_owned(), source, sink })
+}
+
 /// A hop that runs.
 pub(crate) struct Running {
     pub(crate) grpc: SocketAddr,
@@ -204,13 +217,14 @@ impl Running {
     }
 
     pub(crate) async fn with(settings: &str) -> Running {
-        let mut options: HopOptions = toml::from_str(settings).expect("settings");
+        let mut options = options(settings).expect("settings");
         options.source.grpc = "127.0.0.1:0".parse().unwrap();
         options.source.http = "127.0.0.1:0".parse().unwrap();
         let engine = Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default()).unwrap();
         let metrics = Metrics::default();
         let workers = Workers::start(Arc::new(engine), 1).unwrap();
-        let redactor = Arc::new(WorkersRedactor::new(workers, otlp::Limits::default(), &metrics));
+        let redactor = WorkersRedactor::new(workers, otlp::Limits::default(), ("otlp", &metrics), || true);
+        let redactor = Arc::new(redactor);
         let cancel = CancellationToken::new();
         let hop = Hop::open(options, redactor, &metrics, cancel.clone()).await.expect("a hop");
         let (grpc, http) = (hop.grpc().unwrap(), hop.http().unwrap());
@@ -237,7 +251,6 @@ pub(crate) struct Told {
     pub(crate) message: String,
     pub(crate) details: Bytes,
     pub(crate) body: Bytes,
-    pub(crate) headers: HeaderMap,
 }
 
 /// What an HTTP client was told.
@@ -278,7 +291,6 @@ pub(crate) async fn call(
         message: status.as_ref().map_or_else(|_| String::new(), |status| status.message().to_owned()),
         details: status.map_or_else(|_| Bytes::new(), |status| Bytes::copy_from_slice(status.details())),
         body: if body.is_empty() { body } else { body.slice(5..) },
-        headers,
     })
 }
 

@@ -1,5 +1,5 @@
-//! What can be set for the hop: the keys of `[source.otlp]` and `[sink.otlp]`. Values are read once and are right from
-//! then on; files and addresses are opened in their own places.
+//! What can be set for OTLP: the `otlp` tables of a source and of a sink. Values are read once and are right from then on;
+//! files and addresses are opened in their own places.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,38 +9,32 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
-use super::coding::Coding;
+use super::units::{Size, Time};
 
-/// All that [`serve`](super::serve) is told.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HopOptions {
-    /// Where batches come from.
-    #[serde(default)]
-    pub source: SourceOptions,
-    /// Where they go.
-    pub sink: SinkOptions,
-}
-
-/// `[source.otlp]`: the servers.
-#[derive(Clone, Debug, Deserialize)]
+/// `otlp` in a source: the servers.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct SourceOptions {
+#[schemars(!default)]
+pub struct OtlpSource {
     /// Address for gRPC, or `"off"`. Default: `"127.0.0.1:14317"`, beside a Collector on 4317.
+    #[schemars(with = "String")]
     pub grpc: Listen,
     /// Address for HTTP, or `"off"`. Default: `"127.0.0.1:14318"`.
+    #[schemars(with = "String")]
     pub http: Listen,
     /// Allows an address that is not loopback without TLS. Default: `false`.
     pub insecure: bool,
     /// Certificate and key of the servers, and whose clients they take.
-    pub tls: Option<ServerTls>,
+    pub tls: Option<OtlpServerTls>,
     /// A file that holds the token which clients must send as `authorization: Bearer`. That header is then not forwarded.
     pub bearer_token_file: Option<PathBuf>,
     /// Headers and metadata that are handed to upstream, and never logged. Default: `authorization`, `x-scope-orgid`,
     /// `traceparent`, `tracestate`.
     #[serde(deserialize_with = "header_names")]
+    #[schemars(with = "Vec<String>")]
     pub forward_headers: Vec<HeaderName>,
     /// Connections in all. Default: 1024.
     pub max_connections: usize,
@@ -49,64 +43,78 @@ pub struct SourceOptions {
     /// Requests at once on one connection. Default: 100.
     pub max_streams: u32,
     /// Size of a batch after decompression. Default: 64 MiB.
+    #[serde(rename = "max_message", deserialize_with = "size")]
+    #[schemars(with = "Size")]
     pub max_message_bytes: usize,
     /// By how much a compressed batch may grow, beyond 8 MiB. Default: 100.
     pub max_ratio: usize,
     /// Bytes of all batches that are held at once. Default: 256 MiB.
+    #[serde(rename = "max_in_flight", deserialize_with = "size")]
+    #[schemars(with = "Size")]
     pub max_in_flight_bytes: usize,
     /// Time for a connection to begin, and for the head of a request. Default: `"10s"`.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "time")]
+    #[schemars(with = "Time")]
     pub header_timeout: Duration,
     /// Time for the body of a request. Default: `"30s"`.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "time")]
+    #[schemars(with = "Time")]
     pub body_timeout: Duration,
     /// How long a connection without requests is kept. Default: `"5m"`.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "time")]
+    #[schemars(with = "Time")]
     pub idle_timeout: Duration,
     /// Time for requests in flight when the hop is told to end. Default: `"15s"`.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "time")]
+    #[schemars(with = "Time")]
     pub drain_deadline: Duration,
 }
 
-/// `[sink.otlp]`: the client.
-#[derive(Clone, Debug, Deserialize)]
+/// `otlp` in a sink: the client.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SinkOptions {
+pub struct OtlpSink {
     /// `http://HOST:PORT` or `https://HOST:PORT`; for HTTP, a path before `/v1/logs` may follow.
+    #[schemars(with = "String")]
     pub endpoint: Endpoint,
     /// `"grpc"` or `"http"`. Default: `"grpc"`.
     #[serde(default)]
     pub protocol: Protocol,
     /// Where batches in JSON go, by HTTP, when the protocol is gRPC, which knows no JSON. Without it they are refused.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub json_endpoint: Option<Endpoint>,
     /// `"none"`, `"gzip"` or `"zstd"`. Default: `"none"`.
     #[serde(default)]
     pub compression: Coding,
     /// Time for upstream's answer; a client's own deadline may be shorter. Default: `"10s"`.
-    #[serde(default = "ten_seconds", deserialize_with = "duration")]
+    #[serde(default = "ten_seconds", deserialize_with = "time")]
+    #[schemars(with = "Option<Time>")]
     pub timeout: Duration,
     /// Time for a connection. Default: `"5s"`.
-    #[serde(default = "five_seconds", deserialize_with = "duration")]
+    #[serde(default = "five_seconds", deserialize_with = "time")]
+    #[schemars(with = "Option<Time>")]
     pub connect_timeout: Duration,
     /// Headers that each request gets.
     #[serde(default, deserialize_with = "headers")]
+    #[schemars(with = "BTreeMap<String, String>")]
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Headers whose values are in files, for those that are secret.
     #[serde(default)]
     pub header_files: BTreeMap<String, PathBuf>,
     /// Whom to trust and who we are, for `https`.
     #[serde(default)]
-    pub tls: ClientTls,
+    pub tls: OtlpClientTls,
     /// Size of upstream's answer. Default: 4 MiB.
-    #[serde(default = "four_mebibytes")]
+    #[serde(rename = "max_response", default = "four_mebibytes", deserialize_with = "size")]
+    #[schemars(with = "Option<Size>")]
     pub max_response_bytes: usize,
 }
 
 /// Certificate and key of a server.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ServerTls {
+pub struct OtlpServerTls {
     /// Our certificate and its chain, PEM.
     pub cert_file: PathBuf,
     /// Its key, PEM.
@@ -116,9 +124,9 @@ pub struct ServerTls {
 }
 
 /// Whom a client trusts.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct ClientTls {
+pub struct OtlpClientTls {
     /// Certificates that upstream's must come from. Default: the system's.
     pub ca_file: Option<PathBuf>,
     /// Our certificate (mTLS), PEM.
@@ -127,6 +135,20 @@ pub struct ClientTls {
     pub key_file: Option<PathBuf>,
     /// The name in upstream's certificate, where it is not the host of the endpoint.
     pub server_name: Option<String>,
+}
+
+/// How a body is compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Coding {
+    /// Not at all.
+    #[default]
+    #[serde(rename = "none")]
+    Identity,
+    /// RFC 1952.
+    Gzip,
+    /// RFC 8878.
+    Zstd,
 }
 
 /// An address to listen on, or none.
@@ -139,7 +161,7 @@ pub enum Listen {
 }
 
 /// What upstream speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// gRPC, by convention on port 4317.
@@ -164,9 +186,9 @@ pub enum OptionError {
     Endpoint(&'static str),
 }
 
-impl Default for SourceOptions {
-    fn default() -> SourceOptions {
-        SourceOptions {
+impl Default for OtlpSource {
+    fn default() -> OtlpSource {
+        OtlpSource {
             grpc: Listen::On(SocketAddr::from(([127, 0, 0, 1], 14317))),
             http: Listen::On(SocketAddr::from(([127, 0, 0, 1], 14318))),
             insecure: false,
@@ -189,10 +211,23 @@ impl Default for SourceOptions {
     }
 }
 
-impl SinkOptions {
+impl OtlpSource {
+    /// What stands behind `otlp:` in `--from`: nothing for the defaults, an address for gRPC, or one for gRPC and one for
+    /// HTTP with a comma between them.
+    pub(super) fn from_word(listen: &str) -> Result<OtlpSource, OptionError> {
+        let defaults = OtlpSource::default();
+        Ok(match listen.split_once(',') {
+            _ if listen.is_empty() => defaults,
+            None => OtlpSource { grpc: listen.parse()?, http: Listen::Off, ..defaults },
+            Some((grpc, http)) => OtlpSource { grpc: grpc.parse()?, http: http.parse()?, ..defaults },
+        })
+    }
+}
+
+impl OtlpSink {
     /// The defaults, for `endpoint`.
-    pub fn new(endpoint: Endpoint, protocol: Protocol) -> SinkOptions {
-        SinkOptions {
+    pub fn new(endpoint: Endpoint, protocol: Protocol) -> OtlpSink {
+        OtlpSink {
             endpoint,
             protocol,
             json_endpoint: None,
@@ -201,7 +236,7 @@ impl SinkOptions {
             connect_timeout: five_seconds(),
             headers: Vec::new(),
             header_files: BTreeMap::new(),
-            tls: ClientTls::default(),
+            tls: OtlpClientTls::default(),
             max_response_bytes: four_mebibytes(),
         }
     }
@@ -210,13 +245,13 @@ impl SinkOptions {
     ///
     /// # Errors
     /// When it is neither.
-    pub fn from_url(url: &str) -> Result<SinkOptions, OptionError> {
+    pub fn from_url(url: &str) -> Result<OtlpSink, OptionError> {
         let (protocol, endpoint) = match url.split_once(':') {
             Some(("otlp", rest)) => (Protocol::Grpc, rest),
             Some(("otlp+http" | "otlp+https", _)) => (Protocol::Http, &url["otlp+".len()..]),
             _ => return Err(OptionError::Endpoint("begins with neither `otlp:` nor `otlp+http`")),
         };
-        Ok(SinkOptions::new(endpoint.parse()?, protocol))
+        Ok(OtlpSink::new(endpoint.parse()?, protocol))
     }
 }
 
@@ -253,7 +288,7 @@ impl FromStr for Endpoint {
 
 impl Endpoint {
     /// The endpoint with `path` after its own.
-    pub(super) fn join(&self, path: &str) -> Uri {
+    pub fn join(&self, path: &str) -> Uri {
         let path = format!("{}{path}", self.0.path().trim_end_matches('/'));
         let mut parts = self.0.clone().into_parts();
         parts.path_and_query = Some(path.parse().expect("a path after a path is a path"));
@@ -261,17 +296,17 @@ impl Endpoint {
     }
 
     /// Whether it is reached by TLS.
-    pub(super) fn is_tls(&self) -> bool {
+    pub fn is_tls(&self) -> bool {
         self.0.scheme_str() == Some("https")
     }
 
     /// The host, without port.
-    pub(super) fn host(&self) -> &str {
+    pub fn host(&self) -> &str {
         self.0.host().unwrap_or_default()
     }
 
     /// Whether it has a path of its own.
-    pub(super) fn has_path(&self) -> bool {
+    pub fn has_path(&self) -> bool {
         !matches!(self.0.path(), "" | "/")
     }
 }
@@ -300,11 +335,16 @@ impl<'de> Deserialize<'de> for Endpoint {
     }
 }
 
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let duration = text.parse::<jiff::SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
-    let wanted = || de::Error::custom(format!("`{text}` is no duration; wanted: `500ms`, `10s`, `5m`"));
-    duration.filter(|duration| !duration.is_zero()).ok_or_else(wanted)
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let Time(time) = Time::deserialize(deserializer)?;
+    if time.is_zero() { Err(de::Error::custom("must be more than 0")) } else { Ok(time) }
+}
+
+fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let Size(size) = Size::deserialize(deserializer)?;
+    // What one frame of gRPC can hold.
+    let fits = (1..=u32::MAX as usize).contains(&size);
+    fits.then_some(size).ok_or_else(|| de::Error::custom("allowed are 1B to 4GiB"))
 }
 
 fn header_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HeaderName>, D::Error> {
@@ -319,7 +359,10 @@ fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(HeaderName
 }
 
 /// A name that may be forwarded or set: not one that says how the message itself is sent.
-pub(super) fn header_name(name: &str) -> Result<HeaderName, String> {
+///
+/// # Errors
+/// In words, when it is neither.
+pub fn header_name(name: &str) -> Result<HeaderName, String> {
     const OURS: [&str; 10] = [
         "connection",
         "content-encoding",
@@ -340,7 +383,10 @@ pub(super) fn header_name(name: &str) -> Result<HeaderName, String> {
 }
 
 /// A value that is never printed.
-pub(super) fn header_value(name: &str, value: &str) -> Result<HeaderValue, String> {
+///
+/// # Errors
+/// In words, without the value, when it is none.
+pub fn header_value(name: &str, value: &str) -> Result<HeaderValue, String> {
     let mut value: HeaderValue =
         value.parse().map_err(|_| format!("the value of header `{name}` is no header value"))?;
     value.set_sensitive(true);
@@ -363,7 +409,15 @@ fn four_mebibytes() -> usize {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<HopOptions, String> {
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Both {
+        #[serde(default)]
+        source: OtlpSource,
+        sink: OtlpSink,
+    }
+
+    fn read(text: &str) -> Result<Both, String> {
         toml::from_str(text).map_err(|error| error.message().to_owned())
     }
 
@@ -384,7 +438,9 @@ mod tests {
             ("sink.endpoint = 'http://c'\nsource.grpc = '4317'", "`4317` is no address to listen on"),
             ("sink.endpoint = 'http://c'\nsource.port = 4317", "unknown field `port`"),
             ("sink.endpoint = 'http://c'\nsink.retry = true", "unknown field `retry`"),
-            ("sink.endpoint = 'http://c'\nsink.timeout = '10'", "`10` is no duration"),
+            ("sink.endpoint = 'http://c'\nsink.timeout = '10x'", "`10x` is not"),
+            ("sink.endpoint = 'http://c'\nsink.timeout = '0s'", "must be more than 0"),
+            ("sink.endpoint = 'http://c'\nsource.max_message = '5GiB'", "1B to 4GiB"),
             ("sink.endpoint = 'http://c'\nsink.compression = 'br'", "expected one of `none`, `gzip`, `zstd`"),
             ("sink.endpoint = 'http://c'\nsource.forward_headers = ['host']", "set by the hop itself"),
             ("source.insecure = true", "missing field `sink`"),
@@ -401,10 +457,10 @@ mod tests {
             ("otlp+http://collector:4318", Protocol::Http, "http://collector:4318/v1/logs"),
             ("otlp+https://gateway/otlp/", Protocol::Http, "https://gateway/otlp/v1/logs"),
         ] {
-            let options = SinkOptions::from_url(url).unwrap();
+            let options = OtlpSink::from_url(url).unwrap();
             assert_eq!((options.protocol, options.endpoint.join("/v1/logs").to_string().as_str()), (protocol, logs));
         }
-        assert!(SinkOptions::from_url("tcp:collector:4317").is_err());
+        assert!(OtlpSink::from_url("tcp:collector:4317").is_err());
     }
 
     #[test]
