@@ -14,7 +14,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use endpoint::EndpointError;
-pub use otlp::{Coding, Endpoint, Listen, OptionError, OtlpClientTls, OtlpServerTls, OtlpSink, OtlpSource, Protocol};
+pub use otlp::{
+    Coding, Endpoint, Listen, OptionError, OtlpClientTls, OtlpServerTls, OtlpSink, OtlpSource, Protocol, header_name,
+    header_value,
+};
 pub use schema::schema;
 
 use super::{Config, ConfigError};
