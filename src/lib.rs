@@ -42,8 +42,11 @@
 //! | `sources` | standard input and listeners: bytes of streams, within limits | `config`, `metrics` |
 //! | `pipeline` | source to workers to sinks: the tasks, what they may hold, reload and drain | all but `cli`, `pipe` |
 //! | `workers` | threads that redact for the daemon's tasks, around an engine that can be exchanged | `engine` |
-//! | `metrics` | counters of what flows through, as Prometheus text and as an OTLP push; labels from closed sets only | `engine` |
-//! | `hop` | servers and client for OTLP: batches are redacted between the one who sends and the one who is to get them | `engine`, `otlp`, `workers`, `metrics`, `config` |
+//! | `metrics` | counters of what flows through, as Prometheus text and as an OTLP push; labels from closed sets only | `engine`, `config` |
+//! | `findings` | the findings stream: which secret was found, since when and how often, without a byte of it | `engine`, `config`, `metrics` |
+//! | `admin` | the admin port: health, metrics, and a status page | `config`, `metrics` |
+//! | `log` | the daemon's own log: masked, limited, never waited for | `engine`, `config`, `metrics` |
+//! | `hop` | servers and client for OTLP: batches are redacted between the one who sends and the one who is to get them | `engine`, `otlp`, `workers`, `metrics`, `findings`, `config` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
 //!
 //! PURE rooms hold no files, sockets, environment, threads, clocks or logging. Cargo features follow the rooms:
@@ -72,15 +75,21 @@
 //! 10. **Identifiers survive**: UUIDs, trace and span ids, digests, commit hashes, key *ids*. (`tests/prefilter.rs`)
 //! 11. **Our own repository is clean under our own formats.** (`tests/tidy.rs`)
 
+#[cfg(feature = "daemon")]
+pub mod admin;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "cli")]
 pub mod config;
 pub mod engine;
 #[cfg(feature = "daemon")]
+pub mod findings;
+#[cfg(feature = "daemon")]
 pub mod framing;
 #[cfg(feature = "otlp")]
 pub mod hop;
+#[cfg(feature = "daemon")]
+pub mod log;
 #[cfg(feature = "daemon")]
 pub mod message;
 #[cfg(feature = "daemon")]

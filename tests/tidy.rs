@@ -18,16 +18,19 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("message", &["engine"]),
     ("sinks", &["engine", "framing", "message", "config", "metrics"]),
     ("sources", &["config", "metrics"]),
-    ("pipeline", &["engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers"]),
+    ("pipeline", &["engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers", "findings"]),
     ("workers", &["engine"]),
-    ("metrics", &["engine"]),
+    ("metrics", &["engine", "config"]),
+    ("findings", &["engine", "config", "metrics"]),
+    ("admin", &["config", "metrics"]),
+    ("log", &["engine", "config", "metrics"]),
     ("otlp", &["engine"]),
-    ("hop", &["engine", "otlp", "workers", "metrics", "config"]),
+    ("hop", &["engine", "otlp", "workers", "metrics", "findings", "config"]),
     (
         "cli",
         &[
             "engine", "rules", "config", "secrets", "pipe", "framing", "message", "sinks", "sources", "pipeline",
-            "workers", "metrics", "otlp", "hop",
+            "workers", "metrics", "findings", "admin", "log", "otlp", "hop",
         ],
     ),
 ];

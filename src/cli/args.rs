@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+#[cfg(feature = "daemon")]
+use crate::config::daemon::Listen;
+
 const RULES: &str = "Rules";
 const OUTPUT: &str = "What is written";
 const REPORT: &str = "Report";
@@ -137,6 +140,12 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: RulesCommand,
     },
+    /// Read the findings stream of a daemon
+    #[cfg(feature = "daemon")]
+    Findings {
+        #[command(subcommand)]
+        command: FindingsCommand,
+    },
     /// Follow sockets and streams until told to stop, and pass on what they carry, masked
     #[cfg(feature = "daemon")]
     Run(RunArgs),
@@ -215,6 +224,26 @@ pub(super) struct CheckArgs {
     pub(super) files: Vec<PathBuf>,
 }
 
+/// `inkout findings`
+#[cfg(feature = "daemon")]
+#[derive(Debug, Subcommand)]
+pub(super) enum FindingsCommand {
+    /// Print each leaked secret once, and for how long it was exposed
+    Summarize(SummarizeArgs),
+}
+
+/// `inkout findings summarize`
+#[cfg(feature = "daemon")]
+#[derive(Args, Debug)]
+pub(super) struct SummarizeArgs {
+    /// Findings streams, older ones too; `-` is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// Print JSON, one object for each secret
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 /// `inkout run`
 #[cfg(feature = "daemon")]
 #[derive(Args, Clone, Debug)]
@@ -225,6 +254,9 @@ pub(super) struct RunArgs {
     /// Where they go: stdout, tcp:ADDRESS, tls:ADDRESS, unix:PATH (repeatable); otlp:URL (gRPC), otlp+http://HOST:PORT
     #[arg(long, value_name = "SINK", requires = "from")]
     pub(super) to: Vec<String>,
+    /// Serve health, metrics and a status page here: ADDRESS:PORT, unix:PATH or off
+    #[arg(long, value_name = "WHERE", value_parser = Listen::parse)]
+    pub(super) admin: Option<Listen>,
     /// Let --from listen beyond this machine without TLS
     #[arg(long, requires = "from")]
     pub(super) insecure: bool,
@@ -240,7 +272,7 @@ impl RunArgs {
     /// What `--config FILE` alone says.
     pub(super) fn of_file(file: &std::path::Path) -> RunArgs {
         let engine = EngineArgs { config: Some(file.to_owned()), ..EngineArgs::default() };
-        RunArgs { from: None, to: Vec::new(), insecure: false, engine, threads: None }
+        RunArgs { from: None, to: Vec::new(), admin: None, insecure: false, engine, threads: None }
     }
 }
 

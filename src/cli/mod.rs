@@ -12,10 +12,13 @@ mod completions;
 mod config;
 mod explain;
 mod filter;
+#[cfg(feature = "daemon")]
+mod findings;
 mod man;
 mod panics;
 mod preview;
 mod print;
+mod protect;
 mod read;
 mod reason;
 mod rules;
@@ -66,6 +69,7 @@ impl From<Exit> for ExitCode {
 
 /// Runs the command that the process was started with.
 pub fn run(closed: Closed) -> Exit {
+    protect::memory();
     panics::install();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -88,6 +92,8 @@ fn dispatch(cli: Cli, closed: Closed) -> anyhow::Result<Exit> {
         Some(Command::Rules { command: RulesCommand::List(args) }) => rules::list(&args),
         Some(Command::Rules { command: RulesCommand::Show(args) }) => rules::show(&args),
         Some(Command::Rules { command: RulesCommand::Check(args) }) => check::run(&args),
+        #[cfg(feature = "daemon")]
+        Some(Command::Findings { command: args::FindingsCommand::Summarize(args) }) => findings::summarize(&args),
         #[cfg(feature = "daemon")]
         Some(Command::Run(args)) => run::run(&args, closed),
         #[cfg(feature = "daemon")]

@@ -51,7 +51,7 @@ use tonic_health::server::{HealthReporter, HealthService};
 pub use redactor::{Load, Parcel, Redactor, Unfit, WorkersRedactor};
 pub use tls::TlsError;
 
-use crate::config::daemon::{Listen, OtlpSink, OtlpSource};
+use crate::config::daemon::{OtlpListen, OtlpSink, OtlpSource};
 use crate::metrics::Metrics;
 use relay::{Batches, Counters, Relay};
 use server::{Server, Speaks};
@@ -176,7 +176,7 @@ impl Hop {
             (options.source.http, Speaks::Web, &[&b"h2"[..], b"http/1.1"]),
         ];
         for (listen, speaks, alpn) in wanted {
-            let Listen::On(address) = listen else { continue };
+            let OtlpListen::On(address) = listen else { continue };
             let listener = server::listen(address, &options.source).await?;
             let bound = listener.local_addr().map_err(|error| HopError::Listen { address, error })?;
             let tls = options.source.tls.as_ref().map(|tls| tls::server(tls, alpn)).transpose()?;

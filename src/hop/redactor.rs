@@ -10,6 +10,7 @@ use super::budget::Held;
 use super::coding::{Caps, Coding, InflateError};
 use super::count;
 use crate::engine::{Engine, Masked, Scratch};
+use crate::findings::{Findings, Place};
 use crate::metrics::{Metrics, SourceMetrics, UninspectedReason};
 use crate::otlp::{self, Encoding, Limits, Malformed, Signal};
 use crate::workers::Workers;
@@ -99,30 +100,18 @@ impl From<InflateError> for Unfit {
 
 /// The redactor of the program: the engine of [`Workers`], on their threads.
 pub struct WorkersRedactor {
-    workers: Workers,
-    limits: Limits,
-    metrics: Metrics,
-    source: SourceMetrics,
-    gate: Box<dyn Fn() -> bool + Send + Sync>,
-}
-
-impl WorkersRedactor {
-    /// Redacts with whatever engine `workers` have when a batch comes, as long as `gate` tells that they have one to redact
-    /// with; findings are counted for the source called `name`.
-    pub fn new(
-        workers: Workers,
-        limits: Limits,
-        (name, metrics): (&str, &Metrics),
-        gate: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> WorkersRedactor {
-        WorkersRedactor {
-            workers,
-            limits,
-            source: metrics.source(name),
-            metrics: metrics.clone(),
-            gate: Box::new(gate),
-        }
-    }
+    /// Threads, and whatever engine they have when a batch comes.
+    pub workers: Workers,
+    /// Bounds of a batch.
+    pub limits: Limits,
+    /// Where times are counted.
+    pub metrics: Metrics,
+    /// Where findings are counted.
+    pub source: SourceMetrics,
+    /// Where findings are told.
+    pub findings: Findings,
+    /// Whether there are rules to redact with.
+    pub gate: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 impl Redactor for WorkersRedactor {
@@ -131,11 +120,13 @@ impl Redactor for WorkersRedactor {
             return Box::pin(std::future::ready(Err(Unfit::NoRules)));
         }
         let (limits, metrics, source) = (self.limits.clone(), self.metrics.clone(), self.source.clone());
+        let findings = self.findings.clone();
         let job = move |engine: &Engine, scratch: &mut Scratch| {
             let started = Instant::now();
             let parcel = load.redact(|signal, encoding, body| {
                 let (masked, tally) = otlp::redact(engine, scratch, signal, encoding, &limits, body)?;
                 source.tally(engine, &tally);
+                findings.inspect(engine, scratch, body, Place { source: &source, stream: None, offset: 0 });
                 if tally.records_masked_whole > 0 {
                     source.uninspected(UninspectedReason::OverLimit, tally.records_masked_whole);
                 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::gate;
 use super::lane::{Closed, Lane, Parcel};
 use crate::engine::{Carry, Cutter, Engine, Masked, Mode, Piece, Scratch, Tally};
+use crate::findings::Place;
 use crate::framing::{FrameError, Framing, Unframer};
 use crate::message::{End, StreamId};
 use crate::metrics::{BypassReason, DropReason, UninspectedReason};
@@ -146,7 +147,13 @@ impl Flow {
         }
         let engine = self.engine_for(bytes);
         let carry = std::mem::take(&mut self.carry);
-        let job = move |engine: &Engine, scratch: &mut Scratch| redact(engine, scratch, &carry, &piece);
+        let (lane, offset) = (Arc::clone(&self.lane), self.position - bytes as u64);
+        let job = move |engine: &Engine, scratch: &mut Scratch| {
+            let redacted = redact(engine, scratch, &carry, &piece);
+            let place = Place { source: &lane.source, stream: None, offset };
+            lane.findings.inspect(engine, scratch, piece.body(), place);
+            redacted
+        };
         let redacted = match self.lane.workers.run_with(Arc::clone(&engine), job).await {
             Ok(redacted) => redacted,
             Err(Stopped::Panicked) => {
@@ -187,6 +194,7 @@ impl Flow {
 
     fn count(&self, engine: &Engine, redacted: &Redacted, records: u64) {
         let source = &self.lane.source;
+        source.mode(engine.mode());
         source.tally(engine, &redacted.tally);
         self.lane.metrics.process_seconds(redacted.time);
         if engine.mode() == Mode::Audit && redacted.tally.total() > 0 {

@@ -33,6 +33,7 @@ pub use gate::Gate;
 pub use reload::{Loaded, Loader, Reload, Trigger, reload};
 
 use crate::config::daemon::{Pipeline, SourceKind};
+use crate::findings::Findings;
 use crate::metrics::Metrics;
 use crate::sinks::{self, Ended, Queue, SinkError};
 use crate::sources::{Listener, SourceError, Stdin};
@@ -48,6 +49,8 @@ pub struct Planned {
     pub workers: Workers,
     /// Whether it may pass anything on.
     pub gate: watch::Receiver<Gate>,
+    /// Told what was found.
+    pub findings: Findings,
 }
 
 /// Why a pipeline cannot be started; the operator is to blame.
@@ -125,7 +128,7 @@ impl Running {
 
     /// Starts the sinks of a pipeline.
     fn lane(&mut self, planned: Planned, metrics: &Metrics) -> Result<Arc<Lane>, StartError> {
-        let Planned { config, workers, gate } = planned;
+        let config = &planned.config;
         let pipeline = metrics.pipeline(&config.name);
         let mut inlets = Vec::new();
         for sink in &config.sinks {
@@ -138,7 +141,7 @@ impl Running {
             inlets.push(inlet);
             self.sinks.push((label, task));
         }
-        let lane = Lane::start(&config, workers, gate, inlets, metrics);
+        let lane = Lane::start(planned, inlets, metrics);
         self.lanes.push(Arc::clone(&lane));
         Ok(lane)
     }

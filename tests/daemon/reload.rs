@@ -171,7 +171,9 @@ fn a_private_key_that_spans_a_reload_is_masked_to_its_end() {
     daemon.signal(Signal::HUP);
     eventually("a reload", || daemon.said().matches("loaded rules").count() > before);
     let end = format!("-----END {} KEY-----\n", "PRIVATE");
-    peer.write_all((lines[10..].concat() + &end + RECORD).as_bytes()).unwrap();
+    peer.write_all((lines[10..].concat() + &end).as_bytes()).unwrap();
+    receiver.until_lines(22);
+    peer.write_all(RECORD.as_bytes()).unwrap();
     receiver.until_lines(23);
     let arrived = receiver.lines();
     assert!(!arrived.concat().contains("Zq"), "{arrived:?}");

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -32,6 +32,8 @@ pub(crate) fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
 pub(crate) struct Daemon {
     child: Child,
     said: Arc<Mutex<Vec<String>>>,
+    /// Ends when the process has closed its standard error.
+    listening: Option<JoinHandle<()>>,
 }
 
 impl Daemon {
@@ -45,20 +47,16 @@ impl Daemon {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the program starts");
         let said = Arc::new(Mutex::new(Vec::new()));
         let (stderr, lines) = (child.stderr.take().expect("a pipe"), Arc::clone(&said));
-        thread::spawn(move || {
+        let listening = thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 lines.lock().unwrap().push(line);
             }
         });
-        Daemon { child, said }
+        Daemon { child, said, listening: Some(listening) }
     }
 
     pub(crate) fn child(&mut self) -> &mut Child {
         &mut self.child
-    }
-
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
     }
 
     /// What it said so far.
@@ -103,6 +101,7 @@ impl Daemon {
         let started = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("a child") {
+                self.listening.take().into_iter().for_each(|thread| thread.join().expect("it listens to the end"));
                 return status;
             }
             assert!(started.elapsed() < PATIENCE, "it does not end; it said\n{}", self.said());

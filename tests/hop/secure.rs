@@ -1,14 +1,9 @@
 //! TLS and mTLS on both sides, the token, and what is refused before it is opened.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use inkout::engine::{Engine, Limits, Policy};
-use inkout::hop::{Hop, WorkersRedactor};
+use inkout::hop::Hop;
 use inkout::metrics::Metrics;
-use inkout::otlp;
-use inkout::rules::Catalog;
-use inkout::workers::Workers;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -31,10 +26,8 @@ fn certificates(folder: &Path, name: &str) {
 
 async fn open(settings: &str) -> Result<(), String> {
     let options = options(settings)?;
-    let engine = Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default()).unwrap();
     let metrics = Metrics::default();
-    let workers = Workers::start(Arc::new(engine), 1).unwrap();
-    let redactor = Arc::new(WorkersRedactor::new(workers, otlp::Limits::default(), ("otlp", &metrics), || true));
+    let redactor = redactor(&metrics);
     let hop = Hop::open(options, redactor, &metrics, CancellationToken::new()).await;
     hop.map(drop).map_err(|error| error.to_string())
 }

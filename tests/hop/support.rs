@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use inkout::config::daemon::{OtlpSink, OtlpSource};
 use inkout::engine::{Engine, Limits, Policy};
+use inkout::findings::Findings;
 use inkout::hop::{Hop, HopOptions, HopSummary, WorkersRedactor};
 use inkout::metrics::Metrics;
 use inkout::otlp;
@@ -201,6 +202,19 @@ pub(crate) fn options(settings: &str) -> Result<HopOptions, String> {
     Ok(HopOptions { name: "otlp".to_owned(), sink_name: "otlp".to_owned(), source, sink })
 }
 
+/// The program's own redactor, with one thread and the built-in rules.
+pub(crate) fn redactor(metrics: &Metrics) -> Arc<WorkersRedactor> {
+    let engine = Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default()).unwrap();
+    Arc::new(WorkersRedactor {
+        workers: Workers::start(Arc::new(engine), 1).unwrap(),
+        limits: otlp::Limits::default(),
+        metrics: metrics.clone(),
+        source: metrics.source("otlp"),
+        findings: Findings::off(),
+        gate: Box::new(|| true),
+    })
+}
+
 /// A hop that runs.
 pub(crate) struct Running {
     pub(crate) grpc: SocketAddr,
@@ -220,11 +234,8 @@ impl Running {
         let mut options = options(settings).expect("settings");
         options.source.grpc = "127.0.0.1:0".parse().unwrap();
         options.source.http = "127.0.0.1:0".parse().unwrap();
-        let engine = Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default()).unwrap();
         let metrics = Metrics::default();
-        let workers = Workers::start(Arc::new(engine), 1).unwrap();
-        let redactor = WorkersRedactor::new(workers, otlp::Limits::default(), ("otlp", &metrics), || true);
-        let redactor = Arc::new(redactor);
+        let redactor = redactor(&metrics);
         let cancel = CancellationToken::new();
         let hop = Hop::open(options, redactor, &metrics, cancel.clone()).await.expect("a hop");
         let (grpc, http) = (hop.grpc().unwrap(), hop.http().unwrap());

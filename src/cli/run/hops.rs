@@ -38,7 +38,14 @@ impl Hops {
         let name = options.name.clone();
         let gate: watch::Receiver<Gate> = planned.gate;
         let open = move || *gate.borrow() == Gate::Open;
-        let redactor = WorkersRedactor::new(planned.workers, Limits::default(), (&name, metrics), open);
+        let redactor = WorkersRedactor {
+            workers: planned.workers,
+            limits: Limits::default(),
+            metrics: metrics.clone(),
+            source: metrics.source(&name),
+            findings: planned.findings,
+            gate: Box::new(open),
+        };
         let hop = Hop::open(options, Arc::new(redactor), metrics, self.stop.child_token()).await;
         let hop = hop.map_err(|error| anyhow::Error::new(error).context(format!("pipeline `{name}`")))?;
         for (protocol, address) in [("grpc", hop.grpc()), ("http", hop.http())] {

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use super::super::args::RunArgs;
 use super::super::print::complain;
 use super::super::setup;
-use crate::config::daemon::{Daemon, HashKeyFrom, OnFatal, Pipeline};
+use crate::config::daemon::{AdminOptions, Daemon, HashKeyFrom, OnFatal, Pipeline};
 use crate::config::{Config, ConfigError};
 use crate::engine::{Engine, HashKey, Limits, Mode, Policy};
 use crate::pipeline::{Loaded, Loader};
@@ -20,6 +20,14 @@ use crate::secrets::{self, SecretError};
 
 /// What was asked for, by flags or by a file.
 pub(in crate::cli) fn read(args: &RunArgs) -> anyhow::Result<Daemon> {
+    let mut daemon = read_pipelines(args)?;
+    if let Some(listen) = &args.admin {
+        daemon.observe.admin = Some(AdminOptions { listen: listen.clone() });
+    }
+    Ok(daemon)
+}
+
+fn read_pipelines(args: &RunArgs) -> anyhow::Result<Daemon> {
     if let Some(from) = &args.from {
         let redact = setup::config(&args.engine)?;
         return Ok(Daemon::from_words(from, &args.to, args.insecure, redact)?);

@@ -4,6 +4,7 @@
 
 mod endpoint;
 mod file;
+mod observe;
 mod otlp;
 mod schema;
 mod tables;
@@ -14,9 +15,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use endpoint::EndpointError;
+pub use observe::{
+    AdminOptions, Contact, FindingsOptions, Listen, LogFormat, LogLevel, LogOptions, MetricsOptions, Observe,
+    OtlpOptions, RuleSeries,
+};
 pub use otlp::{
-    Coding, Endpoint, Listen, OptionError, OtlpClientTls, OtlpServerTls, OtlpSink, OtlpSource, Protocol, header_name,
-    header_value,
+    Coding, Endpoint, OptionError, OtlpClientTls, OtlpListen, OtlpServerTls, OtlpSink, OtlpSource, Protocol,
+    header_name, header_value,
 };
 pub use schema::schema;
 
@@ -35,6 +40,8 @@ pub struct Daemon {
     pub on_fatal: OnFatal,
     /// Bytes of unfinished records that all connections may hold together.
     pub partial_records_bytes: usize,
+    /// What it tells about itself.
+    pub observe: Observe,
     /// In the order of the file, one at least. No two have one name.
     pub pipelines: Vec<Pipeline>,
 }
@@ -220,6 +227,8 @@ impl Daemon {
             drain_deadline: tables::drain_deadline().0,
             on_fatal: OnFatal::default(),
             partial_records_bytes: tables::partial_records().0,
+            // Two words are a pipe between programs: a port is opened if it is asked for.
+            observe: Observe { admin: Some(AdminOptions { listen: Listen::Off }), ..Observe::default() },
             pipelines: vec![pipeline],
         })
     }

@@ -21,10 +21,10 @@ use super::units::{Size, Time};
 pub struct OtlpSource {
     /// Address for gRPC, or `"off"`. Default: `"127.0.0.1:14317"`, beside a Collector on 4317.
     #[schemars(with = "String")]
-    pub grpc: Listen,
+    pub grpc: OtlpListen,
     /// Address for HTTP, or `"off"`. Default: `"127.0.0.1:14318"`.
     #[schemars(with = "String")]
-    pub http: Listen,
+    pub http: OtlpListen,
     /// Allows an address that is not loopback without TLS. Default: `false`.
     pub insecure: bool,
     /// Certificate and key of the servers, and whose clients they take.
@@ -153,7 +153,7 @@ pub enum Coding {
 
 /// An address to listen on, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listen {
+pub enum OtlpListen {
     /// Here. Port 0 takes any that is free.
     On(SocketAddr),
     /// Not at all.
@@ -189,8 +189,8 @@ pub enum OptionError {
 impl Default for OtlpSource {
     fn default() -> OtlpSource {
         OtlpSource {
-            grpc: Listen::On(SocketAddr::from(([127, 0, 0, 1], 14317))),
-            http: Listen::On(SocketAddr::from(([127, 0, 0, 1], 14318))),
+            grpc: OtlpListen::On(SocketAddr::from(([127, 0, 0, 1], 14317))),
+            http: OtlpListen::On(SocketAddr::from(([127, 0, 0, 1], 14318))),
             insecure: false,
             tls: None,
             bearer_token_file: None,
@@ -218,7 +218,7 @@ impl OtlpSource {
         let defaults = OtlpSource::default();
         Ok(match listen.split_once(',') {
             _ if listen.is_empty() => defaults,
-            None => OtlpSource { grpc: listen.parse()?, http: Listen::Off, ..defaults },
+            None => OtlpSource { grpc: listen.parse()?, http: OtlpListen::Off, ..defaults },
             Some((grpc, http)) => OtlpSource { grpc: grpc.parse()?, http: http.parse()?, ..defaults },
         })
     }
@@ -255,13 +255,13 @@ impl OtlpSink {
     }
 }
 
-impl FromStr for Listen {
+impl FromStr for OtlpListen {
     type Err = OptionError;
 
-    fn from_str(text: &str) -> Result<Listen, OptionError> {
+    fn from_str(text: &str) -> Result<OtlpListen, OptionError> {
         match text.replace("localhost:", "127.0.0.1:").parse() {
-            _ if text == "off" => Ok(Listen::Off),
-            Ok(address) => Ok(Listen::On(address)),
+            _ if text == "off" => Ok(OtlpListen::Off),
+            Ok(address) => Ok(OtlpListen::On(address)),
             Err(_) => Err(OptionError::Listen(text.to_owned())),
         }
     }
@@ -323,8 +323,8 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-impl<'de> Deserialize<'de> for Listen {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Listen, D::Error> {
+impl<'de> Deserialize<'de> for OtlpListen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<OtlpListen, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }

@@ -12,7 +12,7 @@ use toml::Spanned;
 use super::endpoint::EndpointError;
 use super::otlp::{OtlpSink, OtlpSource};
 use super::units::{Size, Time};
-use super::{OnFatal, WhenFull};
+use super::{AdminOptions, FindingsOptions, LogOptions, MetricsOptions, OnFatal, WhenFull};
 use crate::config::nearest;
 
 /// The file of `inkout run`, but for the settings of redaction.
@@ -33,6 +33,16 @@ pub(super) struct FileTable {
     /// An environment variable with the key of the `hash` action.
     #[schemars(with = "Option<String>")]
     pub(super) hash_key_env: Option<Spanned<String>>,
+    /// Health, metrics and the status page.
+    pub(super) admin: Option<AdminOptions>,
+    /// What is counted, and where it is pushed.
+    #[serde(default)]
+    pub(super) metrics: MetricsOptions,
+    /// A stream of which secrets were found.
+    pub(super) findings: Option<FindingsOptions>,
+    /// The log of the process itself.
+    #[serde(default)]
+    pub(super) log: LogOptions,
     /// Records from one source to its sinks.
     #[schemars(with = "Vec<PipelineTable>")]
     #[serde(default)]
