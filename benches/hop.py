@@ -19,7 +19,7 @@ import time
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 TARGET = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
-INKOUT = os.path.join(TARGET, "release/inkout")
+INKOUT = os.environ.get("INKOUT", os.path.join(TARGET, "release/inkout"))
 LOAD = os.path.join(TARGET, "release/examples/otlpload")
 COLLECTOR = os.path.join(TARGET, "otel/otelcol")
 MEASURED, OTHERS = "0", "1"
