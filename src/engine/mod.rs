@@ -5,6 +5,7 @@ pub mod byteset;
 mod carrier;
 mod compile;
 mod cut;
+mod ends;
 mod error;
 mod field;
 mod fragment;
@@ -23,6 +24,7 @@ mod prepared;
 #[cfg(test)]
 mod properties;
 pub(crate) mod query;
+mod reason;
 mod redact;
 mod rule;
 mod scan;

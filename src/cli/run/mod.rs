@@ -8,6 +8,7 @@ mod hops;
 mod load;
 mod observe;
 mod signals;
+mod state;
 
 use std::path::Path;
 use std::time::Duration;
@@ -89,7 +90,8 @@ async fn live(
     });
     let stop = CancellationToken::new();
     let (hops, planned) = Hops::start(planned.collect(), &metrics).await?;
-    let running = Running::start(planned, &metrics, daemon.partial_records_bytes, stop).await?;
+    let state = state::open(&daemon)?;
+    let running = Running::start(planned, &metrics, daemon.partial_records_bytes, state.as_ref(), stop).await?;
     let (triggers, told) = mpsc::channel(8);
     let listeners = running.listeners().to_vec();
     let exchange = Reload { workers, gate, listeners, metrics: metrics.clone(), tell: signals::reloading };
