@@ -51,6 +51,7 @@
 //! | `log` | the daemon's own log: masked, limited, never waited for | `engine`, `metrics` |
 //! | `tail` | follows files through rotation and restarts; hands out bytes with their place, keeps checkpoints | nothing of ours |
 //! | `spool` | masked records on disk until a sink has them: segments, checksums, a quota | `engine` |
+//! | `hop` | servers and client for OTLP: batches are redacted between the one who sends and the one who is to get them | `engine`, `otlp`, `workers`, `metrics`, `findings`, `config` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
 //!
 //! PURE rooms hold no files, sockets, environment, threads, clocks or logging. Cargo features follow the rooms:
@@ -94,6 +95,8 @@ pub mod exec;
 pub mod findings;
 #[cfg(feature = "daemon")]
 pub mod framing;
+#[cfg(feature = "otlp")]
+pub mod hop;
 #[cfg(feature = "daemon")]
 pub mod log;
 #[cfg(feature = "daemon")]

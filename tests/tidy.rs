@@ -30,7 +30,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("findings", &["engine", "metrics", "config"]),
     ("admin", &["metrics", "config"]),
     ("log", &["engine", "metrics", "config"]),
-    ("cli", &["engine", "rules", "otlp", "config", "secrets", "pipe", "exec", "clean", "report", "framing", "message", "sinks", "sources", "pipeline", "workers", "metrics", "findings", "admin", "log", "spool", "tail"]),
+    ("hop", &["engine", "otlp", "workers", "metrics", "findings", "config"]),
+    ("cli", &["engine", "rules", "otlp", "config", "secrets", "pipe", "exec", "clean", "report", "framing", "message", "sinks", "sources", "pipeline", "workers", "metrics", "findings", "admin", "log", "spool", "tail", "hop"]),
 ];
 
 const PURE: &[&str] = &["engine", "rules", "framing", "otlp"];

@@ -82,6 +82,11 @@ pub fn start(sink: &Sink, queue: Queue, metrics: SinkMetrics) -> Result<JoinHand
                 tls::Connector::new(address, tls).map_err(|reason| SinkError::Tls { sink: name(), reason })?;
             connect::Target::Tls(address.clone(), Arc::new(connector))
         }
+        // The configuration puts it behind an OTLP source alone, and the hop is its own client.
+        SinkKind::Otlp(_) => {
+            let reason = std::io::Error::other("only an otlp source can feed it");
+            return Err(SinkError::System { sink: name(), reason });
+        }
     };
     let socket = socket::Socket::new(name(), target, sink.framing, queue, metrics);
     Ok(tokio::spawn(socket.run()))
