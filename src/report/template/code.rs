@@ -6,6 +6,9 @@ use std::path::Path;
 
 /// A random text of this length is a token, not the name of a variable.
 const MIN_TOKEN: usize = 20;
+const MIN_DIGITS: usize = 4;
+/// Quotes further away are not looked for.
+const MAX_LOOK: usize = 4096;
 
 /// How the lines of a file are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +53,12 @@ pub(super) fn is_expression(line: &[u8], span: Range<usize>, language: Language)
         if is_comment(line) {
             return !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphabetic() || b"_.:<>&*".contains(byte));
         }
+        // `Guid::from_u128(0x…)`, `Token { kind }`: what stands in brackets is no text either.
+        let opens = matches!(rest.get(path), Some(b'(' | b'[' | b'{' | b'!'));
         let value = &line[start..span.end];
-        return value.len() < MIN_TOKEN || value[0].is_ascii_digit() || !super::words::look_random(value);
+        let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+        let is_token = value.len() >= MIN_TOKEN && digits >= MIN_DIGITS && super::words::look_random(value);
+        return opens && !name.is_empty() || value[0].is_ascii_digit() || !is_token;
     }
     if is_quoted(line, start) {
         return false;
@@ -68,6 +75,11 @@ pub(super) fn is_expression(line: &[u8], span: Range<usize>, language: Language)
     matches!(rest.get(path), Some(b'(' | b'[')) || rooted && deeper
 }
 
+/// Whether what stands at `start` is in quotes; in a program they may have been opened before it.
+pub(super) fn is_literal(line: &[u8], start: usize, language: Language) -> bool {
+    is_quoted(line, start) || language == Language::Code && is_in_string(line, start)
+}
+
 /// Whether the text around `start` is in quotes that open right there.
 fn is_quoted(line: &[u8], start: usize) -> bool {
     b"\"'`".contains(&line[start]) || line[..start].last().is_some_and(|before| b"\"'`".contains(before))
@@ -76,7 +88,8 @@ fn is_quoted(line: &[u8], start: usize) -> bool {
 /// Whether `at` stands in quotes that were opened before it on this line, or opens some.
 fn is_in_string(line: &[u8], at: usize) -> bool {
     let mut open = None;
-    let mut here = 0;
+    // A line may be a megabyte long and hold thousands of findings.
+    let mut here = at.saturating_sub(MAX_LOOK);
     while here < at {
         let byte = line[here];
         match open {
@@ -91,12 +104,12 @@ fn is_in_string(line: &[u8], at: usize) -> bool {
         here += 1;
     }
     // A quote that a carrier took for a part of the value opens one as well, unless it closes the one around it.
-    open.is_some() || b"\"'`".contains(&line[at]) && line[at + 1..].contains(&line[at])
+    open.is_some() || b"\"'`".contains(&line[at]) && line[at + 1..].iter().take(MAX_LOOK).any(|byte| *byte == line[at])
 }
 
 fn opens(line: &[u8], quote: usize) -> bool {
     let apart = quote == 0 || !line[quote - 1].is_ascii_alphanumeric() || line[..quote].ends_with(b"b");
-    apart && line[quote + 1..].contains(&b'\'')
+    apart && line[quote + 1..].iter().take(MAX_LOOK).any(|byte| *byte == b'\'')
 }
 
 /// `NAME=value` and nothing else: a line for a shell, within a longer text.

@@ -46,8 +46,8 @@ impl FileKind {
     }
 }
 
-/// Whether the finding at `span` of `line` only holds the place of a secret.
-pub fn is_template(line: &[u8], span: Range<usize>, why: Why, kind: FileKind) -> bool {
+/// Whether the finding of `rule` at `span` of `line` only holds the place of a secret.
+pub fn is_template(line: &[u8], span: Range<usize>, why: Why, rule: &str, kind: FileKind) -> bool {
     if matches!(why, Why::Known { .. }) || span.is_empty() || span.end > line.len() {
         return false;
     }
@@ -55,11 +55,18 @@ pub fn is_template(line: &[u8], span: Range<usize>, why: Why, kind: FileKind) ->
     if value.is_empty() || reference::is_reference(value) || words::are_instructions(value) {
         return true;
     }
+    let words = is_generated(rule) && code::is_literal(line, span.start, kind.language) && words::are_plain(value);
     match why {
+        Why::Key { .. } if words => true,
         Why::Key { .. } => code::is_expression(line, span, kind.language) || kind.example && !words::look_random(value),
         Why::Grammar => is_reserved(&line[span.end..]) && !words::look_random(value),
         Why::Pattern { .. } | Why::Known { .. } => false,
     }
+}
+
+/// Whether the secrets of `rule` are made by machines: then a text without any digit is none of them. People choose words.
+fn is_generated(rule: &str) -> bool {
+    !["pass", "pwd", "pin", "phrase", "recovery"].iter().any(|chosen| rule.contains(chosen))
 }
 
 /// Whether what follows a password in a URL is a host that stands for others.
