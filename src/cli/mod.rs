@@ -9,6 +9,7 @@ mod bench;
 mod check;
 mod color;
 mod completions;
+mod diff;
 #[cfg(feature = "exec")]
 mod exec;
 mod explain;
@@ -90,6 +91,9 @@ fn dispatch(cli: Cli, closed: Closed) -> anyhow::Result<Exit> {
         Some(Command::Rules { command: RulesCommand::List(args) }) => rules::list(&args),
         Some(Command::Rules { command: RulesCommand::Show(args) }) => rules::show(&args),
         Some(Command::Rules { command: RulesCommand::Check(args) }) => check::run(&args),
+        Some(Command::Rules { command: RulesCommand::Export(args) }) => rules::export(&args),
+        Some(Command::Rules { command: RulesCommand::Import(args) }) => rules::import(&args),
+        Some(Command::Rules { command: RulesCommand::Diff(args) }) => diff::run(&args),
         #[cfg(feature = "exec")]
         Some(Command::Exec(args)) => exec::run(&args),
         Some(Command::Allow(args)) => allow::run(&args),

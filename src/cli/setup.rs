@@ -38,7 +38,8 @@ impl Setup {
         let own_hash = hashes(&config.actions) || config.action == Some(Action::Hash);
         apply_profiles(&mut config)?;
         let pseudonyms = !own_hash && hashes(&config.actions);
-        let mut catalog = Catalog::builtin();
+        check_pin(&config)?;
+        let mut catalog = if config.no_builtin { Catalog::default() } else { Catalog::builtin() };
         for family in Catalog::optional().filter(|family| is_asked_for(&config, family)) {
             catalog.extend(family)?;
         }
@@ -79,7 +80,9 @@ impl Setup {
         more: impl FnOnce(&Engine, &mut Values),
     ) -> anyhow::Result<Arc<Engine>> {
         self.settle_allowed()?;
-        let policy = self.config.policy(&self.catalog.set, hash_key(args, self.pseudonyms)?, today())?;
+        let mut policy = self.config.policy(&self.catalog.set, None, today())?;
+        let hashed = self.catalog.set.rules.iter().any(|rule| policy.action_of(rule) == Action::Hash);
+        policy.hash_key = hash_key(args, hashed && self.pseudonyms)?;
         let limits = Limits { count_lines: lines == Lines::Count, ..Limits::default() };
         let engine = Engine::compile(self.catalog.set, policy, &limits)?;
         if !self.config.rules.is_empty() {
@@ -118,6 +121,19 @@ fn known(values: Values) -> anyhow::Result<Option<Arc<Known>>> {
     let loaded = values.finish(0)?;
     loaded.notes.iter().for_each(|note| complain(&format!("warning: {note}")));
     Ok((!loaded.known.is_empty()).then_some(loaded.known))
+}
+
+/// Refuses other built-in rules than those that were pinned.
+fn check_pin(config: &Config) -> anyhow::Result<()> {
+    let (version, hash) = (Catalog::version(), Catalog::hash());
+    match &config.rules_pin {
+        Some(pin) if pin.text != version && pin.text != hash => anyhow::bail!(
+            "{}: the rules are pinned to `{}`, and this inkout has {version} ({hash})",
+            pin.place,
+            pin.text
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// Puts the actions of the chosen profiles before the configuration's own.
@@ -162,6 +178,8 @@ fn config(args: &EngineArgs) -> anyhow::Result<Config> {
         config.only = names("--only", &args.only);
     }
     config.disable.extend(names("--disable", &args.disable));
+    config.no_builtin |= args.no_builtin;
+    config.rules_pin = names("--rules-pin", args.rules_pin.as_slice()).pop().or(config.rules_pin);
     config.profile.extend(names("--profile", &args.profile));
     config.placeholder = args.placeholder.clone().or(config.placeholder);
     config.action = args.action.map(action);
@@ -183,6 +201,7 @@ fn action(name: ActionName) -> Action {
         ActionName::Mask => Action::Mask { keep_last: 4 },
         ActionName::Hash => Action::Hash,
         ActionName::Remove => Action::Remove,
+        ActionName::Prefix12 => Action::Prefix { keep_first: 12 },
     }
 }
 
