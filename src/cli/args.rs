@@ -65,7 +65,7 @@ pub(super) struct FilterArgs {
 }
 
 /// What every command that compiles rules takes.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub(super) struct EngineArgs {
     /// Add the rules of this file, or of every *.toml in this folder (repeatable)
     #[arg(long = "rules", value_name = "PATH", help_heading = RULES)]
@@ -152,8 +152,14 @@ pub(super) enum ActionName {
 /// What else it can do.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Look for secrets in files and folders and change nothing: for CI and commit hooks
+    #[cfg(feature = "archives")]
+    Check(super::check::CheckArgs),
     /// Show only the lines that would change, already masked, and why
     Preview(PreviewArgs),
+    /// Clean files, folders and archives: in place, or into another folder
+    #[cfg(feature = "archives")]
+    Clean(super::clean::CleanArgs),
     /// Say which rule found what in the lines on standard input, and what nearly was found
     Explain(ExplainArgs),
     /// Run a program and mask what it prints
@@ -176,6 +182,23 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: RulesCommand,
     },
+    /// Write or check a configuration file
+    Config {
+        #[command(subcommand)]
+        command: super::config::ConfigCommand,
+    },
+    /// Tell the tokens that a value became under a key; the value is read from standard input
+    #[cfg(feature = "archives")]
+    Fingerprint(super::fingerprint::FingerprintArgs),
+    /// Read the findings stream of a daemon
+    #[cfg(feature = "daemon")]
+    Findings {
+        #[command(subcommand)]
+        command: FindingsCommand,
+    },
+    /// Follow sockets and streams until told to stop, and pass on what they carry, masked
+    #[cfg(feature = "daemon")]
+    Run(RunArgs),
     /// Print a demo log full of made-up secrets
     Sample,
     /// Measure the speed on a log of your own, and which rules cost most
@@ -276,7 +299,7 @@ pub(super) enum RulesCommand {
     /// Print everything about a rule, or about `keys`, or a profile
     Show(ShowArgs),
     /// Run the examples and counter-examples of the built-in rules and of these files
-    Check(CheckArgs),
+    Check(RulesCheckArgs),
     /// Print the rules in use as one rule file
     Export(ExportArgs),
     /// Print the rules of a gitleaks or betterleaks file as a rule file of ours, and say what cannot be kept
@@ -336,10 +359,59 @@ pub(super) struct ShowArgs {
 
 /// `inkout rules check`
 #[derive(Args, Debug)]
-pub(super) struct CheckArgs {
+pub(super) struct RulesCheckArgs {
     /// Rule files, or folders of them
     #[arg(value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
+}
+
+/// `inkout findings`
+#[cfg(feature = "daemon")]
+#[derive(Debug, Subcommand)]
+pub(super) enum FindingsCommand {
+    /// Print each leaked secret once, and for how long it was exposed
+    Summarize(SummarizeArgs),
+}
+
+/// `inkout findings summarize`
+#[cfg(feature = "daemon")]
+#[derive(Args, Debug)]
+pub(super) struct SummarizeArgs {
+    /// Findings streams, older ones too; `-` is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// Print JSON, one object for each secret
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `inkout run`
+#[cfg(feature = "daemon")]
+#[derive(Args, Clone, Debug)]
+pub(super) struct RunArgs {
+    /// Where records come from: stdin, tcp:ADDRESS, unix:PATH
+    #[arg(long, value_name = "SOURCE", requires = "to")]
+    pub(super) from: Option<String>,
+    /// Where they go: stdout, tcp:ADDRESS, tls:ADDRESS, unix:PATH (repeatable)
+    #[arg(long, value_name = "SINK", requires = "from")]
+    pub(super) to: Vec<String>,
+    /// Let --from listen beyond this machine without TLS
+    #[arg(long, requires = "from")]
+    pub(super) insecure: bool,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
+    /// Threads that redact; 0 is one for each processor
+    #[arg(short = 'j', long, value_name = "N", value_parser = threads, help_heading = RUNNING)]
+    pub(super) threads: Option<usize>,
+}
+
+#[cfg(feature = "daemon")]
+impl RunArgs {
+    /// What `--config FILE` alone says.
+    pub(super) fn of_file(file: &std::path::Path) -> RunArgs {
+        let engine = EngineArgs { config: Some(file.to_owned()), ..EngineArgs::default() };
+        RunArgs { from: None, to: Vec::new(), insecure: false, engine, threads: None }
+    }
 }
 
 /// `inkout bench`
@@ -352,7 +424,7 @@ pub(super) struct BenchArgs {
     pub(super) engine: EngineArgs,
 }
 
-fn threads(text: &str) -> Result<usize, String> {
+pub(super) fn threads(text: &str) -> Result<usize, String> {
     let max = crate::config::MAX_THREADS;
     let parsed = text.parse().ok().filter(|count| *count <= max);
     parsed.ok_or_else(|| format!("a number from 0 (one for each processor) to {max}"))

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use super::Exit;
 use super::args::ExplainArgs;
 use super::print;
-use super::reason::reason;
 use super::setup::Setup;
 use crate::engine::{
     Action, Carry, Cost, Engine, KeyWords, Limits, Matcher, Piece, Policy, RuleSet, Span, ValidatorRole, Why,
@@ -111,7 +110,7 @@ impl Explainer {
     }
 
     fn by(&self, haystack: &[u8], span: &Span) -> String {
-        format!("{} by {}", self.engine.rules()[span.rule.index()].id, reason(haystack, span))
+        format!("{} by {}", self.engine.rules()[span.rule.index()].id, span.reason(haystack))
     }
 
     fn found(&self, haystack: &[u8], span: &Span) -> String {
@@ -135,7 +134,7 @@ impl Explainer {
             (Why::Pattern { .. }, Some(validator)) => format!("its validator {} failed", validator.name()),
             _ => "a neutral word in the key makes it harmless, see `inkout rules show keys`".to_owned(),
         };
-        format!("not {} by {}: {why}", rule.id, reason(haystack, span))
+        format!("not {} by {}: {why}", rule.id, span.reason(haystack))
     }
 
     /// Patterns that were tried on this line and did not match.

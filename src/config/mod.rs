@@ -4,6 +4,8 @@
 //! Everything unknown is refused with file and line: a misspelt setting that is ignored would be a leak.
 
 mod allow;
+#[cfg(feature = "daemon")]
+pub mod daemon;
 mod date;
 mod error;
 mod file;
@@ -75,6 +77,9 @@ pub struct Config {
 }
 
 impl Config {
+    /// A configuration file in which every setting is explained; all of them are the default.
+    pub const TEMPLATE: &str = include_str!("template.toml");
+
     /// The configuration that `text`, the content of the file named `file_name`, spells.
     ///
     /// # Errors
