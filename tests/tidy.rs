@@ -11,16 +11,32 @@ use inkout::rules::Catalog;
 const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &[]),
     ("rules", &["engine"]),
-    ("config", &["engine", "rules"]),
+    ("config", &["engine", "rules", "framing"]),
     ("secrets", &["engine", "config"]),
     ("pipe", &["engine"]),
     ("clean", &["engine", "rules", "config", "secrets"]),
     ("report", &["engine", "rules", "config", "secrets", "clean"]),
-    ("cli", &["engine", "rules", "config", "secrets", "pipe", "exec", "clean", "report"]),
     ("exec", &["engine", "pipe"]),
+    ("framing", &[]),
+    ("message", &["engine"]),
+    ("sinks", &["engine", "framing", "message", "config", "metrics"]),
+    ("sources", &["config", "metrics"]),
+    ("pipeline", &["engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers"]),
+    ("workers", &["engine"]),
+    ("metrics", &["engine"]),
+    ("findings", &["engine", "metrics"]),
+    ("admin", &["metrics"]),
+    ("log", &["engine", "metrics"]),
+    (
+        "cli",
+        &[
+            "engine", "rules", "config", "secrets", "pipe", "framing", "message", "sinks", "sources", "pipeline",
+            "workers", "metrics", "findings", "admin", "log", "exec", "clean", "report",
+        ],
+    ),
 ];
 
-const PURE: &[&str] = &["engine", "rules"];
+const PURE: &[&str] = &["engine", "rules", "framing"];
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::net",

@@ -18,8 +18,11 @@ use crate::engine::Action;
 pub(super) enum ConfigCommand {
     /// Write a configuration file in which every setting is explained
     Init(InitArgs),
-    /// Say whether a configuration file is right, its rules included
+    /// Say whether a configuration file is right, its rules included; one of `inkout run` too
     Check(ConfigCheckArgs),
+    /// Print the JSON Schema of the files of `inkout run`, for editors
+    #[cfg(feature = "daemon")]
+    Schema,
 }
 
 /// `inkout config init`
@@ -28,6 +31,22 @@ pub(super) struct InitArgs {
     /// Where to write it; `-` is standard output
     #[arg(value_name = "FILE", default_value = "inkout.toml")]
     file: PathBuf,
+    /// Write one for `inkout run`, with a pipeline
+    #[cfg(feature = "daemon")]
+    #[arg(long)]
+    daemon: bool,
+}
+
+impl InitArgs {
+    #[cfg(feature = "daemon")]
+    fn text(&self) -> &'static str {
+        if self.daemon { super::run::BEGINNING } else { Config::TEMPLATE }
+    }
+
+    #[cfg(not(feature = "daemon"))]
+    fn text(&self) -> &'static str {
+        Config::TEMPLATE
+    }
 }
 
 /// `inkout config check`
@@ -43,19 +62,27 @@ pub(super) struct ConfigCheckArgs {
 
 pub(super) fn run(command: &ConfigCommand) -> anyhow::Result<Exit> {
     match command {
-        ConfigCommand::Init(args) => init(&args.file),
+        ConfigCommand::Init(args) => init(&args.file, args.text()),
+        #[cfg(feature = "daemon")]
+        ConfigCommand::Check(args) if super::run::is_daemons(&args.file) => super::run::check(&args.file),
         ConfigCommand::Check(args) => check(args),
+        #[cfg(feature = "daemon")]
+        ConfigCommand::Schema => {
+            let schema = serde_json::to_string_pretty(&crate::config::daemon::schema()).context("schema")?;
+            print::page(|out| writeln!(out, "{schema}"))?;
+            Ok(Exit::Done)
+        }
     }
 }
 
-fn init(path: &Path) -> anyhow::Result<Exit> {
+fn init(path: &Path, text: &str) -> anyhow::Result<Exit> {
     if path == Path::new("-") {
-        print::page(|out| out.write_all(Config::TEMPLATE.as_bytes()))?;
+        print::page(|out| out.write_all(text.as_bytes()))?;
         return Ok(Exit::Done);
     }
-    let written = File::create_new(path).and_then(|mut file| file.write_all(Config::TEMPLATE.as_bytes()));
+    let written = File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
     written.with_context(|| format!("cannot write configuration {}", path.display()))?;
-    print::page(|out| writeln!(out, "{} written; every setting in it is the default", path.display()))?;
+    print::page(|out| writeln!(out, "{} written; what is not said in it is the default", path.display()))?;
     Ok(Exit::Done)
 }
 

@@ -17,6 +17,8 @@ mod config;
 mod exec;
 mod explain;
 mod filter;
+#[cfg(feature = "daemon")]
+mod findings;
 #[cfg(feature = "archives")]
 mod fingerprint;
 mod man;
@@ -30,6 +32,8 @@ mod progress;
 mod read;
 mod rules;
 mod rules_check;
+#[cfg(feature = "daemon")]
+mod run;
 mod sample;
 mod setup;
 #[cfg(feature = "archives")]
@@ -119,6 +123,10 @@ fn dispatch(cli: Cli, closed: Closed) -> anyhow::Result<Exit> {
         #[cfg(feature = "exec")]
         Some(Command::Exec(args)) => exec::run(&args),
         Some(Command::Allow(args)) => allow::run(&args),
+        #[cfg(feature = "daemon")]
+        Some(Command::Findings { command: args::FindingsCommand::Summarize(args) }) => findings::summarize(&args),
+        #[cfg(feature = "daemon")]
+        Some(Command::Run(args)) => run::run(&args, closed),
         Some(Command::Sample) => sample::run(),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Completions { shell }) => completions::run(shell),
