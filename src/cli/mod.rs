@@ -12,6 +12,8 @@ mod completions;
 mod config;
 mod explain;
 mod filter;
+#[cfg(feature = "daemon")]
+mod follow;
 mod man;
 mod panics;
 mod preview;

@@ -3,5 +3,7 @@
 mod commands;
 mod configuration;
 mod exits;
+#[cfg(feature = "daemon")]
+mod follow;
 mod stream;
 mod support;
