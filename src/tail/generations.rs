@@ -433,6 +433,13 @@ impl Tailer {
         if place != path {
             followed.retire(now);
         }
+        // What was added to it until now comes first, however often it was looked at before.
+        if let Some(before) = behind {
+            if let Some(before) = self.files.get_mut(&before) {
+                before.caught_up = false;
+            }
+            self.enqueue(before);
+        }
         followed.behind = behind.filter(|file| self.files.get(file).is_some_and(|before| !before.lets_next()));
         // What waits keeps its handle: it may be rotated and deleted before its turn.
         if followed.behind.is_none() && self.open_files() >= self.options.max_open_files {
