@@ -41,7 +41,12 @@
 //! | `sources` | standard input and listeners: bytes of streams, within limits | `config`, `metrics` |
 //! | `pipeline` | source to workers to sinks: the tasks, what they may hold, reload and drain | all but `cli`, `pipe` |
 //! | `workers` | threads that redact for the daemon's tasks, around an engine that can be exchanged | `engine` |
-//! | `metrics` | counters of what flows through, as Prometheus text and as an OTLP push; labels from closed sets only | `engine` |
+//! | `metrics` | counters of what flows through, as Prometheus text and as an OTLP push; labels from closed sets only | `engine`, `config` |
+//! | `findings` | the findings stream: which secret was found, since when and how often, without a byte of it | `engine`, `config`, `metrics` |
+//! | `admin` | the admin port: health, metrics, and a status page | `config`, `metrics` |
+//! | `log` | the daemon's own log: masked, limited, never waited for | `engine`, `config`, `metrics` |
+//! | `clean` | files, folders and archives read to their end, and rewritten in place or into another folder | `engine`, `rules`, `config`, `secrets` |
+//! | `report` | what was found as tables, JSON, SARIF, HTML and a diff; baselines; what is only a template. It holds no secret | `engine`, `rules`, `config`, `secrets`, `clean` |
 //! | `tail` | follows files through rotation and restarts; hands out bytes with their place, keeps checkpoints | nothing of ours |
 //! | `spool` | masked records on disk until a sink has them: segments, checksums, a quota | `engine` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
@@ -72,13 +77,21 @@
 //! 10. **Identifiers survive**: UUIDs, trace and span ids, digests, commit hashes, key *ids*. (`tests/prefilter.rs`)
 //! 11. **Our own repository is clean under our own formats.** (`tests/tidy.rs`)
 
+#[cfg(feature = "daemon")]
+pub mod admin;
+#[cfg(feature = "archives")]
+pub mod clean;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "cli")]
 pub mod config;
 pub mod engine;
 #[cfg(feature = "daemon")]
+pub mod findings;
+#[cfg(feature = "daemon")]
 pub mod framing;
+#[cfg(feature = "daemon")]
+pub mod log;
 #[cfg(feature = "daemon")]
 pub mod message;
 #[cfg(feature = "daemon")]
@@ -87,6 +100,8 @@ pub mod metrics;
 pub mod pipe;
 #[cfg(feature = "daemon")]
 pub mod pipeline;
+#[cfg(feature = "archives")]
+pub mod report;
 pub mod rules;
 #[cfg(feature = "cli")]
 pub mod secrets;

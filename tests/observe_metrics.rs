@@ -31,7 +31,7 @@ fn busy(rules: RuleSeries) -> Metrics {
     let engine = Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default()).expect("rules compile");
     let metrics = Metrics::new(rules);
     metrics.declare(&engine);
-    metrics.reload::<()>(Ok("0123456789ab"));
+    metrics.reload(Ok("0123456789ab"));
     let (source, sink, pipeline) = (metrics.source("a \"b\"\\c"), metrics.sink("out"), metrics.pipeline("main"));
     source.received(3, 300);
     source.mode(Mode::Audit);
@@ -114,7 +114,8 @@ async fn receiver() -> (String, mpsc::Receiver<Bytes>) {
 async fn the_push_tells_what_the_page_tells() {
     let (endpoint, mut received) = receiver().await;
     let metrics = busy(RuleSeries::Fired);
-    let push = Push::start(&metrics, &OtlpOptions { endpoint, interval: 1 }).expect("a receiver's URL");
+    let push =
+        Push::start(&metrics, &OtlpOptions { endpoint, interval: Duration::from_secs(1) }).expect("a receiver's URL");
     let message = received.recv().await.expect("an export within the interval");
     let export = ExportMetricsServiceRequest::decode(message).expect("a message of the protocol");
     let resource = &export.resource_metrics[0];
@@ -139,7 +140,7 @@ async fn the_push_tells_what_the_page_tells() {
 #[tokio::test]
 async fn an_endpoint_that_is_none_is_refused() {
     for endpoint in ["127.0.0.1:4317", "https://collector:4317", "http://"] {
-        let options = OtlpOptions { endpoint: endpoint.to_owned(), interval: 1 };
+        let options = OtlpOptions { endpoint: endpoint.to_owned(), interval: Duration::from_secs(1) };
         let error = Push::start(&Metrics::default(), &options).expect_err(endpoint).to_string();
         assert!(error.starts_with(&format!("metrics.otlp: endpoint `{endpoint}`: ")), "{error}");
     }

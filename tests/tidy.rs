@@ -19,15 +19,23 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("framing", &[]),
     ("message", &["engine"]),
     ("sinks", &["engine", "framing", "message", "config", "metrics"]),
-    ("sources", &["config", "metrics"]),
-    ("pipeline", &["engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers"]),
+    ("sources", &["config", "metrics", "tail"]),
+    (
+        "pipeline",
+        &["tail", "engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers", "findings"],
+    ),
     ("workers", &["engine"]),
-    ("metrics", &["engine"]),
+    ("metrics", &["engine", "config"]),
+    ("findings", &["engine", "metrics", "config"]),
+    ("admin", &["metrics", "config"]),
+    ("log", &["engine", "metrics", "config"]),
+    ("clean", &["engine", "rules", "config", "secrets"]),
+    ("report", &["engine", "rules", "config", "secrets", "clean"]),
     (
         "cli",
         &[
             "engine", "rules", "config", "secrets", "pipe", "framing", "message", "sinks", "sources", "pipeline",
-            "workers", "metrics", "spool", "tail",
+            "workers", "metrics", "findings", "admin", "log", "clean", "report", "spool", "tail",
         ],
     ),
 ];

@@ -145,6 +145,11 @@ impl SourceMetrics {
     pub fn mode(&self, mode: Mode) {
         self.0.audit.store(mode == Mode::Audit, Ordering::Relaxed);
     }
+
+    /// What [`SourceMetrics::mode`] was told.
+    pub fn is_audit(&self) -> bool {
+        self.0.audit.load(Ordering::Relaxed)
+    }
 }
 
 impl Source {

@@ -7,7 +7,6 @@
 mod cells;
 mod families;
 mod labels;
-mod options;
 mod otlp;
 mod prometheus;
 
@@ -19,9 +18,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub use cells::{PipelineMetrics, SinkMetrics, SourceMetrics};
 pub use families::{Family, Kind, Labels, Value};
 pub use labels::{BypassReason, DropReason, RefuseReason, SinkError, UninspectedReason};
-pub use options::{MetricsOptions, OtlpOptions, RuleSeries};
 pub use otlp::{Push, PushError};
 
+pub use crate::config::daemon::{OtlpOptions, RuleSeries};
 use crate::engine::Engine;
 use cells::{Counter, Pipeline, Sink, Source, Times};
 
@@ -116,8 +115,13 @@ impl Metrics {
         PipelineMetrics(named(&self.0.pipelines, |pipeline| pipeline.name == name, fresh))
     }
 
+    /// The hash of the rule set in use.
+    pub fn rules_hash(&self) -> String {
+        self.0.reload.lock().unwrap_or_else(PoisonError::into_inner).hash.clone()
+    }
+
     /// Rules and settings were loaded, or could not be. On success: the hash of the rule set.
-    pub fn reload<E>(&self, outcome: Result<&str, E>) {
+    pub fn reload(&self, outcome: Result<&str, ()>) {
         let mut reload = self.0.reload.lock().unwrap_or_else(PoisonError::into_inner);
         reload.ok = outcome.is_ok();
         if let Ok(hash) = outcome {
@@ -240,7 +244,7 @@ mod tests {
     fn loaded(rules: RuleSeries) -> (Metrics, Engine, SourceMetrics) {
         let (metrics, engine) = (Metrics::new(rules), engine());
         metrics.declare(&engine);
-        metrics.reload::<()>(Ok("0123456789ab"));
+        metrics.reload(Ok("0123456789ab"));
         let source = metrics.source("app");
         metrics.pipeline("main");
         metrics.sink("out");

@@ -46,7 +46,7 @@ impl Push {
         }
         let exporter = MetricExporter::builder().with_tonic().with_endpoint(&options.endpoint).build();
         let exporter = exporter.map_err(|error| refused(error.to_string()))?;
-        let reader = PeriodicReader::builder(exporter).with_interval(options.interval()).build();
+        let reader = PeriodicReader::builder(exporter).with_interval(options.interval).build();
         let mut resource = Resource::builder();
         if std::env::var_os(SERVICE_NAME).is_none() {
             resource = resource.with_service_name("inkout");

@@ -1,32 +1,41 @@
 //! What the streams of one pipeline share: workers, gate, sinks, counters.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
-use super::Gate;
-use crate::config::daemon::{Pipeline, SourceKind};
+use super::{Gate, Planned};
+use crate::config::daemon::SourceKind;
 use crate::engine::Masked;
+use crate::findings::Findings;
 use crate::message::{Ack, Batch, End, Receipts, Settled, StreamId};
 use crate::metrics::{DropReason, Metrics, PipelineMetrics, SourceMetrics};
 use crate::sinks::{Inlet, Offered};
+use crate::tail::{self, FileId};
 use crate::workers::Workers;
+
+/// Sinks that were stopped let go of their receipts by then.
+const LAST_RECEIPTS: Duration = Duration::from_secs(1);
 
 /// One pipeline, seen from its streams.
 pub(super) struct Lane {
     name: String,
     pub(super) workers: Workers,
     pub(super) gate: watch::Receiver<Gate>,
+    pub(super) findings: Findings,
     pub(super) source: SourceMetrics,
     pub(super) metrics: Metrics,
     pub(super) framing: crate::framing::Framing,
     pipeline: PipelineMetrics,
-    /// Empty once the lane is closed.
-    inlets: Mutex<Vec<Inlet>>,
-    receipts: Receipts,
+    /// `None` once the lane is closed.
+    ways: Mutex<Option<Ways>>,
+    /// Ends when every receipt has come back or was dropped.
+    books: Mutex<Option<JoinHandle<()>>>,
     settled: Arc<Ledger>,
     /// How long standard input may wait before records are dropped.
     max_stall: Option<Duration>,
@@ -35,6 +44,13 @@ pub(super) struct Lane {
     stalled_since: Mutex<Option<Instant>>,
     next_stream: AtomicU64,
     failures: Mutex<Vec<String>>,
+}
+
+/// To the sinks and back.
+#[derive(Clone)]
+struct Ways {
+    inlets: Arc<[Inlet]>,
+    receipts: Receipts,
 }
 
 /// What was sent and what came of it.
@@ -54,6 +70,7 @@ pub(super) struct Parcel {
     pub(super) end: End,
     pub(super) records: u64,
     pub(super) position: u64,
+    pub(super) origin: Option<Arc<Path>>,
 }
 
 /// No sink takes anything any more.
@@ -62,27 +79,28 @@ pub(super) struct Closed;
 
 impl Lane {
     pub(super) fn start(
-        config: &Pipeline,
-        workers: Workers,
-        gate: watch::Receiver<Gate>,
+        planned: Planned,
         inlets: Vec<Inlet>,
         metrics: &Metrics,
+        files: Option<tail::Handle>,
     ) -> Arc<Lane> {
+        let Planned { config, workers, gate, findings } = planned;
         let (receipts, back) = Receipts::channel();
         let pipeline = metrics.pipeline(&config.name);
         let settled = Arc::new(Ledger::default());
         let stdin = config.source.kind == SourceKind::Stdin;
-        tokio::spawn(keep_books(back, Arc::clone(&settled), pipeline.clone()));
+        let books = tokio::spawn(keep_books(back, Arc::clone(&settled), pipeline.clone(), files));
         Arc::new(Lane {
             name: config.name.clone(),
             workers,
             gate,
+            findings,
             source: metrics.source(&config.name),
             metrics: metrics.clone(),
             framing: config.source.framing,
             pipeline,
-            inlets: Mutex::new(inlets),
-            receipts,
+            ways: Mutex::new(Some(Ways { inlets: inlets.into(), receipts })),
+            books: Mutex::new(Some(books)),
             settled,
             max_stall: config.source.max_stall.filter(|_| stdin),
             tells_stalls: stdin,
@@ -102,14 +120,14 @@ impl Lane {
 
     /// Offers `parcel` to every sink, waiting for room as the pipeline says.
     pub(super) async fn send(&self, parcel: Parcel) -> Result<(), Closed> {
-        let inlets = self.inlets.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Parcel { stream, payload, lines, end, records, position } = parcel;
-        let receipt = self.receipts.receipt(stream, position, records, inlets.len());
-        let batch = Batch { stream, payload, lines, end, records, origin: None, receipt };
+        let Some(Ways { inlets, receipts }) = self.ways() else { return Err(Closed) };
+        let Parcel { stream, payload, lines, end, records, position, origin } = parcel;
+        let receipt = receipts.receipt(stream, position, records, inlets.len());
+        let batch = Batch { stream, payload, lines, end, records, origin, receipt };
         self.settled.sent.fetch_add(records, Ordering::Relaxed);
         self.pipeline.in_flight_add(records);
         let _waiting = Waiting::of(self);
-        for inlet in &inlets {
+        for inlet in inlets.iter() {
             match inlet.offer(batch.clone(), self.patience()).await {
                 Offered::Taken => {}
                 Offered::Full => {
@@ -119,7 +137,11 @@ impl Lane {
                 Offered::Closed => return Err(Closed),
             }
         }
-        if inlets.is_empty() { Err(Closed) } else { Ok(()) }
+        Ok(())
+    }
+
+    fn ways(&self) -> Option<Ways> {
+        self.ways.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How long to wait for room: what is left of `max_stall` since the waiting began.
@@ -146,21 +168,20 @@ impl Lane {
 
     /// Whether a sink has ended while it is still needed.
     pub(super) fn is_stuck(&self) -> bool {
-        self.inlets.lock().unwrap_or_else(PoisonError::into_inner).iter().any(Inlet::is_closed)
+        self.ways().is_some_and(|ways| ways.inlets.iter().any(Inlet::is_closed))
     }
 
     /// Nothing more will be sent: the sinks may end.
     pub(super) fn close(&self) {
-        self.inlets.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.ways.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Lets the last receipts come in.
+    /// Waits for the last receipts: the sinks have ended.
     pub(super) async fn settle_rest(&self) {
-        for _ in 0..100 {
-            if self.undelivered() == 0 {
-                return;
-            }
-            tokio::task::yield_now().await;
+        self.close();
+        let books = self.books.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(books) = books {
+            let _ = tokio::time::timeout(LAST_RECEIPTS, books).await;
         }
     }
 
@@ -189,11 +210,21 @@ impl Drop for Waiting<'_> {
 }
 
 /// Counts what comes back from the sinks.
-async fn keep_books(mut back: UnboundedReceiver<Settled>, ledger: Arc<Ledger>, pipeline: PipelineMetrics) {
+async fn keep_books(
+    mut back: UnboundedReceiver<Settled>,
+    ledger: Arc<Ledger>,
+    pipeline: PipelineMetrics,
+    files: Option<tail::Handle>,
+) {
     while let Some(settled) = back.recv().await {
         pipeline.in_flight_sub(settled.records);
         if settled.ack == Ack::Delivered {
             pipeline.progress();
+        }
+        if let Some(files) = &files
+            && !matches!(settled.ack, Ack::RetryAfter(_))
+        {
+            files.acked(FileId::of(settled.stream.0), settled.position);
         }
         ledger.settled.fetch_add(settled.records, Ordering::Release);
     }

@@ -74,7 +74,7 @@ impl Socket {
     /// Puts back what has to be written again, and says once what happened.
     fn recover(&mut self, broken: &Broken) {
         self.metrics.error(broken.kind);
-        let mut again = self.sent.take_back(broken.reset);
+        let mut again = self.sent.take_back(broken.reset, Instant::now());
         tracing::warn!(sink = self.name, reason = broken.reason, again = again.len(), "connection lost or refused");
         again.append(&mut self.unwritten);
         self.unwritten = again;
@@ -87,11 +87,12 @@ impl Socket {
         let mut watch = Watch::new();
         loop {
             self.confirm(link, &mut watch, pause)?;
-            if !self.unwritten.is_empty() {
-                self.write(link, &mut watch, pause).await?;
+            let room = self.sent.room(Instant::now());
+            if !self.unwritten.is_empty() && room > 0 {
+                self.write(link, &mut watch, pause, room.min(WRITE_BYTES)).await?;
                 continue;
             }
-            if self.closed && !self.sent.is_waiting() {
+            if self.closed && self.unwritten.is_empty() && !self.sent.is_waiting() {
                 // Politeness: everything has arrived already.
                 let _ = tokio::time::timeout(MAX_LOOK, link.io().shutdown()).await;
                 return Ok(());
@@ -107,7 +108,7 @@ impl Socket {
         let mut taken = Vec::new();
         tokio::select! {
             biased;
-            count = self.queue.take(&mut taken, TAKE), if !self.closed => {
+            count = self.queue.take(&mut taken, TAKE), if !self.closed && self.unwritten.is_empty() => {
                 self.closed = count == 0;
                 self.unwritten.extend(taken);
             }
@@ -134,9 +135,9 @@ impl Socket {
     }
 
     /// Writes some batches, watching the connection meanwhile.
-    async fn write(&mut self, link: &mut Link, watch: &mut Watch, pause: &mut Pause) -> Result<(), Broken> {
+    async fn write(&mut self, link: &mut Link, watch: &mut Watch, pause: &mut Pause, max: usize) -> Result<(), Broken> {
         let (mut chunks, mut written) = (Chunks::default(), Vec::new());
-        while chunks.len() < WRITE_BYTES
+        while chunks.len() < max
             && let Some(batch) = self.unwritten.pop_front()
         {
             self.encoder.encode(&batch.batch, &mut chunks);

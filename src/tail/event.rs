@@ -11,6 +11,18 @@ use super::identity::Fingerprint;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId(pub(super) u64);
 
+impl FileId {
+    /// Its number, which no other file has while this process runs.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The file of that number.
+    pub fn of(number: u64) -> FileId {
+        FileId(number)
+    }
+}
+
 /// What happened. Of one file, in this order: `Opened`, `Data` without gaps, perhaps `Cut`, `Ended`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

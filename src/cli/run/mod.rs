@@ -1,7 +1,9 @@
 //! `inkout run`: sets pipelines up, and lives until they end or a signal comes.
 
 mod load;
+mod observe;
 mod signals;
+mod state;
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,12 +14,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::RunArgs;
 use super::print::complain;
-use super::{Closed, Exit};
+use super::{Closed, Exit, protect};
 use crate::config::daemon::{Daemon, OnFatal, SinkKind, SourceKind};
-use crate::metrics::{Metrics, RuleSeries};
+use crate::metrics::Metrics;
 use crate::pipeline::{Gate, Outcome, Planned, Reload, Running, Trigger, reload};
 use crate::workers::Workers;
 use load::{FirstLoad, Load};
+use observe::Observers;
 use signals::{Asked, Signals};
 
 /// Everything a start would read and compile.
@@ -33,16 +36,23 @@ pub(super) fn check(file: &Path) -> anyhow::Result<Daemon> {
 const TICK: Duration = Duration::from_secs(1);
 
 pub(super) fn run(args: &RunArgs, closed: Closed) -> anyhow::Result<Exit> {
+    protect::files();
     let daemon = load::read(args)?;
     refuse_closed(&daemon, closed)?;
     let (load, first) = Load::first(args.clone(), &daemon)?;
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).init();
+    let observers = Observers::start(&daemon, &first)?;
     // Two threads wait for everything; the work is done by the workers.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.context("cannot start the runtime")?;
-    let exit = runtime.block_on(live(args, daemon, load, first));
+    let exit = runtime.block_on(async {
+        let open = observers.open(&daemon.observe).await?;
+        let exit = live(args, daemon, load, first, &observers).await;
+        open.close().await;
+        exit
+    });
     // A thread may be waiting for input that never comes.
     runtime.shutdown_background();
+    observers.stop();
     exit
 }
 
@@ -55,8 +65,14 @@ fn refuse_closed(daemon: &Daemon, closed: Closed) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn live(args: &RunArgs, daemon: Daemon, load: Load, first: FirstLoad) -> anyhow::Result<Exit> {
-    let metrics = Metrics::new(RuleSeries::default());
+async fn live(
+    args: &RunArgs,
+    daemon: Daemon,
+    load: Load,
+    first: FirstLoad,
+    observers: &Observers,
+) -> anyhow::Result<Exit> {
+    let metrics = observers.metrics.clone();
     let mut signals = Signals::new().context("cannot receive signals")?;
     let (gate, passes) = watch::channel(first.gate(daemon.on_fatal));
     let workers = workers(args, &daemon, &first, &metrics)?;
@@ -64,9 +80,12 @@ async fn live(args: &RunArgs, daemon: Daemon, load: Load, first: FirstLoad) -> a
         config: config.clone(),
         workers: workers.clone(),
         gate: passes.clone(),
+        findings: observers.findings.clone(),
     });
     let stop = CancellationToken::new();
-    let running = Running::start(planned.collect(), &metrics, daemon.partial_records_bytes, stop).await?;
+    let state = state::open(&daemon)?;
+    let running =
+        Running::start(planned.collect(), &metrics, daemon.partial_records_bytes, state.as_ref(), stop).await?;
     let (triggers, told) = mpsc::channel(8);
     let listeners = running.listeners().to_vec();
     let exchange = Reload { workers, gate, listeners, metrics: metrics.clone(), tell: signals::reloading };

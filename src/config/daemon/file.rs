@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue, Deserializer};
 use super::super::file::{self, Source as File};
 use super::super::{Config, ConfigError, nearest};
 use super::tables::{FileTable, PipelineTable};
-use super::{Daemon, HashKeyFrom, Pipeline, Sink, endpoint, yaml};
+use super::{Daemon, HashKeyFrom, Observe, Pipeline, Sink, endpoint, yaml};
 
 /// Settings of redaction that are the process's and no pipeline's own.
 const NOT_A_PIPELINES: [&str; 1] = ["threads"];
@@ -84,7 +84,14 @@ impl Reader<'_> {
             redact,
             drain_deadline: tables.drain_deadline.0,
             on_fatal: tables.on_fatal,
+            state_dir: tables.state_dir.map(|path| self.file.beside(&path)),
             partial_records_bytes: tables.partial_records.0,
+            observe: Observe {
+                admin: tables.admin,
+                metrics: tables.metrics,
+                findings: tables.findings,
+                log: tables.log,
+            },
             pipelines: self.distinct(pipelines)?,
         })
     }
