@@ -45,6 +45,10 @@
 //! | `findings` | the findings stream: which secret was found, since when and how often, without a byte of it | `engine`, `config`, `metrics` |
 //! | `admin` | the admin port: health, metrics, and a status page | `config`, `metrics` |
 //! | `log` | the daemon's own log: masked, limited, never waited for | `engine`, `config`, `metrics` |
+//! | `clean` | files, folders and archives read to their end, and rewritten in place or into another folder | `engine`, `rules`, `config`, `secrets` |
+//! | `report` | what was found as tables, JSON, SARIF, HTML and a diff; baselines; what is only a template. It holds no secret | `engine`, `rules`, `config`, `secrets`, `clean` |
+//! | `tail` | follows files through rotation and restarts; hands out bytes with their place, keeps checkpoints | nothing of ours |
+//! | `spool` | masked records on disk until a sink has them: segments, checksums, a quota | `engine` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
 //!
 //! PURE rooms hold no files, sockets, environment, threads, clocks or logging. Cargo features follow the rooms:
@@ -75,6 +79,8 @@
 
 #[cfg(feature = "daemon")]
 pub mod admin;
+#[cfg(feature = "archives")]
+pub mod clean;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "cli")]
@@ -94,6 +100,8 @@ pub mod metrics;
 pub mod pipe;
 #[cfg(feature = "daemon")]
 pub mod pipeline;
+#[cfg(feature = "archives")]
+pub mod report;
 pub mod rules;
 #[cfg(feature = "cli")]
 pub mod secrets;
@@ -101,5 +109,9 @@ pub mod secrets;
 pub mod sinks;
 #[cfg(feature = "daemon")]
 pub mod sources;
+#[cfg(feature = "daemon")]
+pub mod spool;
+#[cfg(feature = "daemon")]
+pub mod tail;
 #[cfg(feature = "daemon")]
 pub mod workers;

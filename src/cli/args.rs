@@ -131,8 +131,14 @@ pub(super) enum ActionName {
 /// What else it can do.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Look for secrets in files and folders and change nothing: for CI and commit hooks
+    #[cfg(feature = "archives")]
+    Check(super::check::CheckArgs),
     /// Show only the lines that would change, already masked, and why
     Preview(PreviewArgs),
+    /// Clean files, folders and archives: in place, or into another folder
+    #[cfg(feature = "archives")]
+    Clean(super::clean::CleanArgs),
     /// Say which rule found what in the lines on standard input, and what nearly was found
     Explain(ExplainArgs),
     /// List, show and check rules
@@ -149,12 +155,14 @@ pub(super) enum Command {
     /// Follow sockets and streams until told to stop, and pass on what they carry, masked
     #[cfg(feature = "daemon")]
     Run(RunArgs),
-    /// Check, describe and begin configuration files of `inkout run`
-    #[cfg(feature = "daemon")]
+    /// Write or check a configuration file
     Config {
         #[command(subcommand)]
-        command: ConfigCommand,
+        command: super::config::ConfigCommand,
     },
+    /// Tell the tokens that a value became under a key; the value is read from standard input
+    #[cfg(feature = "archives")]
+    Fingerprint(super::fingerprint::FingerprintArgs),
     /// Print a demo log full of made-up secrets
     Sample,
     /// Measure the speed on a log of your own, and which rules cost most
@@ -193,7 +201,7 @@ pub(super) enum RulesCommand {
     /// Print everything about a rule, or about `keys`
     Show(ShowArgs),
     /// Run the examples and counter-examples of the built-in rules and of these files
-    Check(CheckArgs),
+    Check(RulesCheckArgs),
 }
 
 /// `inkout rules list`
@@ -218,7 +226,7 @@ pub(super) struct ShowArgs {
 
 /// `inkout rules check`
 #[derive(Args, Debug)]
-pub(super) struct CheckArgs {
+pub(super) struct RulesCheckArgs {
     /// Rule files, or folders of them
     #[arg(value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
@@ -248,7 +256,7 @@ pub(super) struct SummarizeArgs {
 #[cfg(feature = "daemon")]
 #[derive(Args, Clone, Debug)]
 pub(super) struct RunArgs {
-    /// Where records come from: stdin, tcp:ADDRESS, unix:PATH
+    /// Where records come from: stdin, file:PATTERN, tcp:ADDRESS, unix:PATH
     #[arg(long, value_name = "SOURCE", requires = "to")]
     pub(super) from: Option<String>,
     /// Where they go: stdout, tcp:ADDRESS, tls:ADDRESS, unix:PATH (repeatable)
@@ -257,6 +265,9 @@ pub(super) struct RunArgs {
     /// Serve health, metrics and a status page here: ADDRESS:PORT, unix:PATH or off
     #[arg(long, value_name = "WHERE", value_parser = Listen::parse)]
     pub(super) admin: Option<Listen>,
+    /// The folder for what a later run has to know, such as how far files were read
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) state_dir: Option<PathBuf>,
     /// Let --from listen beyond this machine without TLS
     #[arg(long, requires = "from")]
     pub(super) insecure: bool,
@@ -272,24 +283,8 @@ impl RunArgs {
     /// What `--config FILE` alone says.
     pub(super) fn of_file(file: &std::path::Path) -> RunArgs {
         let engine = EngineArgs { config: Some(file.to_owned()), ..EngineArgs::default() };
-        RunArgs { from: None, to: Vec::new(), admin: None, insecure: false, engine, threads: None }
+        RunArgs { from: None, to: Vec::new(), admin: None, state_dir: None, insecure: false, engine, threads: None }
     }
-}
-
-/// `inkout config`
-#[cfg(feature = "daemon")]
-#[derive(Debug, Subcommand)]
-pub(super) enum ConfigCommand {
-    /// Read a file as `inkout run` would, and say what is wrong with it
-    Check {
-        /// A TOML or YAML file
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-    },
-    /// Print the JSON Schema of the file, for editors
-    Schema,
-    /// Print a file to begin with
-    Init,
 }
 
 /// `inkout bench`
@@ -302,7 +297,7 @@ pub(super) struct BenchArgs {
     pub(super) engine: EngineArgs,
 }
 
-fn threads(text: &str) -> Result<usize, String> {
+pub(super) fn threads(text: &str) -> Result<usize, String> {
     let max = crate::config::MAX_THREADS;
     let parsed = text.parse().ok().filter(|count| *count <= max);
     parsed.ok_or_else(|| format!("a number from 0 (one for each processor) to {max}"))

@@ -12,14 +12,18 @@ const END: &[u8] = b"\x1b[0m";
 /// What `hash` and `mask` write.
 const OTHER_FORMS: &str = r"\[[a-z0-9-]+:[0-9a-f]{16}\]|\*{4}[A-Za-z0-9]{0,4}";
 
-/// What colours a block, if it is to be coloured.
-pub(super) fn painter(when: ColorWhen, placeholder: Option<&str>) -> Option<Box<Painter>> {
-    let wanted = match when {
+/// Whether standard output is to be coloured.
+pub(super) fn wanted(when: ColorWhen) -> bool {
+    match when {
         ColorWhen::Always => true,
         ColorWhen::Never => false,
         ColorWhen::Auto => on_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-    };
-    if !wanted {
+    }
+}
+
+/// What colours a block, if it is to be coloured.
+pub(super) fn painter(when: ColorWhen, placeholder: Option<&str>) -> Option<Box<Painter>> {
+    if !wanted(when) {
         return None;
     }
     let custom = placeholder.map_or_else(String::new, |template| format!("|{}", pattern(template)));

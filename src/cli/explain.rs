@@ -8,7 +8,6 @@ use std::sync::Arc;
 use super::Exit;
 use super::args::ExplainArgs;
 use super::print;
-use super::reason::reason;
 use super::setup::Setup;
 use crate::engine::{
     Action, Carry, Cost, Engine, KeyWords, Limits, Matcher, Piece, Policy, RuleSet, Span, ValidatorRole, Why,
@@ -100,7 +99,7 @@ impl Explainer {
 
     fn found(&self, haystack: &[u8], span: &Span) -> String {
         let rule = &self.engine.rules()[span.rule.index()];
-        let mut text = format!("{} by {}", rule.id, reason(haystack, span));
+        let mut text = format!("{} by {}", rule.id, span.reason(haystack));
         if let (Why::Pattern { valid: Some(valid) }, Some(validator)) = (span.why, rule.validator) {
             let said = if valid { "passed" } else { "failed, which only changes confidence" };
             let _ = write!(text, "; validator {} {said}", validator.name());
@@ -119,7 +118,7 @@ impl Explainer {
             (Why::Pattern { .. }, Some(validator)) => format!("its validator {} failed", validator.name()),
             _ => "a neutral word in the key makes it harmless, see `inkout rules show keys`".to_owned(),
         };
-        format!("not {} by {}: {why}", rule.id, reason(haystack, span))
+        format!("not {} by {}: {why}", rule.id, span.reason(haystack))
     }
 
     /// Patterns that were tried on this line and did not match.

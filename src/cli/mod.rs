@@ -5,29 +5,43 @@
 
 mod args;
 mod bench;
+#[cfg(feature = "archives")]
 mod check;
+#[cfg(feature = "archives")]
+mod clean;
 mod color;
 mod completions;
-#[cfg(feature = "daemon")]
 mod config;
 mod explain;
 mod filter;
 #[cfg(feature = "daemon")]
 mod findings;
+#[cfg(feature = "archives")]
+mod fingerprint;
 mod man;
 mod panics;
+#[cfg(feature = "archives")]
+mod paths;
 mod preview;
 mod print;
+#[cfg(feature = "archives")]
+mod progress;
 mod protect;
 mod read;
-mod reason;
 mod rules;
+mod rules_check;
 #[cfg(feature = "daemon")]
 mod run;
 mod sample;
 mod setup;
+#[cfg(feature = "archives")]
+mod share;
 mod stats;
+#[cfg(feature = "archives")]
+mod tell;
 mod version;
+#[cfg(feature = "archives")]
+mod watch;
 
 use std::io;
 use std::process::ExitCode;
@@ -53,6 +67,8 @@ pub enum Exit {
     Done,
     /// Wrong arguments, configuration or rules; nothing was read.
     Usage,
+    /// `check` found something; the code to end with.
+    Findings(u8),
     /// An input or a part of the output is missing, or a record had to be masked whole.
     Incomplete,
 }
@@ -61,6 +77,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         ExitCode::from(match exit {
             Exit::Done => 0,
+            Exit::Findings(code) => code,
             Exit::Usage => 2,
             Exit::Incomplete => 3,
         })
@@ -87,17 +104,22 @@ fn dispatch(cli: Cli, closed: Closed) -> anyhow::Result<Exit> {
     }
     match cli.command {
         None => filter::run(&cli.filter, closed),
+        #[cfg(feature = "archives")]
+        Some(Command::Check(args)) => check::run(&args, closed),
         Some(Command::Preview(args)) => preview::run(&args),
+        #[cfg(feature = "archives")]
+        Some(Command::Clean(args)) => clean::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Rules { command: RulesCommand::List(args) }) => rules::list(&args),
         Some(Command::Rules { command: RulesCommand::Show(args) }) => rules::show(&args),
-        Some(Command::Rules { command: RulesCommand::Check(args) }) => check::run(&args),
+        Some(Command::Rules { command: RulesCommand::Check(args) }) => rules_check::run(&args),
+        Some(Command::Config { command }) => config::run(&command),
+        #[cfg(feature = "archives")]
+        Some(Command::Fingerprint(args)) => fingerprint::run(&args, closed),
         #[cfg(feature = "daemon")]
         Some(Command::Findings { command: args::FindingsCommand::Summarize(args) }) => findings::summarize(&args),
         #[cfg(feature = "daemon")]
         Some(Command::Run(args)) => run::run(&args, closed),
-        #[cfg(feature = "daemon")]
-        Some(Command::Config { command }) => config::run(&command),
         Some(Command::Sample) => sample::run(),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Completions { shell }) => completions::run(shell),
@@ -119,6 +141,11 @@ fn usage(error: &clap::Error, closed: Closed) -> Exit {
 
 /// Says what went wrong, by whom it can be mended.
 fn failed(error: &anyhow::Error) -> Exit {
+    #[cfg(feature = "archives")]
+    if let Some(file) = error.downcast_ref::<print::FileError>() {
+        print::complain(file);
+        return Exit::Incomplete;
+    }
     match error.downcast_ref::<OutputError>() {
         Some(OutputError(reason)) if reason.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Some(output) => {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use super::args::PreviewArgs;
 use super::print::{self, OutputError};
-use super::reason::reason;
 use super::setup::Setup;
 use super::{Exit, read};
 use crate::engine::{Carry, Engine, Piece, Scratch, Span};
@@ -89,7 +88,7 @@ impl<'p> Preview<'p> {
     ) -> io::Result<()> {
         let rules = self.engine.rules();
         let mut reasons: Vec<String> =
-            spans.iter().map(|span| format!("{} ({})", rules[span.rule.index()].id, reason(block, span))).collect();
+            spans.iter().map(|span| format!("{} ({})", rules[span.rule.index()].id, span.reason(block))).collect();
         reasons.dedup();
         if reasons.is_empty() {
             reasons.push("goes on from the lines before".to_owned());

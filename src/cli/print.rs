@@ -10,6 +10,16 @@ use std::os::fd::{AsFd, OwnedFd};
 #[error("standard output: {0}")]
 pub(super) struct OutputError(#[source] pub(super) io::Error);
 
+/// A file that was asked for could not be written.
+#[cfg(feature = "archives")]
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {reason}", crate::clean::shown(path))]
+pub(super) struct FileError {
+    pub(super) path: std::path::PathBuf,
+    #[source]
+    pub(super) reason: io::Error,
+}
+
 /// Standard output as a descriptor of our own, without the line buffering of Rust's.
 pub(super) fn stdout() -> Result<OwnedFd, OutputError> {
     rustix::stdio::stdout().try_clone_to_owned().map_err(OutputError)

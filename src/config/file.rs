@@ -214,4 +214,25 @@ mod tests {
             assert!(error.starts_with(message), "{text}\n{error}");
         }
     }
+
+    #[test]
+    fn the_template_is_the_default_and_names_every_setting() {
+        assert_eq!(Config::parse("t", Config::TEMPLATE).unwrap(), Config::default());
+        for key in KEYS.iter().filter(|key| **key != "policy") {
+            assert!(Config::TEMPLATE.contains(&format!("\n#{key} = ")), "{key}");
+        }
+        let lines = Config::TEMPLATE.lines();
+        let active: Vec<&str> =
+            lines.map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line)).collect();
+        let config = Config::parse("t", &active.join("\n")).unwrap();
+        assert_eq!((config.mode, config.actions.len()), (Mode::Enforce, 5));
+        let set = crate::rules::Catalog::builtin().set;
+        let only = Config { only: Vec::new(), disable: Vec::new(), ..config };
+        let (policy, default) =
+            (only.policy(&set, None, Date::of_unix_seconds(0)).unwrap(), crate::engine::Policy::default());
+        assert_eq!(
+            (policy.action, policy.by_category, policy.by_rule),
+            (default.action, default.by_category, default.by_rule)
+        );
+    }
 }

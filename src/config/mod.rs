@@ -57,6 +57,9 @@ pub struct Config {
 }
 
 impl Config {
+    /// A configuration file in which every setting is explained; all of them are the default.
+    pub const TEMPLATE: &str = include_str!("template.toml");
+
     /// The configuration that `text`, the content of the file named `file_name`, spells.
     ///
     /// # Errors

@@ -54,6 +54,11 @@ impl ByteSet {
         ByteSet([self.0[0] | other.0[0], self.0[1] | other.0[1], self.0[2] | other.0[2], self.0[3] | other.0[3]])
     }
 
+    /// The bytes that are not in this set.
+    pub const fn complement(self) -> ByteSet {
+        ByteSet([!self.0[0], !self.0[1], !self.0[2], !self.0[3]])
+    }
+
     /// Whether `byte` is in the set.
     #[inline(always)]
     pub const fn contains(&self, byte: u8) -> bool {

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memmem, memrchr};
+use memchr::{memchr, memchr_iter, memmem, memrchr};
 
 use super::Engine;
 use super::carrier::needs_bare;
@@ -15,6 +15,8 @@ use super::span::{Form, Span, Why};
 const MIN_LEARNED: usize = 8;
 /// Different values learned in one record at most.
 const MAX_VALUES: usize = 64;
+/// Up to this length a record is searched by a value's first byte: that costs less than to prepare a search.
+const SHORT_RECORD: usize = 1024;
 /// Bytes searched for learned values in one record at most: what a few values in a long record or many in a short one need.
 const MAX_SEARCHED: usize = 4 << 20;
 
@@ -48,10 +50,24 @@ impl Engine {
 
     fn repeat(&self, scratch: &mut Scratch, haystack: &[u8], span: &Span, record: Range<usize>) {
         let value = &haystack[span.start..span.end];
-        let places = memmem::find_iter(&haystack[record.clone()], value).map(|at| record.start + at);
-        for start in places.filter(|start| *start != span.start && stands_alone(haystack, *start, value.len())) {
-            let form = if needs_bare(haystack, start) { Form::Bare } else { Form::Bracket };
-            scratch.spans.push(Span { start, end: start + value.len(), form, ..*span });
+        let mut found = |at: usize| {
+            let start = record.start + at;
+            if start != span.start && stands_alone(haystack, start, value.len()) {
+                let form = if needs_bare(haystack, start) { Form::Bare } else { Form::Bracket };
+                scratch.spans.push(Span { start, end: start + value.len(), form, ..*span });
+            }
+        };
+        let text = &haystack[record.clone()];
+        if text.len() > SHORT_RECORD {
+            memmem::find_iter(text, value).for_each(found);
+            return;
+        }
+        let mut from = 0;
+        for at in memchr_iter(value[0], text) {
+            if at >= from && text[at..].starts_with(value) {
+                from = at + value.len();
+                found(at);
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod byteset;
 mod carrier;
 mod compile;
 mod cut;
+mod ends;
 mod error;
 mod fragment;
 mod gate;
@@ -21,6 +22,7 @@ pub mod prefilter;
 mod prepared;
 #[cfg(test)]
 mod properties;
+mod reason;
 mod redact;
 mod rule;
 mod scan;

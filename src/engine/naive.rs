@@ -7,10 +7,10 @@ use std::ops::Range;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
-use super::{Depth, LineState, Place, Scratch, States};
+use super::{Depth, LineState, Place, Scratch, States, is_harmless};
 use crate::engine::compile::Target;
 use crate::engine::haystacks::haystack;
-use crate::engine::pattern::{Cache, MAX_WINDOW, Pattern, starts_word};
+use crate::engine::pattern::{Cache, MAX_WINDOW, starts_word};
 use crate::engine::prefilter::{Backend, Literal};
 use crate::engine::rule::RuleId;
 use crate::engine::span::Span;
@@ -24,7 +24,7 @@ pub(super) struct Naive<'e> {
     /// In the order of the engine's targets.
     literals: Vec<Literal>,
     /// By rule.
-    caches: Vec<Option<Cache>>,
+    caches: Vec<Cache>,
     scratch: Scratch,
 }
 
@@ -32,7 +32,7 @@ impl<'e> Naive<'e> {
     pub(super) fn new(engine: &'e Engine) -> Naive<'e> {
         let literals = Engine::literals(&engine.set).expect("the engine was compiled from this set");
         assert_eq!(literals.len(), engine.targets.len());
-        let caches = engine.patterns.iter().map(|pattern| pattern.as_ref().map(Pattern::cache)).collect();
+        let caches = engine.patterns.iter().map(|_| Cache::default()).collect();
         Naive { engine, literals, caches, scratch: engine.scratch() }
     }
 
@@ -79,12 +79,12 @@ impl<'e> Naive<'e> {
                 continue;
             };
             let rule = RuleId(index as u16);
-            let cache = self.caches[index].as_mut().expect("one for each pattern");
+            let cache = &mut self.caches[index];
             let mut start = line.start;
             while start < line.end {
                 let window = line.end.min(start + MAX_WINDOW);
                 let may_start = !pattern.word_start || starts_word(haystack, start);
-                let found = may_start.then(|| pattern.match_at(cache, haystack, start, window)).flatten();
+                let found = may_start.then(|| pattern.match_by_regex(cache, haystack, start, window)).flatten();
                 let Some((whole, secret)) = found else {
                     start += 1;
                     continue;
@@ -101,11 +101,11 @@ impl<'e> Naive<'e> {
     fn always_scanned(&mut self, haystack: &[u8], line: Range<usize>) {
         for (index, pattern) in self.engine.patterns.iter().enumerate() {
             let Some(pattern) = pattern.as_ref().filter(|_| self.engine.set.rules[index].always_scan) else { continue };
-            let cache = self.caches[index].as_mut().expect("one for each pattern");
+            let cache = &mut self.caches[index];
             let mut start = line.start;
             while start < line.end {
                 let may_start = !pattern.word_start || starts_word(haystack, start);
-                let found = may_start.then(|| pattern.match_at(cache, haystack, start, line.end)).flatten();
+                let found = may_start.then(|| pattern.match_by_regex(cache, haystack, start, line.end)).flatten();
                 if let Some((whole, secret)) = found.clone() {
                     self.engine.accept(&mut self.scratch, haystack, RuleId(index as u16), start..whole.end, secret);
                 }
@@ -129,7 +129,8 @@ impl<'e> Naive<'e> {
                 if !stands(literal, &haystack[at..]) {
                     continue;
                 }
-                for target in targets.iter().filter(|target| !matches!(target, Target::Pattern { .. })) {
+                let beside = targets.iter().filter(|target| !matches!(target, Target::Pattern { .. }));
+                for target in beside.filter(|target| !is_harmless(haystack, at, **target)) {
                     self.engine.take(&mut self.scratch, haystack, at, *target, &mut place, &mut states, depth);
                 }
             }

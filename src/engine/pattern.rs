@@ -10,6 +10,7 @@ use regex_automata::{Anchored, Input};
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 use super::byteset::ByteSet;
+use super::ends::Ends;
 use super::literal::{self, Anchor};
 use super::prepared::{self, Prepared};
 use super::rule::Rule;
@@ -34,8 +35,8 @@ pub(crate) struct Pattern {
     /// What the pattern began with and need not: see [`strip_lead`].
     lead: Option<Lead>,
     regex: OnceLock<Regex>,
-    /// How far a match may reach, known once the regex is built.
-    reach: OnceLock<usize>,
+    /// What finds a match and its secret without groups, where the pattern allows it; and how far a match may reach.
+    ends: OnceLock<(Option<Ends>, usize)>,
 }
 
 /// What is known of a pattern before it is a rule; for importers.
@@ -93,14 +94,14 @@ pub(crate) struct Derived {
 }
 
 /// A pattern in its parts.
-struct Parts {
+pub(super) struct Parts {
     lead: Option<Lead>,
     word_start: bool,
     /// What stands behind those.
-    hir: Hir,
+    pub(super) hir: Hir,
 }
 
-fn dissect(pattern: &str) -> Result<Parts, String> {
+pub(super) fn dissect(pattern: &str) -> Result<Parts, String> {
     let (lead, hir) = strip_lead(parse(pattern)?);
     let (word_start, hir) = strip_word_start(hir);
     Ok(Parts { lead, word_start, hir })
@@ -138,13 +139,12 @@ impl Lookup {
     }
 }
 
-/// The mutable memory a search needs.
-pub(crate) struct Cache {
-    regex: meta::Cache,
-    captures: Captures,
-    /// How far a match of the pattern may reach.
-    reach: usize,
-}
+/// Where the whole of a match stands, and where its secret.
+pub(crate) type Match = (Range<usize>, Range<usize>);
+
+/// The mutable memory a search by regex needs. Made when one is needed: few patterns need any.
+#[derive(Default)]
+pub(crate) struct Cache(Option<Box<(meta::Cache, Captures)>>);
 
 /// Parses a pattern the way rules mean it: bytes, ASCII classes, no Unicode; `^` and `$` are the ends of a record, because
 /// a haystack is a block of them.
@@ -182,10 +182,7 @@ impl Pattern {
                     .to_owned(),
             );
         }
-        Ok((
-            Pattern { text: pattern.into(), word_start, lead, regex: OnceLock::new(), reach: OnceLock::new() },
-            anchors,
-        ))
+        Ok((Pattern { text: pattern.into(), word_start, lead, regex: OnceLock::new(), ends: OnceLock::new() }, anchors))
     }
 
     /// Builds the regex now; a program that is too large is refused.
@@ -194,12 +191,12 @@ impl Pattern {
             let regex = self.build()?;
             let _ = self.regex.set(regex);
         }
+        self.ends();
         Ok(())
     }
 
     fn build(&self) -> Result<Regex, String> {
         let hir = dissect(&self.text)?.hir;
-        let _ = self.reach.set(reach_of(&hir).min(MAX_WINDOW));
         // One-pass where the pattern allows it. Else the backtracker for short patterns, which clears a bit for each state and
         // byte it may look at, and the PikeVM for the others, which would clear 100 KiB first. No lazy DFA, whose states
         // explode on bounded repeats.
@@ -221,13 +218,11 @@ impl Pattern {
         self.regex.get_or_init(|| self.build().expect("user patterns were built at the start, built-in ones by a test"))
     }
 
-    pub(crate) fn cache(&self) -> Cache {
-        let regex = self.regex();
-        Cache {
-            regex: regex.create_cache(),
-            captures: regex.create_captures(),
-            reach: self.reach.get().copied().unwrap_or(MAX_WINDOW),
-        }
+    fn ends(&self) -> &(Option<Ends>, usize) {
+        self.ends.get_or_init(|| {
+            let hir = dissect(&self.text).expect("the pattern was parsed at the start, or by a test").hir;
+            (Ends::new(&hir), reach_of(&hir).min(MAX_WINDOW))
+        })
     }
 
     /// Where a match that was found at `start` begins, no further back than `floor` and its record.
@@ -238,32 +233,33 @@ impl Pattern {
     }
 
     /// The match that begins exactly at `start`, looking no further than `end`: where the whole of it and its secret stand.
-    pub(crate) fn match_at(
-        &self,
-        cache: &mut Cache,
-        haystack: &[u8],
-        start: usize,
-        end: usize,
-    ) -> Option<(Range<usize>, Range<usize>)> {
-        let end = end.min(start + cache.reach);
+    pub(crate) fn match_at(&self, cache: &mut Cache, haystack: &[u8], start: usize, end: usize) -> Option<Match> {
+        let (ends, reach) = self.ends();
+        let end = end.min(start + reach);
+        if let Some(Ok(found)) = ends.as_ref().map(|ends| ends.match_at(haystack, start, end)) {
+            return found;
+        }
+        self.match_by_regex(cache, haystack, start, end)
+    }
+
+    /// The same by the regex alone, which defines it.
+    pub(crate) fn match_by_regex(&self, cache: &mut Cache, haystack: &[u8], start: usize, end: usize) -> Option<Match> {
         let input = Input::new(haystack).span(start..end).anchored(Anchored::Yes);
         self.search(cache, &input)
     }
 
     /// The first match anywhere in `span`; only for rules that are always scanned, or wherever a keyword stands.
-    pub(crate) fn find_in(
-        &self,
-        cache: &mut Cache,
-        haystack: &[u8],
-        span: Range<usize>,
-    ) -> Option<(Range<usize>, Range<usize>)> {
+    pub(crate) fn find_in(&self, cache: &mut Cache, haystack: &[u8], span: Range<usize>) -> Option<Match> {
         self.search(cache, &Input::new(haystack).span(span))
     }
 
-    fn search(&self, cache: &mut Cache, input: &Input<'_>) -> Option<(Range<usize>, Range<usize>)> {
-        self.regex().search_captures_with(&mut cache.regex, input, &mut cache.captures);
-        let whole = cache.captures.get_match()?.range();
-        let secret = cache.captures.get_group_by_name("secret")?.range();
+    fn search(&self, cache: &mut Cache, input: &Input<'_>) -> Option<Match> {
+        let regex = self.regex();
+        let memory = cache.0.get_or_insert_with(|| Box::new((regex.create_cache(), regex.create_captures())));
+        let (cache, captures) = &mut **memory;
+        regex.search_captures_with(cache, input, captures);
+        let whole = captures.get_match()?.range();
+        let secret = captures.get_group_by_name("secret")?.range();
         Some((whole, secret))
     }
 }
@@ -412,7 +408,7 @@ mod tests {
         let haystack = b"x my.acme=abc, my.acme=abc\nmy.acme=abc";
         let found = |pattern: &str| {
             let (pattern, anchors) = Pattern::new(pattern, Lookup::Anchors).expect("a valid pattern");
-            let mut cache = pattern.cache();
+            let mut cache = Cache::default();
             let (mut at, mut found) = (0, Vec::new());
             while let Some((whole, secret)) = pattern.find_in(&mut cache, haystack, at..haystack.len()) {
                 found.push((pattern.led_from(haystack, whole.start, at), whole.end, secret));

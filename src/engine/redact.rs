@@ -51,6 +51,13 @@ impl Engine {
         self.policy.hash_key.as_ref().map(|key| action::fingerprint(key.bytes(), purpose, secret))
     }
 
+    /// What stands in place of `secret`, the bytes of `span`.
+    pub fn placeholder(&self, span: &Span, secret: &[u8]) -> Masked {
+        let mut out = Vec::new();
+        self.write_span(span, secret, &mut out);
+        Masked(out.into())
+    }
+
     /// How often each rule was tried since `scratch` was made, by rule.
     pub fn costs<'s>(&self, scratch: &'s Scratch) -> &'s [Cost] {
         &scratch.costs

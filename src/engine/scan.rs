@@ -13,6 +13,7 @@ use super::Engine;
 use super::carrier::{self, Beside, LineState, Pending, Site, armour};
 use super::compile::Target;
 use super::fragment;
+use super::keys::Memo;
 use super::known::KnownScratch;
 use super::pattern::{self, Cache, MAX_WINDOW, TOKEN_BYTES};
 use super::prefilter::{self, Hit};
@@ -68,7 +69,7 @@ pub struct Scratch {
     view_lines: Vec<Range<usize>>,
     /// Lines that a container runtime cut.
     fragment_lines: Vec<Range<usize>>,
-    caches: Vec<Option<Box<Cache>>>,
+    caches: Vec<Cache>,
     /// By rule: where its last match ended. Its next one begins there or later.
     matched_to: Vec<usize>,
     /// By rule: where the run of token characters ends in which it last failed, and how often it failed there.
@@ -77,6 +78,7 @@ pub struct Scratch {
     pub(super) costs: Vec<Cost>,
     pub(super) spans: Vec<Span>,
     view_spans: Vec<Span>,
+    keys: Memo,
     known: KnownScratch,
     known_found: Vec<(Range<usize>, usize)>,
     pub(super) counts: Counts,
@@ -104,7 +106,7 @@ impl Engine {
     pub fn scratch(&self) -> Scratch {
         let rules = self.set.rules.len();
         Scratch {
-            caches: std::iter::repeat_with(|| None).take(rules).collect(),
+            caches: std::iter::repeat_with(Cache::default).take(rules).collect(),
             matched_to: vec![0; rules],
             misses: vec![(0, 0); rules],
             costs: vec![Cost::default(); rules],
@@ -143,11 +145,14 @@ impl Engine {
         let mut place = Place { line: 0..0, done_to: 0, header: 0..0 };
         for hit in hits {
             let at = hit.start as usize;
-            if at >= place.line.end || place.line.is_empty() {
-                place.line = line_around(haystack, at, place.line.end);
-                place.header = 0..0;
-            }
             for target in &self.targets[hit.literal as usize] {
+                if is_harmless(haystack, at, *target) {
+                    continue;
+                }
+                if at >= place.line.end || place.line.is_empty() {
+                    place.line = line_around(haystack, at, place.line.end);
+                    place.header = 0..0;
+                }
                 self.take(scratch, haystack, at, *target, &mut place, states, depth);
             }
         }
@@ -184,7 +189,6 @@ impl Engine {
                 let word = at..at + usize::from(len);
                 self.beside(scratch, haystack, group, word, place, states, depth);
             }
-            Target::Key { .. } => {}
             Target::Userinfo { rule, len } => {
                 if let Some(span) = carrier::password(haystack, at, usize::from(len), place.line.end) {
                     scratch.counts.survivors += 1;
@@ -204,7 +208,7 @@ impl Engine {
                     scratch.fragment_lines.push(place.line.clone());
                 }
             }
-            Target::View | Target::Fragment => {}
+            Target::Key { .. } | Target::View | Target::Fragment => {}
         }
     }
 
@@ -226,7 +230,7 @@ impl Engine {
             scratch.counts.survivors += 1;
             scratch.counts.regex_calls += 1;
             scratch.costs[rule.index()].regex_calls += 1;
-            let cache = scratch.caches[rule.index()].get_or_insert_with(|| Box::new(pattern.cache()));
+            let cache = &mut scratch.caches[rule.index()];
             let window = line_end.min(start + MAX_WINDOW);
             if let Some((whole, secret)) = pattern.match_at(cache, haystack, start, window) {
                 let whole = pattern.led_from(haystack, start, scratch.matched_to[rule.index()])..whole.end;
@@ -317,10 +321,8 @@ impl Engine {
         states: &mut States,
         depth: Depth,
     ) {
-        if !carrier::may_bridge(haystack, word.clone(), place.line.end) {
-            return;
-        }
-        let Some(key) = self.keys.examine(group, haystack, word.clone(), place.line.clone()) else { return };
+        let memo = &mut scratch.keys;
+        let Some(key) = self.keys.examine(memo, group, haystack, word.clone(), place.line.clone()) else { return };
         if let Some(end) = self.forms.end_around(haystack, word) {
             place.done_to = place.done_to.max(end);
             return;
@@ -398,7 +400,7 @@ impl Engine {
             let fresh = if window == line.end { line.end } else { from + STRIDE };
             scratch.counts.regex_calls += 1;
             scratch.costs[rule.index()].regex_calls += 1;
-            let cache = scratch.caches[rule.index()].get_or_insert_with(|| Box::new(pattern.cache()));
+            let cache = &mut scratch.caches[rule.index()];
             let found = pattern.find_in(cache, haystack, from..window).filter(|(whole, _)| whole.start < fresh);
             let Some((whole, secret)) = found else {
                 from = fresh;
@@ -512,6 +514,17 @@ fn map_back(view: &View, span: &Span, out: &mut Vec<Span>) {
 enum Depth {
     Original,
     View,
+}
+
+/// Whether what stands behind a hit says that it gives nothing away. Almost every hit of a clean log ends here, before its
+/// line is looked for.
+#[inline]
+fn is_harmless(haystack: &[u8], at: usize, target: Target) -> bool {
+    match target {
+        Target::Key { len, .. } => !carrier::may_bridge(haystack, at..at + usize::from(len)),
+        Target::Userinfo { len, .. } => !carrier::may_hold_password(&haystack[at + usize::from(len)..]),
+        _ => false,
+    }
 }
 
 /// Where a walk is.

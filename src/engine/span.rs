@@ -80,7 +80,21 @@ impl std::fmt::Debug for Span {
 impl Span {
     /// This span in a haystack that begins `by` bytes earlier.
     pub(crate) fn moved(&self, by: usize) -> Span {
-        Span { start: self.start + by, end: self.end + by, ..*self }
+        let why = match self.why {
+            Why::Key { start, end } => Why::Key { start: start + by, end: end + by },
+            why => why,
+        };
+        Span { start: self.start + by, end: self.end + by, why, ..*self }
+    }
+
+    /// This span in a haystack that begins `by` bytes later and ends at `end`; a key before it is forgotten.
+    pub(crate) fn cut(&self, by: usize, end: usize) -> Span {
+        let why = match self.why {
+            Why::Key { start, end } if start >= by => Why::Key { start: start - by, end: end - by },
+            Why::Key { .. } => Why::Key { start: 0, end: 0 },
+            why => why,
+        };
+        Span { start: self.start - by, end: self.end.min(end) - by, why, ..*self }
     }
 
     /// Whether `other` names the united span better: rank, then length, then the lower id.

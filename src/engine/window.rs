@@ -77,7 +77,7 @@ impl Engine {
 /// The findings of the body, where it begins counted as 0; what only goes on in it was found before.
 fn in_body(spans: Vec<Span>, body: &Range<usize>) -> Vec<Span> {
     let own = spans.into_iter().filter(|span| span.form != Form::Silent);
-    own.map(|span| Span { start: span.start - body.start, end: span.end.min(body.end) - body.start, ..span }).collect()
+    own.map(|span| span.cut(body.start, body.end)).collect()
 }
 
 /// The spans of the body, in order, and what of the last one belongs to the next.

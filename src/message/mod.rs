@@ -8,6 +8,9 @@ mod receipt;
 
 pub use receipt::{Ack, Receipt, Receipts, Settled};
 
+use std::path::Path;
+use std::sync::Arc;
+
 use crate::engine::Masked;
 
 /// A connection or a file: something with an order of its own. Numbers are not used twice in a process.
@@ -38,6 +41,8 @@ pub struct Batch {
     pub end: End,
     /// How many records end in it.
     pub records: u64,
+    /// The file they came from, as it is called in the source's folder: the name of its mirrored file.
+    pub origin: Option<Arc<Path>>,
     /// To be settled by the sink.
     pub receipt: Receipt,
 }

@@ -1,6 +1,7 @@
 //! One stream on its way: bytes in, parcels out, in order, each record redacted by one whole engine.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,6 +48,10 @@ pub(super) struct Flow {
     counts: VecDeque<u32>,
     /// Bytes that were cut off the stream so far.
     position: u64,
+    /// Up to here somebody may forget the stream: a record ends there, and nothing is open.
+    safe: u64,
+    /// Of a file: its name for a sink that mirrors it.
+    origin: Option<Arc<Path>>,
 }
 
 /// What a worker made of a piece.
@@ -74,7 +79,14 @@ impl Flow {
             unfinished: Vec::new(),
             counts: VecDeque::new(),
             position: 0,
+            safe: 0,
+            origin: None,
         }
+    }
+
+    /// The same stream as that of a file, begun at `offset`.
+    pub(super) fn of_file(self, stream: StreamId, offset: u64, origin: Arc<Path>) -> Flow {
+        Flow { stream, position: offset, safe: offset, origin: Some(origin), ..self }
     }
 
     /// Takes bytes of the stream.
@@ -140,17 +152,21 @@ impl Flow {
         };
         let records = memchr::memchr_iter(b'\n', piece.body()).count() as u64 + u64::from(!ends_record && !open);
         self.lane.source.received(records, bytes as u64);
-        if !gate::passes(&mut self.lane.gate.clone()).await {
+        // A file can wait; what comes from elsewhere is held up no longer than the operator wants.
+        if self.origin.is_some() {
+            gate::opens(&mut self.lane.gate.clone()).await;
+        } else if !gate::passes(&mut self.lane.gate.clone()).await {
             self.forget();
             self.lane.source.dropped(DropReason::NoRules, records);
             return Ok(());
         }
         let engine = self.engine_for(bytes);
         let carry = std::mem::take(&mut self.carry);
-        let (lane, offset) = (Arc::clone(&self.lane), self.position - bytes as u64);
+        let (lane, offset, origin) = (Arc::clone(&self.lane), self.position - bytes as u64, self.origin.clone());
         let job = move |engine: &Engine, scratch: &mut Scratch| {
             let redacted = redact(engine, scratch, &carry, &piece);
-            let place = Place { source: &lane.source, stream: None, offset };
+            let stream = origin.as_deref().map(Path::to_string_lossy);
+            let place = Place { source: &lane.source, stream: stream.as_deref(), offset };
             lane.findings.inspect(engine, scratch, piece.body(), place);
             redacted
         };
@@ -168,8 +184,11 @@ impl Flow {
         self.count(&engine, &redacted, records);
         let lines = self.take_counts(redacted.lines);
         self.carry = redacted.carry;
-        let (stream, payload, position) = (self.stream, redacted.masked, self.position);
-        self.lane.send(Parcel { stream, payload, lines, end, records, position }).await
+        if end != End::Open && (self.carry.is_empty() || end == End::BrokenOff) {
+            self.safe = self.position;
+        }
+        let (stream, payload, position, origin) = (self.stream, redacted.masked, self.safe, self.origin.clone());
+        self.lane.send(Parcel { stream, payload, lines, end, records, position, origin }).await
     }
 
     /// The engine for the next piece: the current one, unless something is open that was begun with another.

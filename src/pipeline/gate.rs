@@ -13,6 +13,11 @@ pub enum Gate {
     Withholding,
 }
 
+/// Waits until records may pass.
+pub(super) async fn opens(gate: &mut watch::Receiver<Gate>) {
+    let _ = gate.wait_for(|state| *state == Gate::Open).await;
+}
+
 /// Waits while there is nothing to redact with. Tells whether records may pass now.
 pub(super) async fn passes(gate: &mut watch::Receiver<Gate>) -> bool {
     // The sender lives as long as the process; without it the last word counts.

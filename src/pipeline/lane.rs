@@ -1,5 +1,6 @@
 //! What the streams of one pipeline share: workers, gate, sinks, counters.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use crate::findings::Findings;
 use crate::message::{Ack, Batch, End, Receipts, Settled, StreamId};
 use crate::metrics::{DropReason, Metrics, PipelineMetrics, SourceMetrics};
 use crate::sinks::{Inlet, Offered};
+use crate::tail::{self, FileId};
 use crate::workers::Workers;
 
 /// Sinks that were stopped let go of their receipts by then.
@@ -68,6 +70,7 @@ pub(super) struct Parcel {
     pub(super) end: End,
     pub(super) records: u64,
     pub(super) position: u64,
+    pub(super) origin: Option<Arc<Path>>,
 }
 
 /// No sink takes anything any more.
@@ -75,13 +78,18 @@ pub(super) struct Parcel {
 pub(super) struct Closed;
 
 impl Lane {
-    pub(super) fn start(planned: Planned, inlets: Vec<Inlet>, metrics: &Metrics) -> Arc<Lane> {
+    pub(super) fn start(
+        planned: Planned,
+        inlets: Vec<Inlet>,
+        metrics: &Metrics,
+        files: Option<tail::Handle>,
+    ) -> Arc<Lane> {
         let Planned { config, workers, gate, findings } = planned;
         let (receipts, back) = Receipts::channel();
         let pipeline = metrics.pipeline(&config.name);
         let settled = Arc::new(Ledger::default());
         let stdin = config.source.kind == SourceKind::Stdin;
-        let books = tokio::spawn(keep_books(back, Arc::clone(&settled), pipeline.clone()));
+        let books = tokio::spawn(keep_books(back, Arc::clone(&settled), pipeline.clone(), files));
         let source = metrics.source(&config.name);
         source.mode(workers.engine().mode());
         Arc::new(Lane {
@@ -115,9 +123,9 @@ impl Lane {
     /// Offers `parcel` to every sink, waiting for room as the pipeline says.
     pub(super) async fn send(&self, parcel: Parcel) -> Result<(), Closed> {
         let Some(Ways { inlets, receipts }) = self.ways() else { return Err(Closed) };
-        let Parcel { stream, payload, lines, end, records, position } = parcel;
+        let Parcel { stream, payload, lines, end, records, position, origin } = parcel;
         let receipt = receipts.receipt(stream, position, records, inlets.len());
-        let batch = Batch { stream, payload, lines, end, records, receipt };
+        let batch = Batch { stream, payload, lines, end, records, origin, receipt };
         self.settled.sent.fetch_add(records, Ordering::Relaxed);
         self.pipeline.in_flight_add(records);
         let _waiting = Waiting::of(self);
@@ -204,11 +212,21 @@ impl Drop for Waiting<'_> {
 }
 
 /// Counts what comes back from the sinks.
-async fn keep_books(mut back: UnboundedReceiver<Settled>, ledger: Arc<Ledger>, pipeline: PipelineMetrics) {
+async fn keep_books(
+    mut back: UnboundedReceiver<Settled>,
+    ledger: Arc<Ledger>,
+    pipeline: PipelineMetrics,
+    files: Option<tail::Handle>,
+) {
     while let Some(settled) = back.recv().await {
         pipeline.in_flight_sub(settled.records);
         if settled.ack == Ack::Delivered {
             pipeline.progress();
+        }
+        if let Some(files) = &files
+            && !matches!(settled.ack, Ack::RetryAfter(_))
+        {
+            files.acked(FileId::of(settled.stream.0), settled.position);
         }
         ledger.settled.fetch_add(settled.records, Ordering::Release);
     }

@@ -15,6 +15,7 @@
 
 mod budget;
 mod connection;
+mod files;
 mod flow;
 mod gate;
 mod lane;
@@ -36,10 +37,14 @@ use crate::config::daemon::{Pipeline, SourceKind};
 use crate::findings::Findings;
 use crate::metrics::Metrics;
 use crate::sinks::{self, Ended, Queue, SinkError};
-use crate::sources::{Listener, SourceError, Stdin};
+use crate::sources::{FileLane, Files, Listener, SourceError, Stdin};
+use crate::tail::State;
 use crate::workers::Workers;
 use budget::Budget;
 use lane::Lane;
+
+/// Files are read in so many lanes at most, each with a piece of its own on the way.
+const MAX_FILE_LANES: usize = 4;
 
 /// A pipeline and the engine it redacts with.
 pub struct Planned {
@@ -89,6 +94,8 @@ pub struct Running {
     lanes: Vec<Arc<Lane>>,
     sinks: Vec<(String, JoinHandle<Ended>)>,
     listeners: Vec<Arc<Listener>>,
+    /// Files that are followed; their checkpoints are written last.
+    files: Vec<(String, Files)>,
     streams: TaskTracker,
     stop: CancellationToken,
 }
@@ -102,28 +109,41 @@ impl Running {
         planned: Vec<Planned>,
         metrics: &Metrics,
         partial_records_bytes: usize,
+        state: Option<&State>,
         stop: CancellationToken,
     ) -> Result<Running, StartError> {
         let budget = Arc::new(Budget::new(partial_records_bytes));
-        let (lanes, sinks, listeners) = (Vec::new(), Vec::new(), Vec::new());
-        let mut running = Running { lanes, sinks, listeners, streams: TaskTracker::new(), stop };
+        let (lanes, sinks, listeners, files) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut running = Running { lanes, sinks, listeners, files, streams: TaskTracker::new(), stop };
         let mut opened = Vec::new();
         for pipeline in planned {
             let config = pipeline.config.clone();
-            let lane = running.lane(pipeline, metrics)?;
             let failed = |reason| StartError::Source { pipeline: config.name.clone(), reason };
-            let listener = Listener::bind(&config.source, lane.source.clone()).await.map_err(failed)?.map(Arc::new);
-            if let Some(listener) = &listener {
-                tracing::info!(pipeline = config.name, address = listener.address(), "listening");
-            }
-            running.listeners.extend(listener.clone());
-            opened.push((config, lane, listener));
+            let source = running.open(&config, metrics, state).await.map_err(failed)?;
+            let lane = running.lane(pipeline, metrics)?;
+            opened.push((config, lane, source));
         }
-        for (config, lane, listener) in opened {
-            running.read(config, lane, listener, &budget)?;
+        for (config, lane, source) in opened {
+            running.read(config, lane, source, &budget);
         }
         running.streams.close();
         Ok(running)
+    }
+
+    /// Opens the source of a pipeline. What it reads already goes nowhere before there is a lane for it.
+    async fn open(&mut self, config: &Pipeline, metrics: &Metrics, state: Option<&State>) -> Result<Open, SourceError> {
+        if let Some(listener) = Listener::bind(&config.source, metrics.source(&config.name)).await? {
+            tracing::info!(pipeline = config.name, address = listener.address(), "listening");
+            let listener = Arc::new(listener);
+            self.listeners.push(Arc::clone(&listener));
+            return Ok(Open::Listener(listener));
+        }
+        let SourceKind::Files(from) = &config.source.kind else { return Ok(Open::Stdin(Stdin::start()?)) };
+        let lanes = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MAX_FILE_LANES);
+        let mut files = Files::start(from, &config.name, state, lanes)?;
+        let lanes = std::mem::take(&mut files.lanes);
+        self.files.push((config.name.clone(), files));
+        Ok(Open::Files(lanes))
     }
 
     /// Starts the sinks of a pipeline.
@@ -141,33 +161,25 @@ impl Running {
             inlets.push(inlet);
             self.sinks.push((label, task));
         }
-        let lane = Lane::start(planned, inlets, metrics);
+        let files = self.files.iter().find(|(name, _)| *name == config.name).map(|(_, files)| files.handle());
+        let lane = Lane::start(planned, inlets, metrics, files);
         self.lanes.push(Arc::clone(&lane));
         Ok(lane)
     }
 
     /// Starts the reading of a pipeline's source.
-    fn read(
-        &self,
-        config: Pipeline,
-        lane: Arc<Lane>,
-        listener: Option<Arc<Listener>>,
-        budget: &Arc<Budget>,
-    ) -> Result<(), StartError> {
+    fn read(&self, config: Pipeline, lane: Arc<Lane>, source: Open, budget: &Arc<Budget>) {
         let stop = self.stop.clone();
-        match (config.source.kind.clone(), listener) {
-            (SourceKind::Stdin, _) => {
-                let failed = |reason| StartError::Source { pipeline: config.name.clone(), reason };
-                let stdin = Stdin::start().map_err(failed)?;
-                self.streams.spawn(stdin::run(stdin, lane, stop));
-            }
-            (_, Some(listener)) => {
+        match source {
+            Open::Stdin(stdin) => drop(self.streams.spawn(stdin::run(stdin, lane, stop))),
+            Open::Listener(listener) => {
                 let accept = connection::accept(listener, config.source, lane, Arc::clone(budget), stop);
                 self.streams.spawn(accept);
             }
-            (_, None) => {}
+            Open::Files(events) => {
+                events.into_iter().for_each(|events| drop(self.streams.spawn(files::run(events, Arc::clone(&lane)))));
+            }
         }
-        Ok(())
     }
 
     /// Resolves when every source has come to its end by itself. True: a sink can deliver nothing more.
@@ -196,6 +208,7 @@ impl Running {
     /// Stops reading and delivers what was read, within `deadline`.
     pub async fn drain(mut self, deadline: Duration) -> Outcome {
         self.stop.cancel();
+        self.files.iter().for_each(|(_, files)| files.handle().stop());
         let mut outcome = Outcome::default();
         let lanes = std::mem::take(&mut self.lanes);
         self.listeners.clear();
@@ -219,6 +232,19 @@ impl Running {
                 outcome.undelivered.push((lane.name().to_owned(), left));
             }
         }
+        for (name, files) in self.files {
+            // The disk may make it wait; nothing else is left to do.
+            if !tokio::task::spawn_blocking(|| files.end()).await.unwrap_or(false) {
+                outcome.failed.push(format!("pipeline `{name}`: the last checkpoints could not be written"));
+            }
+        }
         outcome
     }
+}
+
+/// A source that is open.
+enum Open {
+    Stdin(Stdin),
+    Listener(Arc<Listener>),
+    Files(Vec<FileLane>),
 }

@@ -115,7 +115,10 @@ mod tests {
             let stream = StreamId(*stream);
             let payload = engine.redact(&mut engine.scratch(), &Carry::default(), text.to_string().into()).0;
             let receipt = receipts.receipt(stream, 0, 0, 1);
-            encoder.encode(&Batch { stream, payload, lines: Vec::new(), end: *end, records: 0, receipt }, &mut out);
+            encoder.encode(
+                &Batch { stream, payload, lines: Vec::new(), end: *end, records: 0, origin: None, receipt },
+                &mut out,
+            );
         }
         assert_eq!(out.len(), expected.len());
         assert_eq!(String::from_utf8(out.take().concat()).unwrap(), expected);

@@ -1,15 +1,19 @@
 //! Where records come from: standard input, and connections to sockets. It hands out bytes and holds the listeners'
 //! limits; what is in the bytes is not its business.
 
+mod files;
 mod listener;
 mod stdin;
 mod tls;
 
+pub use files::{Files, Lane as FileLane};
 pub use listener::{Connection, Listener, Peer};
 pub use stdin::Stdin;
 
 use std::io;
 use std::path::PathBuf;
+
+use crate::tail::GlobError;
 
 /// Why a source cannot be opened; the operator is to blame.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +46,12 @@ pub enum SourceError {
     /// Certificate and key do not work.
     #[error("TLS: {0}")]
     Rustls(#[from] rustls::Error),
+    /// Patterns of paths.
+    #[error(transparent)]
+    Glob(#[from] GlobError),
+    /// A thread or randomness cannot be had.
+    #[error("cannot follow files: {0}")]
+    Follow(io::Error),
     /// A descriptor or a thread cannot be had.
     #[error("standard input: {0}")]
     Stdin(io::Error),

@@ -5,6 +5,7 @@
 mod configuration;
 mod connections;
 mod delivery;
+mod files;
 mod framing;
 mod lifecycle;
 mod oracle;

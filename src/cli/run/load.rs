@@ -30,13 +30,15 @@ pub(in crate::cli) fn read(args: &RunArgs) -> anyhow::Result<Daemon> {
 fn read_pipelines(args: &RunArgs) -> anyhow::Result<Daemon> {
     if let Some(from) = &args.from {
         let redact = setup::config(&args.engine)?;
-        return Ok(Daemon::from_words(from, &args.to, args.insecure, redact)?);
+        let daemon = Daemon::from_words(from, &args.to, args.insecure, redact)?;
+        return Ok(Daemon { state_dir: args.state_dir.clone(), ..daemon });
     }
     let path = args.engine.config.as_ref();
     let path = path.context("say what to do: --config FILE, or --from SOURCE --to SINK")?;
     let text = fs::read_to_string(path).with_context(|| format!("cannot read configuration {}", path.display()))?;
     let variable = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let mut daemon = Daemon::parse(&path.display().to_string(), &text, &variable)?;
+    daemon.state_dir = args.state_dir.clone().or(daemon.state_dir);
     daemon.pipelines.iter_mut().for_each(|pipeline| setup::apply(&args.engine, &mut pipeline.redact));
     Ok(daemon)
 }

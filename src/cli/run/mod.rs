@@ -3,6 +3,7 @@
 mod load;
 mod observe;
 mod signals;
+mod state;
 
 use std::path::Path;
 use std::time::Duration;
@@ -82,7 +83,9 @@ async fn live(
         findings: observers.findings.clone(),
     });
     let stop = CancellationToken::new();
-    let running = Running::start(planned.collect(), &metrics, daemon.partial_records_bytes, stop).await?;
+    let state = state::open(&daemon)?;
+    let running =
+        Running::start(planned.collect(), &metrics, daemon.partial_records_bytes, state.as_ref(), stop).await?;
     let (triggers, told) = mpsc::channel(8);
     let listeners = running.listeners().to_vec();
     let exchange = Reload { workers, gate, listeners, metrics: metrics.clone(), tell: signals::reloading };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::tables::{FramingName, SinkTable, SinkType, SourceTable, SourceType};
-use super::{ClientTls, ServerTls, Sink, SinkKind, Source, SourceKind};
+use super::{ClientTls, FilesFrom, ServerTls, Sink, SinkKind, Source, SourceKind};
 use crate::framing::Framing;
 
 /// Connections at a time, unless the file says otherwise.
@@ -124,12 +124,16 @@ pub(super) fn source(table: &SourceTable) -> Result<Source, EndpointError> {
             "tls",
             &["listen", "cert", "key", "client_ca", "framing", "max_connections", "partial_timeout", "idle_timeout"],
         ),
+        SourceType::File => ("file", &["paths", "exclude", "start_at"]),
         SourceType::Unix => {
             ("unix", &["path", "mode", "framing", "max_connections", "partial_timeout", "idle_timeout"])
         }
     };
     let keys = Keys { what: "source", kind, known };
     keys.check(&[
+        ("paths", table.paths.is_some()),
+        ("exclude", table.exclude.is_some()),
+        ("start_at", table.start_at.is_some()),
         ("listen", table.listen.is_some()),
         ("path", table.path.is_some()),
         ("mode", table.mode.is_some()),
@@ -175,6 +179,14 @@ fn source_kind(table: &SourceTable, keys: &Keys<'_>) -> Result<SourceKind, Endpo
             let cert = keys.need("cert", &table.cert, "\"/etc/inkout/tls.crt\"")?;
             let key = keys.need("key", &table.key, "\"/etc/inkout/tls.key\"")?;
             SourceKind::Tls { listen: listen()?, tls: ServerTls { cert, key, client_ca: table.client_ca.clone() } }
+        }
+        SourceType::File => {
+            let paths = keys.need("paths", &table.paths, "[\"/var/log/app/*.log\"]")?;
+            if paths.is_empty() || paths.iter().any(String::is_empty) {
+                return Err(EndpointError::Value { key: "paths", reason: "is empty".to_owned() });
+            }
+            let exclude = table.exclude.clone().unwrap_or_default();
+            SourceKind::Files(FilesFrom { paths, exclude, start_at: table.start_at.unwrap_or_default() })
         }
         SourceType::Unix => {
             let path = path(keys.need("path", &table.path, "\"/run/inkout/in.sock\"")?)?;

@@ -84,6 +84,7 @@ impl Reader<'_> {
             redact,
             drain_deadline: tables.drain_deadline.0,
             on_fatal: tables.on_fatal,
+            state_dir: tables.state_dir.map(|path| self.file.beside(&path)),
             partial_records_bytes: tables.partial_records.0,
             observe: Observe {
                 admin: tables.admin,

@@ -24,6 +24,9 @@ use super::{Config, ConfigError};
 use crate::framing::Framing;
 use tables::Word as _;
 
+/// A file to begin with. It is valid as it stands.
+pub const TEMPLATE: &str = include_str!("template.toml");
+
 /// Everything `inkout run` does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Daemon {
@@ -35,6 +38,8 @@ pub struct Daemon {
     pub on_fatal: OnFatal,
     /// Bytes of unfinished records that all connections may hold together.
     pub partial_records_bytes: usize,
+    /// The folder for what a later run has to know.
+    pub state_dir: Option<PathBuf>,
     /// What it tells about itself.
     pub observe: Observe,
     /// In the order of the file, one at least. No two have one name.
@@ -110,6 +115,8 @@ pub enum SourceKind {
         /// Who we are and whom we let in.
         tls: ServerTls,
     },
+    /// Files that are followed.
+    Files(FilesFrom),
     /// Connections to a Unix socket.
     Unix {
         /// The socket.
@@ -117,6 +124,28 @@ pub enum SourceKind {
         /// Permission bits of the socket.
         mode: u32,
     },
+}
+
+/// What is followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilesFrom {
+    /// Patterns of paths.
+    pub paths: Vec<String>,
+    /// Patterns of paths that are left out.
+    pub exclude: Vec<String>,
+    /// Where a file that is there at the first start is begun.
+    pub start_at: StartAt,
+}
+
+/// Where a file is begun of which nothing is known from an earlier run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StartAt {
+    /// At its first byte.
+    #[default]
+    Beginning,
+    /// Behind its last whole line.
+    End,
 }
 
 /// Files of a TLS server.
@@ -216,6 +245,7 @@ impl Daemon {
             redact,
             drain_deadline: tables::drain_deadline().0,
             on_fatal: OnFatal::default(),
+            state_dir: None,
             partial_records_bytes: tables::partial_records().0,
             // Two words are a pipe between programs: a port is opened if it is asked for.
             observe: Observe { admin: Some(AdminOptions { listen: Listen::Off }), ..Observe::default() },

@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::endpoint::EndpointError;
 use super::units::{Size, Time};
-use super::{AdminOptions, FindingsOptions, LogOptions, MetricsOptions, OnFatal, WhenFull};
+use super::{AdminOptions, FindingsOptions, LogOptions, MetricsOptions, OnFatal, StartAt, WhenFull};
 use crate::config::nearest;
 
 /// The file of `inkout run`, but for the settings of redaction.
@@ -21,6 +21,8 @@ pub(super) struct FileTable {
     /// For how long records in flight may be delivered after SIGTERM.
     #[serde(default = "drain_deadline")]
     pub(super) drain_deadline: Time,
+    /// The folder for what a later run has to know: how far files were read.
+    pub(super) state_dir: Option<PathBuf>,
     /// What to do when there are no rules at the start: exit, or withhold everything until there are.
     #[serde(default)]
     pub(super) on_fatal: OnFatal,
@@ -77,6 +79,7 @@ pub(super) enum SourceType {
     Tcp,
     Tls,
     Unix,
+    File,
 }
 
 /// What a sink is.
@@ -110,6 +113,12 @@ pub(super) struct SourceTable {
     /// What it is.
     #[serde(rename = "type")]
     pub(super) kind: SourceType,
+    /// file: patterns of paths, `/var/log/app/*.log`.
+    pub(super) paths: Option<Vec<String>>,
+    /// file: patterns of paths that are left out.
+    pub(super) exclude: Option<Vec<String>>,
+    /// file: where a file is begun of which nothing is known from an earlier run.
+    pub(super) start_at: Option<StartAt>,
     /// tcp, tls: the address to listen on, `127.0.0.1:6000`.
     pub(super) listen: Option<String>,
     /// unix: the socket.
@@ -223,10 +232,11 @@ impl Word for SourceTable {
             ("stdin", "") => table(SourceType::Stdin),
             ("tcp", address) => SourceTable { listen: Some(address.to_owned()), ..table(SourceType::Tcp) },
             ("unix", path) => SourceTable { path: Some(path.into()), ..table(SourceType::Unix) },
+            ("file", path) => SourceTable { paths: Some(vec![path.to_owned()]), ..table(SourceType::File) },
             ("tls", _) => {
                 return Err(EndpointError::NeedsTable { word: word.to_owned(), keys: "listen, cert and key" });
             }
-            _ => return Err(unknown("source", word, &["stdin", "tcp:ADDRESS", "unix:PATH"])),
+            _ => return Err(unknown("source", word, &["stdin", "file:PATTERN", "tcp:ADDRESS", "unix:PATH"])),
         })
     }
 }

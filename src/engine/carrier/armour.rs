@@ -144,9 +144,16 @@ fn skip_separators(haystack: &[u8], at: usize, end: usize) -> usize {
 
 /// The end of the body without the separators before `close`.
 fn trim_separators(haystack: &[u8], start: usize, close: usize) -> usize {
+    const PLAIN: ByteSet = ByteSet::from_bytes(b" \t\r\"',\\%&").complement();
     let mut last = start;
     let mut at = start;
     while at < close {
+        let plain = PLAIN.run(&haystack[at..close]);
+        if plain > 0 {
+            at += plain;
+            last = at;
+            continue;
+        }
         match separator_len(&haystack[at..close]) {
             0 => {
                 at += 1;

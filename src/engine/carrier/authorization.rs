@@ -186,7 +186,12 @@ fn parameters(site: &mut Site<'_>, start: usize, end: usize) {
             Some(open) => open.end..super::quote::close(site.haystack, open, end).unwrap_or(end),
             None => at..value::bare_end(site.haystack, at, end, Joint::Assign, false),
         };
-        let secret = is_listed(&SECRET_PARAMETERS, &site.haystack[start + name.start..start + name.end]);
+        let name = &site.haystack[start + name.start..start + name.end];
+        if name.eq_ignore_ascii_case(b"credential") {
+            // AWS writes the key's id, its date and region there, whatever has become of the signature.
+            site.reached = site.reached.max(value.end);
+        }
+        let secret = is_listed(&SECRET_PARAMETERS, name);
         if secret && value.len() >= MIN_PARAMETER && value::kind_of(&site.haystack[value.clone()]) != Kind::Blank {
             let form = if open.is_some() { Form::Bracket } else { Form::Bare };
             site.add(value.start, value.end, form);

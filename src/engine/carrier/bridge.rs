@@ -60,13 +60,13 @@ impl Joint {
 /// Whether what follows a key word could be the rest of its key and a bridge. Almost every key word of a log is prose and is
 /// dismissed here.
 #[inline]
-pub(crate) fn may_bridge(haystack: &[u8], word: Range<usize>, end: usize) -> bool {
+pub(crate) fn may_bridge(haystack: &[u8], word: Range<usize>) -> bool {
     const MARKS: ByteSet = ByteSet::from_bytes(b"\"'`=:\\])}*?![<>,&%(|+-\xc2\xe2\xef");
-    let window = &haystack[word.end..end.min(word.end + 64)];
+    let window = &haystack[word.end..haystack.len().min(word.end + 64)];
     let key = KEY_TAIL.run(window);
     match window.get(key) {
         // The record ends with the key: its value may stand on the next line.
-        None => true,
+        None | Some(b'\n') => true,
         Some(b' ' | b'\t') => behind_blank(&window[key..]) || is_option(&haystack[..word.start]),
         Some(byte) => MARKS.contains(*byte),
     }

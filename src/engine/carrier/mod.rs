@@ -14,7 +14,7 @@ mod value;
 pub(crate) use bridge::may_bridge;
 pub(crate) use lines::{LineState, Pending};
 pub(crate) use quote::{Opening, opening};
-pub(crate) use userinfo::password;
+pub(crate) use userinfo::{may_hold_password, password};
 pub(crate) use value::needs_bare;
 
 use std::ops::Range;

@@ -11,6 +11,22 @@ const ENDS: ByteSet = ByteSet::from_bytes(b" \"<>`{}|\x7f").with_range(0, 0x1f);
 const SCHEME: ByteSet =
     ByteSet::from_bytes(b"+.-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 
+/// Whether what follows a `://` may hold a password: a user, a colon, and more than a port. Almost no URL does.
+#[inline]
+pub(crate) fn may_hold_password(rest: &[u8]) -> bool {
+    // Where a user name ends for certain; `'` and a backslash may go on.
+    const USER_ENDS: ByteSet = ENDS.union(ByteSet::from_bytes(b"/?#@[]"));
+    let window = &rest[..rest.len().min(MAX_AUTHORITY)];
+    let Some(colon) = window.iter().position(|&byte| byte == b':' || USER_ENDS.contains(byte)) else { return false };
+    if window[colon] != b':' {
+        return false;
+    }
+    let behind = &window[colon + 1..];
+    let port = behind.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(behind.len());
+    // Up to a path, only digits: a port, and an `@` behind it is the path's.
+    behind.get(port).is_some_and(|byte| !ENDS.contains(*byte) && !b"/?#".contains(byte))
+}
+
 /// The password in the userinfo behind the `://` of `len` bytes at `mark`, if there is one.
 pub(crate) fn password(haystack: &[u8], mark: usize, len: usize, end: usize) -> Option<Range<usize>> {
     place(haystack, mark, mark + len, end).filter(|password| !password.is_empty())

@@ -180,7 +180,9 @@ fn is_blank(value: &[u8]) -> bool {
         "redacted",
         "\u{2026}",
     ];
-    if value.is_empty() || WORDS.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes())) {
+    const LONGEST: usize = 10;
+    let is_word = || WORDS.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()));
+    if value.is_empty() || (value.len() <= LONGEST && is_word()) {
         return true;
     }
     let first = value[0];
@@ -232,11 +234,16 @@ fn is_object(value: &[u8]) -> bool {
 
 /// A digit, a symbol that words do not have, mixed case inside a word, or sheer length.
 pub(crate) fn looks_opaque(value: &[u8]) -> bool {
-    let digit = value.iter().any(u8::is_ascii_digit);
-    let symbol = value.iter().any(|b| b"!@#$%^&+=~?".contains(b));
-    let humps = value.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
-    let long = value.len() >= 24 && !value.iter().any(|b| b" ./:\\".contains(b)) && humps != 0;
-    digit || symbol || long || humps >= 3
+    /// Digits, and symbols that words do not have.
+    const MARKS: ByteSet = ByteSet::from_bytes(b"!@#$%^&+=~?").with_range(b'0', b'9');
+    const PATH: ByteSet = ByteSet::from_bytes(b" ./:\\");
+    let has = |set: ByteSet| value.iter().any(|byte| set.contains(*byte));
+    let is_hump = |pair: &&[u8]| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase();
+    has(MARKS)
+        || match value.windows(2).filter(is_hump).take(3).count() {
+            0 => false,
+            humps => humps == 3 || value.len() >= 24 && !has(PATH),
+        }
 }
 
 /// Whether a value that stands behind its key without any mark can be nothing but a token: one run of its alphabet, with

@@ -1,20 +1,22 @@
 //! Why something was found, in a few words that hold nothing of what was found.
 
-use crate::engine::{Span, Why};
+use super::span::{Span, Why};
 
 /// A longer key is not shown: it may be none.
 const MAX_KEY_BYTES: usize = 48;
 
-/// The key a span stands under, or what else found it.
-pub(super) fn reason(haystack: &[u8], span: &Span) -> String {
-    match span.why {
-        Why::Pattern { .. } => "pattern".to_owned(),
-        Why::Grammar => "grammar".to_owned(),
-        Why::Known { .. } => "known value".to_owned(),
-        Why::Key { start, end } => match key(haystack, span, start, end) {
-            Some(key) => format!("key `{key}`"),
-            None => "key".to_owned(),
-        },
+impl Span {
+    /// The key this span of `haystack` stands under, or what else found it.
+    pub fn reason(&self, haystack: &[u8]) -> String {
+        match self.why {
+            Why::Pattern { .. } => "pattern".to_owned(),
+            Why::Grammar => "grammar".to_owned(),
+            Why::Known { .. } => "known value".to_owned(),
+            Why::Key { start, end } => match key(haystack, self, start, end) {
+                Some(key) => format!("key `{key}`"),
+                None => "key".to_owned(),
+            },
+        }
     }
 }
 
@@ -28,7 +30,6 @@ fn key<'h>(haystack: &'h [u8], span: &Span, start: usize, end: usize) -> Option<
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::engine::{Engine, Limits, Policy};
     use crate::rules::Catalog;
 
@@ -36,7 +37,7 @@ mod tests {
     fn check(line: &str, expected: &str) {
         let engine = Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default()).unwrap();
         let spans = engine.find(&mut engine.scratch(), line.as_bytes());
-        assert_eq!(reason(line.as_bytes(), &spans[0]), expected, "{line}");
+        assert_eq!(spans[0].reason(line.as_bytes()), expected, "{line}");
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! Whether a key is a secret's key: by word segments, never by substring. What stands beside the key is `carrier`'s work.
 
+mod memo;
+
 use std::collections::{HashMap, HashSet};
 
 use super::byteset::ByteSet;
 use super::rule::{KeyValue, KeyWords, Matcher, RuleId, RuleSet};
+pub(crate) use memo::Memo;
+use memo::Question;
 
 /// How far a key may reach to each side of the word that gave it away.
 const MAX_KEY_SIDE: usize = 64;
@@ -126,31 +130,40 @@ impl Keys {
     /// The key whose word stands at `word` in the record `line` of `haystack`, if it is a secret's key.
     pub(crate) fn examine(
         &self,
+        memo: &mut Memo,
         group: u16,
         haystack: &[u8],
         word: std::ops::Range<usize>,
         line: std::ops::Range<usize>,
     ) -> Option<Key> {
         let token = token_around(haystack, word.clone(), line);
-        let segments = Segments::of(&haystack[token.clone()]);
         let word = word.start - token.start..word.end - token.start;
+        let ask = || self.held(group, &haystack[token.clone()], &word);
+        let held = match Question::new(haystack, &token, &word, group) {
+            Some(question) => memo.answer(question, ask),
+            None => ask(),
+        };
+        let Sequence { rule, value, numbers, .. } = self.sequences[usize::from(held?)];
+        Some(Key { start: token.start, end: token.end, rule, value, numbers })
+    }
+
+    /// The sequence that makes `key`, in which a word of `group` stands at `word`, a secret's.
+    fn held(&self, group: u16, key: &[u8], word: &std::ops::Range<usize>) -> Option<u16> {
+        let segments = Segments::of(key);
         // Most keys of a clean log end in such a word (`tokens_used`): whatever stands before it, they are harmless.
         let last = segments.get(segments.len().checked_sub(1)?);
         if listed(&self.harmless_ends, last) {
             return None;
         }
+        let touched = segments.touched(word);
         for &index in &self.groups[group as usize] {
             let sequence = &self.sequences[index as usize];
             if !segments.may_hold(sequence) {
                 continue;
             }
             let neutral = [&self.neutral, &self.neutral_of[sequence.neutral]];
-            if let Some(held) = segments.holds(&sequence.words, &word, neutral) {
-                if segments.are_neutral(held, neutral) {
-                    return None;
-                }
-                let Sequence { rule, value, numbers, .. } = *sequence;
-                return Some(Key { start: token.start, end: token.end, rule, value, numbers });
+            if let Some(held) = segments.holds(&sequence.words, &touched, neutral) {
+                return (!segments.are_neutral(held, neutral)).then_some(index);
             }
         }
         None
@@ -343,14 +356,23 @@ impl<'k> Segments<'k> {
         sequence.initials & !self.initials == 0 || self.longest >= sequence.len
     }
 
-    /// Where `words` stand contiguously and touch `word`: each in a segment of its own, or all glued into one.
+    /// The segments that `word` is a part of.
+    fn touched(&self, word: &std::ops::Range<usize>) -> std::ops::Range<usize> {
+        let bounds = &self.bounds[..self.count];
+        let first = bounds.iter().take_while(|(_, end)| usize::from(*end) <= word.start).count();
+        let behind = bounds.iter().take_while(|(start, _)| usize::from(*start) < word.end).count();
+        first..behind
+    }
+
+    /// Where `words` stand contiguously, one of them in a segment of `touched`: each in a segment of its own, or all glued
+    /// into one.
     fn holds(
         &self,
         words: &[Box<[u8]>],
-        word: &std::ops::Range<usize>,
+        touched: &std::ops::Range<usize>,
         neutral: [&Neutral; 2],
     ) -> Option<std::ops::Range<usize>> {
-        (0..self.count).find_map(|at| {
+        ((touched.start + 1).saturating_sub(words.len())..touched.end).find_map(|at| {
             let apart = (at + words.len() <= self.count)
                 && words.iter().enumerate().all(|(i, word)| same_word(self.get(at + i), word));
             let width = if apart {
@@ -360,8 +382,7 @@ impl<'k> Segments<'k> {
             } else {
                 return None;
             };
-            let (start, end) = (self.bounds[at].0 as usize, self.bounds[at + width - 1].1 as usize);
-            (start < word.end && word.start < end).then_some(at..at + width)
+            (at < touched.end && touched.start < at + width).then_some(at..at + width)
         })
     }
 

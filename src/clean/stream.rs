@@ -1,0 +1,289 @@
+//! One stream of text through the engine, piece by piece. What a file is made of is `scan`'s.
+//!
+//! A long stream on an otherwise idle machine is read on one thread, redacted on others, and shown and written on this
+//! one. A piece is redacted there as if nothing were open before it; where something was, it is redacted again in its turn.
+
+use std::io::{self, Read};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use bytes::Bytes;
+
+use super::error::Reason;
+use super::format::Codec;
+use super::scan::{Observer, Seen};
+use super::threads::{Shared, Worker};
+use crate::engine::{Carry, Cutter, Engine, Masked, Piece, Scratch, Span, Tally};
+
+/// How many bytes are read at once: what stays in the second-level cache.
+pub(super) const BLOCK_BYTES: usize = 256 << 10;
+/// After so many bytes more threads are worth their start.
+const LONG_BYTES: u64 = 4 << 20;
+/// How many pieces may be on their way.
+const AHEAD: usize = 8;
+/// A buffer that a long record made larger than this is given back to the system.
+const MAX_KEPT_BYTES: usize = 4 * BLOCK_BYTES;
+
+/// Takes what a stream became, in order.
+pub(super) trait Sink {
+    /// The stream is compressed; `head` are its first bytes as they lie on the disk.
+    fn wrapped(&mut self, codec: Codec, head: &[u8]) -> Result<(), Reason>;
+
+    /// `original` bytes of the stream became `masked`; `changed` says whether they differ.
+    fn take(&mut self, original: usize, masked: &Masked, changed: bool) -> Result<(), Reason>;
+}
+
+/// A stream to be redacted.
+pub(super) struct Stream<'s> {
+    /// Its format's name, for what is wrong with it.
+    pub(super) format: &'static str,
+    pub(super) member: Option<&'s [u8]>,
+    /// What of it was read already.
+    pub(super) head: &'s mut Vec<u8>,
+    pub(super) rest: &'s mut (dyn Read + Send + 's),
+}
+
+/// What was seen of a stream.
+#[derive(Debug, Default)]
+pub(super) struct Redacted {
+    pub(super) tally: Tally,
+    /// Whether any byte changed.
+    pub(super) changed: bool,
+    /// How many bytes it has now.
+    pub(super) masked_bytes: u64,
+}
+
+/// Appends one block of `input` to `buffer`, less only at the end; 0 there.
+pub(super) fn read_block(input: &mut dyn Read, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    let start = buffer.len();
+    let mut filled = start;
+    buffer.resize(start + BLOCK_BYTES, 0);
+    let read = loop {
+        match input.read(&mut buffer[filled..]) {
+            Ok(0) => break Ok(()),
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => break Err(error),
+        }
+        if filled == buffer.len() {
+            break Ok(());
+        }
+    };
+    buffer.truncate(filled);
+    read.map(|()| filled - start)
+}
+
+/// Redacts `stream`, and shows and hands on every piece of it on this thread.
+pub(super) fn redact(
+    worker: &mut Worker,
+    stream: Stream<'_>,
+    observer: &mut dyn Observer,
+    sink: Option<&mut dyn Sink>,
+) -> Result<Redacted, Reason> {
+    let shared = Arc::clone(&worker.shared);
+    let fresh = || Cutter::new(shared.engine.limits().max_record_bytes);
+    let mut cutter = std::mem::replace(&mut worker.cutter, fresh());
+    std::mem::swap(cutter.buffer(), stream.head);
+    let turn =
+        Turn { worker, member: stream.member, carry: Carry::default(), offset: 0, line: 1, done: Redacted::default() };
+    let mut course = Course { turn, observer, sink };
+    let mut feed = Feed { cutter, input: stream.rest, format: stream.format, ended: false };
+    let read = course.run(&mut feed);
+    let done = course.turn.done;
+    // After a failure the rest of this stream must not be taken for the beginning of the next.
+    worker.cutter = if read.is_ok() { feed.cutter } else { fresh() };
+    read.map(|()| done)
+}
+
+/// Reads a stream and cuts it.
+struct Feed<'f> {
+    cutter: Cutter,
+    input: &'f mut (dyn Read + Send),
+    format: &'static str,
+    ended: bool,
+}
+
+impl Feed<'_> {
+    fn next(&mut self) -> Result<Option<Piece>, Reason> {
+        loop {
+            let piece = if self.ended { self.cutter.finish() } else { self.cutter.next_piece() };
+            if piece.is_some() || self.ended {
+                return Ok(piece);
+            }
+            let read = read_block(self.input, self.cutter.buffer());
+            self.ended = read.map_err(|error| Reason::reading(self.format, error))? == 0;
+        }
+    }
+
+    /// Reads into this memory next.
+    fn recycle(&mut self, buffer: Vec<u8>) {
+        if (BLOCK_BYTES..=MAX_KEPT_BYTES).contains(&buffer.capacity()) {
+            self.cutter.recycle(buffer);
+        }
+    }
+}
+
+/// A piece after redaction.
+struct Answer {
+    piece: Piece,
+    masked: Masked,
+    carry: Carry,
+    tally: Tally,
+    found: Vec<Span>,
+}
+
+impl Answer {
+    fn of(engine: &Engine, scratch: &mut Scratch, carry: &Carry, piece: Piece) -> Answer {
+        let (masked, carry, tally) = engine.redact_piece(scratch, carry, &piece);
+        Answer { found: scratch.found().to_vec(), piece, masked, carry, tally }
+    }
+
+    fn changed(&self) -> bool {
+        let body = self.piece.body();
+        !std::ptr::eq(self.masked.as_bytes(), body) && self.masked.as_bytes() != body
+    }
+
+    /// The memory it was read into, for the next one.
+    fn into_buffer(self) -> Option<Vec<u8>> {
+        let Answer { piece, masked, .. } = self;
+        drop(masked);
+        let mut block: Bytes = piece.into_haystack();
+        // An empty `Bytes` keeps its memory, and turning it into a `Vec` copies what it holds: nothing.
+        block.truncate(0);
+        block.is_unique().then(|| Vec::from(block))
+    }
+}
+
+/// Where in the stream the next piece stands.
+struct Turn<'w, 's> {
+    worker: &'w mut Worker,
+    member: Option<&'s [u8]>,
+    carry: Carry,
+    offset: u64,
+    line: u64,
+    done: Redacted,
+}
+
+struct Course<'w, 'o, 'k, 's> {
+    turn: Turn<'w, 's>,
+    observer: &'o mut dyn Observer,
+    sink: Option<&'k mut dyn Sink>,
+}
+
+impl Course<'_, '_, '_, '_> {
+    fn run(&mut self, feed: &mut Feed<'_>) -> Result<(), Reason> {
+        while let Some(piece) = feed.next()? {
+            if self.turn.worker.shared.stopped() {
+                return Err(Reason::Interrupted);
+            }
+            let Worker { shared, scratch, .. } = &mut *self.turn.worker;
+            let answer = Answer::of(&shared.engine, scratch, &self.turn.carry, piece);
+            self.show(&answer)?;
+            if let Some(buffer) = answer.into_buffer() {
+                feed.recycle(buffer);
+            }
+            if self.turn.offset >= LONG_BYTES && !feed.ended && self.turn.worker.shared.has_idle_threads() {
+                return self.run_ahead(feed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows a piece in its turn, and hands it on.
+    fn show(&mut self, answer: &Answer) -> Result<(), Reason> {
+        let Answer { piece, masked, carry, tally, found } = answer;
+        let (turn, changed) = (&mut self.turn, answer.changed());
+        if tally.total() > 0 && turn.worker.metered {
+            turn.worker.shared.progress.findings.fetch_add(tally.total(), Ordering::Relaxed);
+        }
+        let (member, offset, line) = (turn.member, turn.offset, turn.line);
+        self.observer.piece(&Seen { member, offset, line, piece, found, masked, tally });
+        turn.offset += piece.len() as u64;
+        if self.observer.counts_lines() {
+            turn.line += memchr::memchr_iter(b'\n', piece.body()).count() as u64;
+        }
+        turn.done.changed |= changed;
+        turn.done.masked_bytes += masked.as_bytes().len() as u64;
+        turn.done.tally.add(tally);
+        turn.carry = carry.clone();
+        match &mut self.sink {
+            Some(sink) => sink.take(piece.len(), masked, changed),
+            None => Ok(()),
+        }
+    }
+
+    /// Goes on with a reader and several engines beside this thread.
+    fn run_ahead(&mut self, feed: &mut Feed<'_>) -> Result<(), Reason> {
+        let shared = Arc::clone(&self.turn.worker.shared);
+        let (ordered, slots) = mpsc::sync_channel(AHEAD);
+        let (jobs, waiting) = mpsc::sync_channel(AHEAD);
+        let (spares, buffers) = mpsc::channel();
+        let waiting = Mutex::new(waiting);
+        thread::scope(|scope| {
+            for _ in 0..shared.threads() {
+                scope.spawn(|| work(&shared, &waiting));
+            }
+            scope.spawn(move || read_ahead(feed, &ordered, &jobs, &buffers));
+            self.deliver(slots, &spares)
+        })
+    }
+
+    fn deliver(&mut self, slots: Receiver<Slot>, spares: &Sender<Vec<u8>>) -> Result<(), Reason> {
+        for slot in slots {
+            if self.turn.worker.shared.stopped() {
+                return Err(Reason::Interrupted);
+            }
+            // A thread that panicked drops its end, and takes the scope down with it.
+            let Ok(mut answer) = slot?.recv() else { break };
+            if !self.turn.carry.is_empty() {
+                let Worker { shared, scratch, .. } = &mut *self.turn.worker;
+                answer = Answer::of(&shared.engine, scratch, &self.turn.carry, answer.piece);
+            }
+            self.show(&answer)?;
+            if let Some(buffer) = answer.into_buffer() {
+                let _ = spares.send(buffer);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where the answer to a piece will be, or why there is none.
+type Slot = Result<Receiver<Answer>, Reason>;
+
+/// A piece, and where its answer goes.
+struct Job {
+    piece: Piece,
+    answer: SyncSender<Answer>,
+}
+
+/// Reads until the stream or the interest in it ends.
+fn read_ahead(feed: &mut Feed<'_>, ordered: &SyncSender<Slot>, jobs: &SyncSender<Job>, buffers: &Receiver<Vec<u8>>) {
+    loop {
+        buffers.try_iter().for_each(|buffer| feed.recycle(buffer));
+        match feed.next() {
+            Ok(Some(piece)) => {
+                let (answer, slot) = mpsc::sync_channel(1);
+                if ordered.send(Ok(slot)).is_err() || jobs.send(Job { piece, answer }).is_err() {
+                    return;
+                }
+            }
+            Ok(None) => return,
+            Err(reason) => {
+                let _ = ordered.send(Err(reason));
+                return;
+            }
+        }
+    }
+}
+
+fn work(shared: &Shared, waiting: &Mutex<Receiver<Job>>) {
+    let mut scratch = shared.engine.scratch();
+    loop {
+        let job = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Job { piece, answer }) = job else { return };
+        let _ = answer.send(Answer::of(&shared.engine, &mut scratch, &Carry::default(), piece));
+    }
+}

@@ -1,0 +1,93 @@
+//! Source code: what is not quoted there is no literal, but an expression that yields the value when it runs. It is no
+//! parser; it looks at one line.
+
+use std::ops::Range;
+use std::path::Path;
+
+/// How the lines of a file are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// A programming language: text stands in quotes.
+    Code,
+    /// Settings, prose, a shell script, a log: text may stand without.
+    Text,
+}
+
+/// File name endings of programming languages in which text stands in quotes.
+const CODE: &str = "py pyi ipynb js jsx mjs cjs ts tsx vue svelte go rs java kt kts scala groovy gradle c h cc cpp cxx hpp m \
+    mm cs fs vb swift dart rb erb php pl pm lua ex exs erl tf hcl jsonnet";
+/// What a line begins with that is a comment.
+const COMMENTS: [&str; 7] = ["#", "//", "*", "/*", "--", ";", "<!--"];
+/// What a path begins with that leads to a value.
+const ROOTS: &str = "os process env environ self this super config conf cfg settings options opts args argv params props \
+    request req res response ctx context session user secrets vault var local module data input system \
+    environment getenv app client event body form";
+
+impl Language {
+    /// What the ending of `path` says.
+    pub fn of(path: &Path) -> Language {
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        if CODE.split(' ').any(|known| known == ending) { Language::Code } else { Language::Text }
+    }
+}
+
+/// Whether the value at `span` is an expression instead of a text.
+pub(super) fn is_expression(line: &[u8], span: Range<usize>, language: Language) -> bool {
+    let start = span.start + line[span.clone()].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    if start >= span.end || is_quoted(line, start) {
+        return false;
+    }
+    let rest = &line[start..];
+    if is_joined(rest) {
+        return true;
+    }
+    let path = path_len(rest);
+    let (name, next) = (&rest[..path], rest.get(path).copied());
+    if name.is_empty() || !is_name(name) {
+        return false;
+    }
+    let root = name.split(|byte| b".:?>-".contains(byte)).next().unwrap_or_default();
+    let rooted = ROOTS.split(' ').any(|known| root.eq_ignore_ascii_case(known.as_bytes()));
+    let deeper = path > root.len();
+    let called = matches!(next, Some(b'(' | b'['));
+    let code = language == Language::Code && !is_comment(line);
+    called || rooted && deeper || code
+}
+
+/// Whether the text around `start` is in quotes that open right there.
+fn is_quoted(line: &[u8], start: usize) -> bool {
+    b"\"'`".contains(&line[start]) || line[..start].last().is_some_and(|before| b"\"'`".contains(before))
+}
+
+/// `+ token`, `. $token`, `, token)`: what goes on behind a closed quote.
+fn is_joined(rest: &[u8]) -> bool {
+    let after = rest.trim_ascii_start();
+    let operator = after.first().is_some_and(|byte| b"+.,&|)".contains(byte));
+    operator
+        && after.get(1).is_some_and(|byte| byte.is_ascii_whitespace() || *byte == b'$' || byte.is_ascii_alphabetic())
+}
+
+/// The length of `a.b`, `A::b`, `a->b`, `a?.b` at the start of `rest`.
+fn path_len(rest: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        at += rest[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_$@&*".contains(byte)).count();
+        let joint = ["?.", "::", "->", "."].map(str::as_bytes).into_iter().find(|joint| {
+            rest[at..].starts_with(joint) && rest.get(at + joint.len()).is_some_and(u8::is_ascii_alphabetic)
+        });
+        match joint {
+            Some(joint) => at += joint.len(),
+            None => return at,
+        }
+    }
+}
+
+/// Whether a path is made of names that people give, not of a token that happens to hold dots.
+fn is_name(path: &[u8]) -> bool {
+    path[0].is_ascii_alphabetic() || b"_$@&*".contains(&path[0])
+}
+
+fn is_comment(line: &[u8]) -> bool {
+    let text = line.trim_ascii_start();
+    COMMENTS.iter().any(|mark| text.starts_with(mark.as_bytes()))
+}
