@@ -32,27 +32,30 @@
 //! |---|---|---|
 //! | [`engine`] | PURE. rules in, `Engine`; bytes in, [`engine::Masked`] and a [`engine::Tally`] out | nothing of ours |
 //! | [`rules`] | PURE. parses the built-in rule files and the user's into what the engine compiles | `engine` |
+//! | [`otlp`] | PURE. walks an OTLP message, protobuf or JSON, and redacts its fields on the wire | `engine` |
 //! | `config` | a TOML file and flags become one configuration; parsed once, never validated later | `engine`, `rules` |
-//! | `secrets` | loads what must never be printed: keys for hashing | `engine`, `config` |
+//! | `secrets` | loads what must never be printed: keys for hashing, known values | `engine`, `config` |
 //! | `pipe` | files and standard input to standard output: each thread takes a piece, redacts it, and writes it in its turn | `engine` |
+//! | `clean` | files, folders and archives read to their end, and rewritten in place or into another folder | `engine`, `rules`, `config`, `secrets` |
+//! | `report` | what was found as tables, JSON, SARIF, HTML and a diff; baselines; what is only a template. It holds no secret | `engine`, `rules`, `config`, `secrets`, `clean` |
+//! | `exec` | a program with its output masked: child process, signals, one thread for each stream | `engine`, `pipe` |
 //! | `framing` | PURE. records in a stream of bytes: lines, NUL-ended, octet-counted; to lines and back | nothing of ours |
 //! | `message` | what travels between the daemon's tasks: masked batches, and receipts for them | `engine` |
 //! | `sinks` | standard output and sockets; each batch is settled once its receiver has it | `message`, `framing`, `config`, `metrics`, `engine` |
 //! | `sources` | standard input and listeners: bytes of streams, within limits | `config`, `metrics` |
 //! | `pipeline` | source to workers to sinks: the tasks, what they may hold, reload and drain | all but `cli`, `pipe` |
 //! | `workers` | threads that redact for the daemon's tasks, around an engine that can be exchanged | `engine` |
-//! | `metrics` | counters of what flows through, as Prometheus text and as an OTLP push; labels from closed sets only | `engine`, `config` |
-//! | `findings` | the findings stream: which secret was found, since when and how often, without a byte of it | `engine`, `config`, `metrics` |
-//! | `admin` | the admin port: health, metrics, and a status page | `config`, `metrics` |
-//! | `log` | the daemon's own log: masked, limited, never waited for | `engine`, `config`, `metrics` |
-//! | `clean` | files, folders and archives read to their end, and rewritten in place or into another folder | `engine`, `rules`, `config`, `secrets` |
-//! | `report` | what was found as tables, JSON, SARIF, HTML and a diff; baselines; what is only a template. It holds no secret | `engine`, `rules`, `config`, `secrets`, `clean` |
+//! | `metrics` | counters of what flows through, as Prometheus text and as an OTLP push; labels from closed sets only | `engine` |
+//! | `findings` | the findings stream: which secret was found, since when and how often, without a byte of it | `engine`, `metrics` |
+//! | `admin` | the admin port: health, metrics, and a status page | `metrics` |
+//! | `log` | the daemon's own log: masked, limited, never waited for | `engine`, `metrics` |
 //! | `tail` | follows files through rotation and restarts; hands out bytes with their place, keeps checkpoints | nothing of ours |
 //! | `spool` | masked records on disk until a sink has them: segments, checksums, a quota | `engine` |
+//! | `hop` | servers and client for OTLP: batches are redacted between the one who sends and the one who is to get them | `engine`, `otlp`, `workers`, `metrics`, `findings`, `config` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
 //!
 //! PURE rooms hold no files, sockets, environment, threads, clocks or logging. Cargo features follow the rooms:
-//! `default-features = false` is engine and rules alone.
+//! `default-features = false` is engine, rules and otlp alone.
 //!
 //! # When text is final
 //!
@@ -86,16 +89,21 @@ pub mod cli;
 #[cfg(feature = "cli")]
 pub mod config;
 pub mod engine;
+#[cfg(feature = "exec")]
+pub mod exec;
 #[cfg(feature = "daemon")]
 pub mod findings;
 #[cfg(feature = "daemon")]
 pub mod framing;
+#[cfg(feature = "otlp")]
+pub mod hop;
 #[cfg(feature = "daemon")]
 pub mod log;
 #[cfg(feature = "daemon")]
 pub mod message;
 #[cfg(feature = "daemon")]
 pub mod metrics;
+pub mod otlp;
 #[cfg(feature = "cli")]
 pub mod pipe;
 #[cfg(feature = "daemon")]

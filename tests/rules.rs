@@ -33,8 +33,21 @@ fn no_rule_file_is_forgotten() {
 }
 
 #[test]
+fn no_optional_file_and_no_profile_is_forgotten() {
+    for (folder, embedded) in [
+        ("rules/optional", Catalog::optional_files().map(|(name, _)| name).collect::<Vec<_>>()),
+        ("rules/profiles", Catalog::profiles().map(|(name, _)| name).collect()),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let names = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let present: BTreeSet<String> = names.map(|name| format!("{folder}/{name}")).collect();
+        assert_eq!(embedded, present.iter().collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn every_built_in_file_parses_and_is_a_rule_file_by_itself() {
-    for (name, text) in Catalog::files() {
+    for (name, text) in Catalog::files().chain(Catalog::optional_files()) {
         let catalog = Catalog::parse(name, text).unwrap_or_else(|error| panic!("{error}"));
         assert!(!catalog.set.rules.is_empty(), "{name} has no rule");
     }
@@ -44,8 +57,8 @@ fn every_built_in_file_parses_and_is_a_rule_file_by_itself() {
 
 #[test]
 fn every_rule_says_where_it_stands() {
-    let catalog = Catalog::builtin();
-    for (name, text) in Catalog::files() {
+    let catalog = Catalog::complete();
+    for (name, text) in Catalog::files().chain(Catalog::optional_files()) {
         let lines: Vec<&str> = text.lines().collect();
         for rule in catalog.set.rules.iter().filter(|rule| rule.origin.file == name) {
             assert_eq!(lines[rule.origin.line - 1], "[[rule]]", "{}", rule.id);
@@ -56,7 +69,7 @@ fn every_rule_says_where_it_stands() {
 
 #[test]
 fn no_two_rules_list_the_same_key() {
-    let catalog = Catalog::builtin();
+    let catalog = Catalog::complete();
     let mut seen = BTreeSet::new();
     for rule in &catalog.set.rules {
         let Matcher::Keys(keys) = &rule.matcher else { continue };
@@ -70,7 +83,7 @@ fn no_two_rules_list_the_same_key() {
 fn every_rule_has_marked_examples_and_a_counter_example() {
     // What the grammar of known values finds is decided by the operator's values: no example can be written down.
     let has_examples = |rule: &Rule| rule.matcher != Matcher::Grammar(Grammar::Known);
-    for (rule, notes) in rules(&Catalog::builtin()).filter(|(rule, _)| has_examples(rule)) {
+    for (rule, notes) in rules(&Catalog::complete()).filter(|(rule, _)| has_examples(rule)) {
         assert!(notes.examples.len() >= 2, "{}: `{}` needs two examples", rule.origin, rule.id);
         assert!(!notes.counter_examples.is_empty(), "{}: `{}` needs a counter-example", rule.origin, rule.id);
         for seed in SEEDS {

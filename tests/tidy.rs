@@ -12,35 +12,29 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &[]),
     ("rules", &["engine"]),
     ("config", &["engine", "rules", "framing"]),
+    ("otlp", &["engine"]),
     ("secrets", &["engine", "config"]),
     ("pipe", &["engine"]),
+    ("clean", &["engine", "rules", "config", "secrets"]),
+    ("report", &["engine", "rules", "config", "secrets", "clean"]),
+    ("exec", &["engine", "pipe"]),
     ("spool", &["engine"]),
     ("tail", &[]),
     ("framing", &[]),
     ("message", &["engine"]),
     ("sinks", &["engine", "framing", "message", "config", "metrics"]),
     ("sources", &["config", "metrics", "tail"]),
-    (
-        "pipeline",
-        &["tail", "engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers", "findings"],
-    ),
+    ("pipeline", &["tail", "engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers", "findings"]),
     ("workers", &["engine"]),
     ("metrics", &["engine", "config"]),
     ("findings", &["engine", "metrics", "config"]),
     ("admin", &["metrics", "config"]),
     ("log", &["engine", "metrics", "config"]),
-    ("clean", &["engine", "rules", "config", "secrets"]),
-    ("report", &["engine", "rules", "config", "secrets", "clean"]),
-    (
-        "cli",
-        &[
-            "engine", "rules", "config", "secrets", "pipe", "framing", "message", "sinks", "sources", "pipeline",
-            "workers", "metrics", "findings", "admin", "log", "clean", "report", "spool", "tail",
-        ],
-    ),
+    ("hop", &["engine", "otlp", "workers", "metrics", "findings", "config"]),
+    ("cli", &["engine", "rules", "otlp", "config", "secrets", "pipe", "exec", "clean", "report", "framing", "message", "sinks", "sources", "pipeline", "workers", "metrics", "findings", "admin", "log", "spool", "tail", "hop"]),
 ];
 
-const PURE: &[&str] = &["engine", "rules", "framing"];
+const PURE: &[&str] = &["engine", "rules", "framing", "otlp"];
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::net",

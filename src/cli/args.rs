@@ -9,6 +9,7 @@ use clap_complete::Shell;
 use crate::config::daemon::Listen;
 
 const RULES: &str = "Rules";
+const KNOWN: &str = "Known values";
 const OUTPUT: &str = "What is written";
 const REPORT: &str = "Report";
 const RUNNING: &str = "Running";
@@ -72,9 +73,15 @@ pub(super) struct EngineArgs {
     /// Add the rules of this file, or of every *.toml in this folder (repeatable)
     #[arg(long = "rules", value_name = "PATH", help_heading = RULES)]
     pub(super) rules: Vec<PathBuf>,
+    /// Use a policy that comes with inkout: credentials, pci, gdpr, hipaa. `inkout rules show NAME` prints it
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = RULES)]
+    pub(super) profile: Vec<String>,
     /// Switch on these rules or categories and no others
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = RULES)]
     pub(super) only: Vec<String>,
+    /// Leave in the clear what the [[allow]] entries of every *.toml in this folder say; `inkout allow` writes them
+    #[arg(long, value_name = "DIR", help_heading = RULES)]
+    pub(super) allow_dir: Option<PathBuf>,
     /// Switch these rules or categories off
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = RULES)]
     pub(super) disable: Vec<String>,
@@ -84,9 +91,18 @@ pub(super) struct EngineArgs {
     /// What is done to credentials
     #[arg(long, value_name = "ACTION", help_heading = OUTPUT)]
     pub(super) action: Option<ActionName>,
-    /// Mask these values wherever and however encoded they stand: one per line, at least 6 bytes each
-    #[arg(long, value_name = "FILE", help_heading = RULES)]
-    pub(super) known_values: Option<PathBuf>,
+    /// Mask these values wherever and however encoded they stand: one per line, at least 6 bytes each (repeatable)
+    #[arg(long, value_name = "FILE", help_heading = KNOWN)]
+    pub(super) known_values: Vec<PathBuf>,
+    /// Mask the values of these environment variables; `*` and `?` may stand in a name
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = KNOWN)]
+    pub(super) known_env: Vec<String>,
+    /// Mask every value of this file of NAME=value lines (repeatable)
+    #[arg(long, value_name = "FILE", help_heading = KNOWN)]
+    pub(super) known_dotenv: Vec<PathBuf>,
+    /// Mask the content of every file in this folder: mounted Kubernetes or Docker secrets (repeatable)
+    #[arg(long, value_name = "DIR", help_heading = KNOWN)]
+    pub(super) known_dir: Vec<PathBuf>,
     /// Write this in place of a secret; {rule} is the rule's id
     #[arg(long, value_name = "TEMPLATE", help_heading = OUTPUT)]
     pub(super) placeholder: Option<String>,
@@ -141,11 +157,34 @@ pub(super) enum Command {
     Clean(super::clean::CleanArgs),
     /// Say which rule found what in the lines on standard input, and what nearly was found
     Explain(ExplainArgs),
+    /// Run a program and mask what it prints
+    ///
+    /// Standard output and standard error are masked each by itself. The values of environment variables with a secret's name
+    /// are known, and so are the passwords of URLs in the others. Signals are handed on, and the exit code is the program's.
+    #[cfg(feature = "exec")]
+    #[command(
+        after_help = "Exit codes: the program's, 128 and the number of the signal that ended it, 127 it is not there, \
+                            126 it cannot be run, 2 wrong arguments or rules (it was not run), 3 it ended with 0 and its \
+                            output could not be passed on or inspected."
+    )]
+    Exec(ExecArgs),
+    /// Leave a false positive in the clear for a while
+    ///
+    /// Writes one file into the folder of --allow-dir or of `allow_dir` in the configuration.
+    Allow(Box<AllowArgs>),
     /// List, show and check rules
     Rules {
         #[command(subcommand)]
         command: RulesCommand,
     },
+    /// Write or check a configuration file
+    Config {
+        #[command(subcommand)]
+        command: super::config::ConfigCommand,
+    },
+    /// Tell the tokens that a value became under a key; the value is read from standard input
+    #[cfg(feature = "archives")]
+    Fingerprint(super::fingerprint::FingerprintArgs),
     /// Read the findings stream of a daemon
     #[cfg(feature = "daemon")]
     Findings {
@@ -155,14 +194,6 @@ pub(super) enum Command {
     /// Follow sockets and streams until told to stop, and pass on what they carry, masked
     #[cfg(feature = "daemon")]
     Run(RunArgs),
-    /// Write or check a configuration file
-    Config {
-        #[command(subcommand)]
-        command: super::config::ConfigCommand,
-    },
-    /// Tell the tokens that a value became under a key; the value is read from standard input
-    #[cfg(feature = "archives")]
-    Fingerprint(super::fingerprint::FingerprintArgs),
     /// Print a demo log full of made-up secrets
     Sample,
     /// Measure the speed on a log of your own, and which rules cost most
@@ -193,12 +224,74 @@ pub(super) struct ExplainArgs {
     pub(super) engine: EngineArgs,
 }
 
+/// `inkout exec`
+#[cfg(feature = "exec")]
+#[derive(Args, Debug)]
+pub(super) struct ExecArgs {
+    /// The program and its arguments
+    #[arg(value_name = "CMD", last = true, required = true)]
+    pub(super) command: Vec<std::ffi::OsString>,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
+    /// Print counts on standard error at the end
+    #[arg(long, help_heading = REPORT)]
+    pub(super) stats: bool,
+}
+
+/// `inkout allow`
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(super) struct AllowArgs {
+    /// Findings of this rule
+    #[arg(long, value_name = "ID", required_unless_present_any = ["path", "source", "regex", "fingerprint"])]
+    pub(super) rule: Option<String>,
+    /// Values of this key, or in JSON of these keys from the outside in, joined by dots; `*` is any text
+    #[arg(long, value_name = "PATH")]
+    pub(super) path: Option<String>,
+    /// Values of this input; `*` is any text
+    #[arg(long, value_name = "NAME")]
+    pub(super) source: Option<String>,
+    /// Values that match this regex as a whole
+    #[arg(long, value_name = "REGEX", conflicts_with = "fingerprint")]
+    pub(super) regex: Option<String>,
+    /// The value of this fingerprint
+    #[arg(long, value_name = "HEX")]
+    pub(super) fingerprint: Option<String>,
+    /// How long: a number and m, h, d or w
+    #[arg(long = "for", value_name = "TIME", required = true)]
+    pub(super) lasting: Option<String>,
+    /// Why; it is kept beside the entry
+    #[arg(long, value_name = "TEXT", required = true)]
+    pub(super) reason: Option<String>,
+    /// Known values and values whose checksum is right, too
+    #[arg(long)]
+    pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
+    #[command(subcommand)]
+    pub(super) command: Option<AllowCommand>,
+}
+
+/// `inkout allow list`
+#[derive(Debug, Subcommand)]
+pub(super) enum AllowCommand {
+    /// Print every entry, until when it holds, and why it is there
+    List(AllowListArgs),
+}
+
+/// `inkout allow list`
+#[derive(Args, Debug)]
+pub(super) struct AllowListArgs {
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
+}
+
 /// `inkout rules`
 #[derive(Debug, Subcommand)]
 pub(super) enum RulesCommand {
     /// Print one line for each rule
     List(ListArgs),
-    /// Print everything about a rule, or about `keys`
+    /// Print everything about a rule, or about `keys`, or a profile
     Show(ShowArgs),
     /// Run the examples and counter-examples of the built-in rules and of these files
     Check(RulesCheckArgs),
@@ -217,7 +310,7 @@ pub(super) struct ListArgs {
 /// `inkout rules show`
 #[derive(Args, Debug)]
 pub(super) struct ShowArgs {
-    /// A rule's id, or `keys` for the table of secret keys
+    /// A rule's id, `keys` for the table of secret keys, or a profile's name
     #[arg(value_name = "ID")]
     pub(super) id: String,
     #[command(flatten)]
@@ -256,10 +349,10 @@ pub(super) struct SummarizeArgs {
 #[cfg(feature = "daemon")]
 #[derive(Args, Clone, Debug)]
 pub(super) struct RunArgs {
-    /// Where records come from: stdin, file:PATTERN, tcp:ADDRESS, unix:PATH
+    /// Where records come from: stdin, file:PATTERN, tcp:ADDRESS, unix:PATH, otlp[:GRPC_ADDRESS[,HTTP_ADDRESS]]
     #[arg(long, value_name = "SOURCE", requires = "to")]
     pub(super) from: Option<String>,
-    /// Where they go: stdout, tcp:ADDRESS, tls:ADDRESS, unix:PATH (repeatable)
+    /// Where they go: stdout, tcp:ADDRESS, tls:ADDRESS, unix:PATH (repeatable); otlp:URL (gRPC), otlp+http://HOST:PORT
     #[arg(long, value_name = "SINK", requires = "from")]
     pub(super) to: Vec<String>,
     /// Serve health, metrics and a status page here: ADDRESS:PORT, unix:PATH or off

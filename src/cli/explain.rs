@@ -58,7 +58,9 @@ impl Explainer {
         let piece = Piece::records(input.into());
         let (masked, ..) = self.engine.redact_piece(&mut self.engine.scratch(), &Carry::default(), &piece);
         let haystack = piece.body();
-        let spans = self.engine.find_all(&mut self.engine.scratch(), haystack);
+        let mut scratch = self.engine.scratch();
+        let spans = self.engine.find_all(&mut scratch, haystack);
+        let exempted = scratch.exempted();
         let near = self.lenient.find_all(&mut self.lenient.scratch(), haystack);
         let mut out = Vec::new();
         let mut start = 0;
@@ -71,6 +73,16 @@ impl Explainer {
             let within = |span: &&Span| span.start < end && start < span.end;
             let (spans, near): (Vec<_>, Vec<_>) =
                 (spans.iter().filter(within).collect(), near.iter().filter(within).collect());
+            let left: Vec<_> = exempted.iter().filter(|(span, _)| within(&span)).collect();
+            let near: Vec<&Span> =
+                near.into_iter().filter(|near| !left.iter().any(|(span, _)| span.start == near.start)).collect();
+            for (span, entry) in left {
+                let place = place(span, start);
+                let by = &self.engine.allows()[*entry].place;
+                out.extend_from_slice(
+                    format!("  {place}  {}; left: {by} allows it\n", self.by(haystack, span)).as_bytes(),
+                );
+            }
             out.extend_from_slice(self.line(haystack, start, line, &spans, &near).as_bytes());
             start = end;
         }
@@ -97,9 +109,13 @@ impl Explainer {
         text
     }
 
+    fn by(&self, haystack: &[u8], span: &Span) -> String {
+        format!("{} by {}", self.engine.rules()[span.rule.index()].id, span.reason(haystack))
+    }
+
     fn found(&self, haystack: &[u8], span: &Span) -> String {
         let rule = &self.engine.rules()[span.rule.index()];
-        let mut text = format!("{} by {}", rule.id, span.reason(haystack));
+        let mut text = self.by(haystack, span);
         if let (Why::Pattern { valid: Some(valid) }, Some(validator)) = (span.why, rule.validator) {
             let said = if valid { "passed" } else { "failed, which only changes confidence" };
             let _ = write!(text, "; validator {} {said}", validator.name());

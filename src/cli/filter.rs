@@ -56,7 +56,7 @@ fn lost(error: PipeError) -> anyhow::Result<Exit> {
     Ok(Exit::Incomplete)
 }
 
-fn warn(mode: Mode) {
+pub(super) fn warn(mode: Mode) {
     if mode == Mode::Audit {
         complain(&"AUDIT: nothing is masked; findings are only counted");
     }

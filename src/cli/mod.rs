@@ -3,6 +3,7 @@
 //! Everything is compiled before an input is opened, so that a wrong rule file costs no byte of input. What is printed is
 //! masked text, names, places and counts: never a byte of what was found.
 
+mod allow;
 mod args;
 mod bench;
 #[cfg(feature = "archives")]
@@ -12,6 +13,8 @@ mod clean;
 mod color;
 mod completions;
 mod config;
+#[cfg(feature = "exec")]
+mod exec;
 mod explain;
 mod filter;
 #[cfg(feature = "daemon")]
@@ -71,6 +74,8 @@ pub enum Exit {
     Findings(u8),
     /// An input or a part of the output is missing, or a record had to be masked whole.
     Incomplete,
+    /// As the program that was run ended.
+    Code(u8),
 }
 
 impl From<Exit> for ExitCode {
@@ -80,6 +85,7 @@ impl From<Exit> for ExitCode {
             Exit::Findings(code) => code,
             Exit::Usage => 2,
             Exit::Incomplete => 3,
+            Exit::Code(code) => code,
         })
     }
 }
@@ -116,6 +122,9 @@ fn dispatch(cli: Cli, closed: Closed) -> anyhow::Result<Exit> {
         Some(Command::Config { command }) => config::run(&command),
         #[cfg(feature = "archives")]
         Some(Command::Fingerprint(args)) => fingerprint::run(&args, closed),
+        #[cfg(feature = "exec")]
+        Some(Command::Exec(args)) => exec::run(&args),
+        Some(Command::Allow(args)) => allow::run(&args),
         #[cfg(feature = "daemon")]
         Some(Command::Findings { command: args::FindingsCommand::Summarize(args) }) => findings::summarize(&args),
         #[cfg(feature = "daemon")]

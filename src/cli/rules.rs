@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::args::{ListArgs, ShowArgs};
-use super::setup::{Lines, Setup};
+use super::setup::{Lines, Setup, profile_names};
 use super::{Exit, print};
 use crate::config::nearest;
 use crate::engine::{Action, Grammar, KeyRule, KeyWords, Matcher, Rule};
@@ -72,12 +72,15 @@ pub(super) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
     let setup = Setup::read(&args.engine)?;
     let catalog = setup.catalog.clone();
     let engine = setup.compile(&args.engine, Lines::Ignore)?;
+    let path = format!("rules/profiles/{}.toml", args.id);
     let text = if args.id == "keys" {
         key_table(&catalog)
+    } else if let Some((_, profile)) = Catalog::profiles().find(|(file, _)| *file == path) {
+        profile.to_owned()
     } else {
         let rules = &catalog.set.rules;
         let Some(at) = rules.iter().position(|rule| rule.id == args.id) else {
-            let ids = rules.iter().map(|rule| rule.id.as_str()).chain(["keys"]);
+            let ids = rules.iter().map(|rule| rule.id.as_str()).chain(["keys"]).chain(profile_names());
             let meant = nearest(&args.id, ids).unwrap_or_default();
             anyhow::bail!("no rule `{}`; did you mean `{meant}`? `inkout rules list` shows them all", args.id);
         };

@@ -29,7 +29,7 @@ pub(super) fn run(args: &RulesCheckArgs) -> anyhow::Result<Exit> {
 }
 
 fn catalog(paths: &[PathBuf]) -> anyhow::Result<Catalog> {
-    let mut catalog = Catalog::builtin();
+    let mut catalog = Catalog::complete();
     for path in paths {
         for (name, text) in rule_files(path)? {
             let file = parse_rules(&catalog, &name, &text)?;
@@ -50,8 +50,10 @@ impl Checker {
     fn new(catalog: &Catalog) -> anyhow::Result<Checker> {
         let engine = Engine::compile(catalog.set.clone(), Policy::default(), &Limits::default())?;
         engine.warm()?;
-        let mut files: HashMap<String, String> =
-            Catalog::files().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+        let mut files: HashMap<String, String> = Catalog::files()
+            .chain(Catalog::optional_files())
+            .map(|(name, text)| (name.to_owned(), text.to_owned()))
+            .collect();
         for rule in &catalog.set.rules {
             if !files.contains_key(&rule.origin.file) {
                 let text = std::fs::read_to_string(&rule.origin.file).unwrap_or_default();

@@ -10,10 +10,10 @@ use anyhow::Context as _;
 
 use super::args::{ActionName, EngineArgs};
 use super::print::complain;
-use crate::config::{Config, Date, Name};
+use crate::config::{Allowed, Config, Date, Moment, Name, Profile};
 use crate::engine::{Action, Engine, HashKey, Known, Limits, Mode};
 use crate::rules::{Catalog, import};
-use crate::secrets;
+use crate::secrets::{self, known::Values};
 
 /// Whether line ends are counted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,33 +26,89 @@ pub(super) enum Lines {
 pub(super) struct Setup {
     pub(super) config: Config,
     pub(super) catalog: Catalog,
+    /// How many of the rules are the operator's own.
+    pub(super) own_rules: usize,
+    /// Whether a profile alone asks for hashes: without a key there is one for this run.
+    pub(super) pseudonyms: bool,
 }
 
 impl Setup {
     /// Reads the configuration and the rules.
     pub(super) fn read(args: &EngineArgs) -> anyhow::Result<Setup> {
-        let config = config(args)?;
+        Setup::of(config(args)?)
+    }
+
+    /// Reads the rules that `config` asks for.
+    pub(super) fn of(mut config: Config) -> anyhow::Result<Setup> {
+        let hashes = |actions: &[(Name, Action)]| actions.iter().any(|(_, action)| *action == Action::Hash);
+        let own_hash = hashes(&config.actions) || config.action == Some(Action::Hash);
+        apply_profiles(&mut config)?;
+        let pseudonyms = !own_hash && hashes(&config.actions);
         let mut catalog = Catalog::builtin();
+        for family in Catalog::optional().filter(|family| is_asked_for(&config, family)) {
+            catalog.extend(family)?;
+        }
+        let built_in = catalog.set.rules.len();
         for path in &config.rules {
             for (name, text) in rule_files(path)? {
                 let file = parse_rules(&catalog, &name, &text)?;
                 catalog.extend(file)?;
             }
         }
-        Ok(Setup { config, catalog })
+        let own_rules = catalog.set.rules.len() - built_in;
+        Ok(Setup { config, catalog, own_rules, pseudonyms })
     }
 
     /// Compiles them.
     pub(super) fn compile(self, args: &EngineArgs, lines: Lines) -> anyhow::Result<Arc<Engine>> {
-        let policy = self.config.policy(&self.catalog.set, hash_key(args)?, today())?;
+        self.compile_with(args, lines, |_, _| ())
+    }
+
+    /// Adds the exemptions of the folder of drop-in files, and takes out what has expired.
+    fn settle_allowed(&mut self) -> anyhow::Result<()> {
+        if let Some(folder) = &self.config.allow_dir {
+            self.config.allow.extend(allow_files(folder)?);
+        }
+        for allowed in self.config.take_expired(now()) {
+            let place = &allowed.entry.place;
+            complain(&format!(
+                "warning: {place}: this allow entry ({}) has expired and does nothing",
+                allowed.describe()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Compiles them, with the known values that `more` adds once the rules stand.
+    pub(super) fn compile_with(
+        self,
+        args: &EngineArgs,
+        lines: Lines,
+        more: impl FnOnce(&Engine, &mut Values),
+    ) -> anyhow::Result<Arc<Engine>> {
+        let key = hash_key(args, self.pseudonyms)?;
+        self.compile_under(key, lines, more)
+    }
+
+    /// Compiles them under this key.
+    pub(super) fn compile_under(
+        mut self,
+        key: Option<HashKey>,
+        lines: Lines,
+        more: impl FnOnce(&Engine, &mut Values),
+    ) -> anyhow::Result<Arc<Engine>> {
+        self.settle_allowed()?;
+        let policy = self.config.policy(&self.catalog.set, key, today())?;
         let limits = Limits { count_lines: lines == Lines::Count, ..Limits::default() };
         let engine = Engine::compile(self.catalog.set, policy, &limits)?;
         if !self.config.rules.is_empty() {
             // A regex of the user's that is too large must stop the start, not the stream.
             engine.warm()?;
         }
-        let engine = match &args.known_values {
-            Some(path) => engine.with_known(known(path)?, None)?,
+        let mut values = Values::read(&self.config.known)?;
+        more(&engine, &mut values);
+        let engine = match known(values)? {
+            Some(known) => engine.with_known(known, None)?,
             None => engine,
         };
         Ok(Arc::new(engine))
@@ -76,16 +132,39 @@ pub(super) fn parse_rules(known: &Catalog, name: &str, text: &str) -> anyhow::Re
     Ok(imported.catalog)
 }
 
-/// The values of the file at `path`; which of them cannot be looked for is said by their line, never shown.
-pub(super) fn known(path: &Path) -> anyhow::Result<Arc<Known>> {
-    let loaded = secrets::known_values_from_file(path)?;
-    if loaded.exposed {
-        complain(&format!("warning: known values file {} can be read by others; chmod 600 it", path.display()));
+/// What is to be looked for, if anything; what is not is said by its name, never shown.
+fn known(values: Values) -> anyhow::Result<Option<Arc<Known>>> {
+    let loaded = values.finish(0)?;
+    loaded.notes.iter().for_each(|note| complain(&format!("warning: {note}")));
+    Ok((!loaded.known.is_empty()).then_some(loaded.known))
+}
+
+/// Puts the actions of the chosen profiles before the configuration's own.
+fn apply_profiles(config: &mut Config) -> anyhow::Result<()> {
+    let mut actions = Vec::new();
+    for name in &config.profile {
+        let path = format!("rules/profiles/{}.toml", name.text);
+        let Some((path, text)) = Catalog::profiles().find(|(file, _)| *file == path) else {
+            anyhow::bail!("{}: unknown profile `{}`; known: {}", name.place, name.text, profile_names().join(", "));
+        };
+        actions.extend(Profile::parse(path, text)?.actions);
     }
-    let (known, skipped) = Known::new(loaded.values);
-    skipped.iter().for_each(|skipped| complain(&format!("warning: {}: {skipped}", path.display())));
-    anyhow::ensure!(!known.is_empty(), "known values file {} holds no value of 6 or more bytes", path.display());
-    Ok(Arc::new(known))
+    actions.append(&mut config.actions);
+    config.actions = actions;
+    Ok(())
+}
+
+/// The names of the profiles.
+pub(super) fn profile_names() -> Vec<&'static str> {
+    let names = Catalog::profiles().filter_map(|(path, _)| Path::new(path).file_stem()?.to_str());
+    names.collect()
+}
+
+/// Whether somebody wants a rule of `family`, or the category of one, to do something.
+fn is_asked_for(config: &Config, family: &Catalog) -> bool {
+    let named =
+        |name: &Name| family.set.rules.iter().any(|rule| rule.id == name.text || rule.category.name() == name.text);
+    config.only.iter().any(named) || config.actions.iter().any(|(name, action)| *action != Action::Keep && named(name))
 }
 
 pub(super) fn config(args: &EngineArgs) -> anyhow::Result<Config> {
@@ -108,10 +187,18 @@ pub(super) fn apply(args: &EngineArgs, config: &mut Config) {
         config.only = names("--only", &args.only);
     }
     config.disable.extend(names("--disable", &args.disable));
+    config.profile.extend(names("--profile", &args.profile));
     if args.placeholder.is_some() {
         config.placeholder.clone_from(&args.placeholder);
     }
     config.action = args.action.map(action);
+    if args.allow_dir.is_some() {
+        config.allow_dir.clone_from(&args.allow_dir);
+    }
+    config.known.files.extend(args.known_values.iter().cloned());
+    config.known.env.extend(args.known_env.iter().cloned());
+    config.known.dotenv.extend(args.known_dotenv.iter().cloned());
+    config.known.dirs.extend(args.known_dir.iter().cloned());
 }
 
 fn names(flag: &str, list: &[String]) -> Vec<Name> {
@@ -153,7 +240,25 @@ fn is_rule_file(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "toml")
 }
 
-pub(super) fn hash_key(args: &EngineArgs) -> anyhow::Result<Option<HashKey>> {
+/// The exemptions of the drop-in files in `folder`, by name. A folder that is not there has none.
+pub(super) fn allow_files(folder: &Path) -> anyhow::Result<Vec<Allowed>> {
+    let unreadable = || format!("cannot read the folder of allow entries {}", folder.display());
+    let entries = match fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.with_context(unreadable)?,
+    };
+    let mut paths: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).filter(|path| is_rule_file(path)).collect();
+    paths.sort();
+    let mut allowed = Vec::new();
+    for path in paths {
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        allowed.extend(Allowed::parse(&path.display().to_string(), &text)?);
+    }
+    Ok(allowed)
+}
+
+/// The key of the `hash` action. Where only a profile asks for one and there is none, a key for this run alone.
+pub(super) fn hash_key(args: &EngineArgs, pseudonyms: bool) -> anyhow::Result<Option<HashKey>> {
     let loaded = match &args.hash_key_file {
         Some(path) => Some(secrets::hash_key_from_file(path)?),
         None => secrets::hash_key_from_environment()?,
@@ -161,9 +266,17 @@ pub(super) fn hash_key(args: &EngineArgs) -> anyhow::Result<Option<HashKey>> {
     if let (Some(path), true) = (&args.hash_key_file, loaded.as_ref().is_some_and(|loaded| loaded.exposed)) {
         complain(&format!("warning: hash key file {} can be read by others; chmod 600 it", path.display()));
     }
+    if loaded.is_none() && pseudonyms {
+        complain(&"no --hash-key-file and no INKOUT_HASH_KEY: pseudonyms are the same within this run only");
+        return Ok(Some(secrets::random_hash_key()?));
+    }
     Ok(loaded.map(|loaded| loaded.key))
 }
 
+pub(super) fn now() -> Moment {
+    Moment::of_unix_seconds(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}
+
 pub(super) fn today() -> Date {
-    Date::of_unix_seconds(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+    Date::of_unix_seconds(now().unix_seconds())
 }

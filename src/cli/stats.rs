@@ -21,6 +21,7 @@ fn table(what: StatsWhat, engine: &Engine, summary: &Summary, elapsed: Duration)
     totals(&mut text, &summary.tally, elapsed);
     findings(&mut text, engine, "findings", &summary.tally.findings);
     findings(&mut text, engine, "in shadow, not masked", &summary.tally.shadowed);
+    allowed(&mut text, engine, &summary.tally);
     if what == StatsWhat::Rules {
         prefilter(&mut text, &summary.tally);
         costs(&mut text, engine, summary);
@@ -59,6 +60,18 @@ fn findings(text: &mut String, engine: &Engine, title: &str, counts: &[(RuleId, 
     let mut counts = counts.to_vec();
     counts.sort_by_key(|(rule, count)| (std::cmp::Reverse(*count), *rule));
     counts.iter().for_each(|(rule, count)| row(text, &format!("  {}", rules[rule.index()].id), count));
+}
+
+/// What each exemption left in the clear; one that left nothing may be taken away.
+fn allowed(text: &mut String, engine: &Engine, tally: &Tally) {
+    for (at, entry) in engine.allows().iter().enumerate() {
+        if at == 0 {
+            text.push_str("\nleft by allow entries\n");
+        }
+        let count = tally.allowed.iter().find(|(index, _)| *index == at).map_or(0, |(_, count)| *count);
+        let said = if count == 0 { "unused".to_owned() } else { count.to_string() };
+        row(text, &format!("  {}", entry.place), said);
+    }
 }
 
 fn prefilter(text: &mut String, tally: &Tally) {

@@ -40,6 +40,17 @@ impl Date {
     }
 }
 
+impl Date {
+    /// Days since 1970, counted as [`Date::of_unix_seconds`] does.
+    pub fn unix_days(&self) -> i64 {
+        let year = self.year - i64::from(self.month <= 2);
+        let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+        let from_march = (i64::from(self.month) + 9) % 12;
+        let day_of_year = (153 * from_march + 2) / 5 + i64::from(self.day) - 1;
+        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+    }
+}
+
 fn days(year: i64, month: u8) -> u8 {
     let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     match month {
@@ -85,6 +96,7 @@ mod tests {
             [(0, "1970-01-01"), (86_399, "1970-01-01"), (951_782_400, "2000-02-29"), (4_102_444_799, "2099-12-31")];
         for (seconds, day) in cases {
             assert_eq!(Date::of_unix_seconds(seconds).to_string(), day);
+            assert_eq!(Date::parse(day).unwrap().unix_days(), (seconds / 86_400) as i64);
         }
     }
 }

@@ -12,8 +12,21 @@ use super::{Config, Date, Name};
 use crate::engine::{Action, Mode, NumberAs};
 
 /// Every key of the file.
-pub(super) const KEYS: [&str; 9] =
-    ["rules", "only", "disable", "placeholder", "number", "mode", "audit_until", "threads", "policy"];
+pub(super) const KEYS: [&str; 13] = [
+    "rules",
+    "profile",
+    "only",
+    "disable",
+    "placeholder",
+    "number",
+    "mode",
+    "audit_until",
+    "threads",
+    "policy",
+    "known",
+    "allow",
+    "allow_dir",
+];
 const NUMBERS: [(&str, NumberAs); 3] =
     [("string", NumberAs::String), ("null", NumberAs::Null), ("zero", NumberAs::Zero)];
 const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("audit", Mode::Audit)];
@@ -38,10 +51,34 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Config, ConfigError> {
     Ok(config)
 }
 
+/// What is wrong, and the bytes of the file that say it.
+pub(super) struct Fault {
+    pub(super) at: Range<usize>,
+    pub(super) reason: String,
+}
+
+impl Fault {
+    pub(super) fn new(at: Range<usize>, reason: impl Into<String>) -> Fault {
+        Fault { at, reason: reason.into() }
+    }
+
+    /// A parser's message in the words of ours.
+    pub(super) fn explained(error: &toml::de::Error) -> Fault {
+        let message = error.message().trim().replace('\n', ", ");
+        let reason = match message.split_once(", expected ") {
+            Some((unknown, known)) if unknown.starts_with("unknown field") => {
+                format!("{unknown}; known: {}", known.trim_start_matches("one of ").replace('`', ""))
+            }
+            _ => message,
+        };
+        Fault { at: error.span().unwrap_or_default(), reason }
+    }
+}
+
 /// A file's name and text.
 pub(super) struct Source<'t> {
-    name: &'t str,
-    text: &'t str,
+    pub(super) name: &'t str,
+    pub(super) text: &'t str,
 }
 
 impl<'t> Source<'t> {
@@ -68,9 +105,13 @@ impl Source<'_> {
         }
     }
 
-    fn place(&self, at: usize) -> String {
+    pub(super) fn place(&self, at: usize) -> String {
         let before = &self.text.as_bytes()[..at.min(self.text.len())];
         format!("{}:{}", self.name, memchr::memchr_iter(b'\n', before).count() + 1)
+    }
+
+    pub(super) fn fault(&self, fault: Fault) -> ConfigError {
+        self.error(fault.at, fault.reason)
     }
 
     pub(super) fn error(&self, at: Range<usize>, reason: String) -> ConfigError {
@@ -86,6 +127,7 @@ impl Source<'_> {
         let name = key.get_ref().as_ref();
         match name {
             "rules" => config.rules = self.paths(name, value)?,
+            "profile" => config.profile = self.names(name, value)?,
             "only" => config.only = self.names(name, value)?,
             "disable" => config.disable = self.names(name, value)?,
             "placeholder" => config.placeholder = Some(self.string(name, value)?.to_owned()),
@@ -94,6 +136,12 @@ impl Source<'_> {
             "audit_until" => config.audit_until = Some((self.date(name, value)?, self.place(value.span().start))),
             "threads" => config.threads = Some(self.threads(value)?),
             "policy" => config.actions = self.policy(value)?,
+            "known" => {
+                let parsed = super::known::parse(value.clone(), &self.path(""));
+                config.known = parsed.map_err(|fault| self.fault(fault))?;
+            }
+            "allow" => config.allow = super::allow::parse(value.clone(), self).map_err(|fault| self.fault(fault))?,
+            "allow_dir" => config.allow_dir = Some(self.path(self.string(name, value)?)),
             unknown => return Err(self.error(key.span(), unknown_key(unknown))),
         }
         Ok(())
@@ -112,8 +160,11 @@ impl Source<'_> {
 
     /// Paths are relative to the folder the file is in.
     fn paths(&self, name: &str, value: &Value<'_>) -> Result<Vec<PathBuf>, ConfigError> {
-        let folder = Path::new(self.name).parent().unwrap_or(Path::new(""));
-        Ok(self.strings(name, value)?.into_iter().map(|(path, _)| folder.join(path)).collect())
+        Ok(self.strings(name, value)?.into_iter().map(|(path, _)| self.path(path)).collect())
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        Path::new(self.name).parent().unwrap_or(Path::new("")).join(path)
     }
 
     fn names(&self, name: &str, value: &Value<'_>) -> Result<Vec<Name>, ConfigError> {
@@ -142,7 +193,7 @@ impl Source<'_> {
         })
     }
 
-    fn policy(&self, value: &Value<'_>) -> Result<Vec<(Name, Action)>, ConfigError> {
+    pub(super) fn policy(&self, value: &Value<'_>) -> Result<Vec<(Name, Action)>, ConfigError> {
         let refuse = || self.error(value.span(), "`policy` is a table: [policy]".to_owned());
         let table = value.get_ref().as_table().ok_or_else(refuse)?;
         let action = |(key, value): (&Spanned<std::borrow::Cow<'_, str>>, &Value<'_>)| {
@@ -188,8 +239,8 @@ mod tests {
             ("a = ", "c.toml:1: "),
             (
                 "\nplacholder = 'x'",
-                "c.toml:2: unknown key `placholder`; did you mean `placeholder`? known: rules, only, disable, placeholder, \
-                 number, mode, audit_until, threads, policy",
+                "c.toml:2: unknown key `placholder`; did you mean `placeholder`? known: rules, profile, only, disable, placeholder, \
+                 number, mode, audit_until, threads, policy, known, allow, allow_dir",
             ),
             ("number = 'nil'", "c.toml:1: unknown number `nil`; known: string, null, zero"),
             ("mode = 'dry'", "c.toml:1: unknown mode `dry`; known: enforce, audit"),

@@ -3,19 +3,27 @@
 //!
 //! Everything unknown is refused with file and line: a misspelt setting that is ignored would be a leak.
 
+mod allow;
 #[cfg(feature = "daemon")]
 pub mod daemon;
 mod date;
 mod error;
 mod file;
+mod known;
+mod moment;
 mod names;
+mod profile;
 mod select;
 
 use std::path::PathBuf;
 
+pub use allow::Allowed;
 pub use date::Date;
 pub use error::ConfigError;
+pub use known::{CommandOutput, Contact, KnownCommand, KnownSources};
+pub use moment::{Moment, duration};
 pub use names::nearest;
+pub use profile::Profile;
 
 use crate::engine::{Action, Mode, NumberAs};
 
@@ -36,6 +44,8 @@ pub struct Name {
 pub struct Config {
     /// Rule files and folders of them.
     pub rules: Vec<PathBuf>,
+    /// Policies that come with the program, by name; each is followed by those behind it and by `actions`.
+    pub profile: Vec<Name>,
     /// If not empty: the only rules that are on.
     pub only: Vec<Name>,
     /// Rules that are off.
@@ -54,6 +64,12 @@ pub struct Config {
     pub audit_until: Option<(Date, String)>,
     /// How many threads redact; 0 for as many as there are processors.
     pub threads: Option<usize>,
+    /// Where known values come from.
+    pub known: KnownSources,
+    /// What is left in the clear, and why.
+    pub allow: Vec<Allowed>,
+    /// A folder of files with more of those, which `inkout allow` writes.
+    pub allow_dir: Option<PathBuf>,
 }
 
 impl Config {
@@ -66,5 +82,17 @@ impl Config {
     /// When the text is no TOML, holds an unknown key, or a value is not one of those allowed.
     pub fn parse(file_name: &str, text: &str) -> Result<Config, ConfigError> {
         file::parse(file_name, text)
+    }
+
+    /// Takes out the exemptions that do nothing any more at `now`: a policy knows no time.
+    pub fn take_expired(&mut self, now: Moment) -> Vec<Allowed> {
+        let (expired, rest) = std::mem::take(&mut self.allow).into_iter().partition(|entry| entry.has_expired(now));
+        self.allow = rest;
+        expired
+    }
+
+    /// When the first of the exemptions expires: from then on the policy is to be made anew.
+    pub fn next_expiry(&self) -> Option<Moment> {
+        self.allow.iter().filter_map(|entry| entry.expires).min()
     }
 }

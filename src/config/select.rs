@@ -8,7 +8,8 @@ use super::{Config, Date, Name};
 use crate::engine::{Action, Category, HashKey, Mode, Policy, Rule, RuleSet};
 
 impl Config {
-    /// What is done to the findings of `set`, on the day `today`.
+    /// What is done to the findings of `set`, on the day `today`. Exemptions that have expired are to be taken out before:
+    /// [`Config::take_expired`].
     ///
     /// Whatever names a rule goes before what names its category; `disable` goes before `only`, and both before actions.
     ///
@@ -17,6 +18,7 @@ impl Config {
     pub fn policy(&self, set: &RuleSet, hash_key: Option<HashKey>, today: Date) -> Result<Policy, ConfigError> {
         self.check_audit(today)?;
         let mut policy = Policy { hash_key, mode: self.mode, number: self.number, ..Policy::default() };
+        policy.allow = self.allow.iter().map(|allowed| allowed.entry.clone()).collect();
         policy.placeholder.clone_from(&self.placeholder);
         for (name, action) in &self.actions {
             match Category::named(&name.text) {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::action::Forms;
+use super::allow::Allows;
 use super::byteset::ByteSet;
 use super::error::CompileError;
 use super::gate::Gate;
@@ -118,6 +119,7 @@ impl Engine {
     pub fn compile(set: RuleSet, policy: Policy, limits: &Limits) -> Result<Engine, CompileError> {
         check_ids(&set, &policy)?;
         let forms = Forms::new(&set, &policy)?;
+        let allows = Allows::new(&set, &policy.allow, policy.hash_key.is_some())?;
         let (keys, key_literals) = Keys::new(&set);
         let mut targets = Targets::default();
         let patterns = patterns(&set, &mut targets)?;
@@ -129,11 +131,14 @@ impl Engine {
         view::triggers().into_iter().for_each(|sets| targets.add(sets, Target::View));
         fragment::triggers().into_iter().for_each(|sets| targets.add(sets, Target::Fragment));
         let (literals, targets) = targets.into_parts();
+        let literal_lens = literals.iter().map(|literal| literal.sets.len() as u8).collect();
         let prefilter = Prefilter::new(&literals, Some(&super::prefilter::Tables::built_in()), limits.backend);
         let actions: Vec<Action> = set.rules.iter().map(|rule| policy.action_of(rule)).collect();
         let is_known = |rule: &Rule| rule.matcher == Matcher::Grammar(Grammar::Known);
         let known_rule = set.rules.iter().position(is_known).map(|index| RuleId(index as u16));
+        let always_scans = set.rules.iter().any(|rule| rule.always_scan);
         let engine = Engine {
+            always_scans,
             set,
             policy,
             limits: limits.clone(),
@@ -141,7 +146,9 @@ impl Engine {
             keys,
             patterns,
             gates,
+            allows,
             targets,
+            literal_lens,
             prefilter,
             actions,
             known: Vec::new(),

@@ -40,6 +40,14 @@ pub enum CompileError {
         /// The id.
         rule: String,
     },
+    /// An exemption of the policy.
+    #[error("{place}: {reason}")]
+    Allow {
+        /// Where it was written.
+        place: String,
+        /// What is wrong and what is allowed.
+        reason: String,
+    },
     /// Known values without a rule they are counted under.
     #[error("known values need a rule with grammar `known-value`; the built-in one is `known-value`")]
     NoKnownRule,

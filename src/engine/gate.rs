@@ -132,7 +132,8 @@ impl Exemption {
     }
 }
 
-fn build(hir: &Hir) -> Result<Regex, String> {
+/// The matcher of an exemption.
+pub(super) fn build(hir: &Hir) -> Result<Regex, String> {
     let config = meta::Config::new().hybrid(false).dfa(false).nfa_size_limit(Some(MAX_PROGRAM_BYTES)).utf8_empty(false);
     let built = meta::Builder::new().configure(config).build_from_hir(hir);
     built.map_err(|_| format!("an `allow` regex compiles to more than {MAX_PROGRAM_BYTES} bytes; use smaller repeats"))

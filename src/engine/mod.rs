@@ -1,14 +1,17 @@
 //! The pure engine: rules in, findings and masked bytes out. No I/O, no clocks, no threads.
 
 mod action;
+mod allow;
 pub mod byteset;
 mod carrier;
 mod compile;
 mod cut;
 mod ends;
 mod error;
+mod field;
 mod fragment;
 mod gate;
+mod glob;
 #[cfg(test)]
 mod haystacks;
 mod keys;
@@ -22,22 +25,29 @@ pub mod prefilter;
 mod prepared;
 #[cfg(test)]
 mod properties;
+pub(crate) mod query;
 mod reason;
 mod redact;
 mod rule;
 mod scan;
 mod span;
+mod splice;
 mod stream;
+mod survey;
 mod tally;
 pub mod validators;
 mod view;
 mod window;
 
 pub use action::{Fingerprint, PLACEHOLDER_REGEX, Purpose};
+pub use allow::{AllowEntry, AllowValue};
 pub use compile::Limits;
 pub use cut::{Cutter, Piece};
 pub use error::CompileError;
+pub(crate) use field::{Found, UNINSPECTED};
+pub use field::{Number, Scope, SecretKey};
 pub(crate) use gate::{KEYWORD_BYTES, check_allow};
+pub use glob::glob;
 pub use known::{Known, KnownScratch, KnownValue, SkipReason, Skipped};
 pub(crate) use literal::is_rare;
 pub use masked::Masked;
@@ -49,7 +59,9 @@ pub use rule::{
 };
 pub use scan::{Carry, Cost, Scratch};
 pub use span::{Form, Span, Why};
+pub(crate) use splice::{Mark, Splice};
 pub use stream::{MaskingWriter, Stream};
+pub(crate) use survey::{Look, Survey};
 pub use tally::Tally;
 pub use validators::Validator;
 
@@ -66,8 +78,14 @@ pub struct Engine {
     patterns: Vec<Option<pattern::Pattern>>,
     /// By rule, what its matches must pass beside its validator.
     gates: Vec<Option<gate::Gate>>,
+    /// What of the findings is exempt.
+    allows: allow::Allows,
     /// By literal of the prefilter.
     targets: Vec<Vec<compile::Target>>,
+    /// Whether a rule is run over everything.
+    always_scans: bool,
+    /// By literal of the prefilter; 48 at most.
+    literal_lens: Vec<u8>,
     prefilter: prefilter::Prefilter,
     /// By rule.
     actions: Vec<Action>,
@@ -98,10 +116,19 @@ impl Engine {
 
     /// The name of the known value that [`Why::Known`] tells the index of.
     pub fn known_name(&self, value: usize) -> Option<&str> {
-        let mut value = value;
+        self.known_at(value).and_then(|(known, value)| known.name(value))
+    }
+
+    /// The [`Known::generation`] of the set that the value belongs to that [`Why::Known`] tells the index of.
+    pub fn known_generation(&self, value: usize) -> Option<u64> {
+        self.known_at(value).map(|(known, _)| known.generation())
+    }
+
+    /// The set that holds the value of this index, and its index there.
+    fn known_at(&self, mut value: usize) -> Option<(&Known, usize)> {
         for known in &self.known {
             if value < known.len() {
-                return known.name(value);
+                return Some((known, value));
             }
             value -= known.len();
         }
@@ -109,7 +136,7 @@ impl Engine {
     }
 
     /// How many rotations ago the known value of that index was replaced: 0 for one that is in use. `None` if there is none.
-    pub fn known_generation(&self, value: usize) -> Option<usize> {
+    pub fn known_age(&self, value: usize) -> Option<usize> {
         let mut value = value;
         for (age, known) in self.known.iter().enumerate() {
             if value < known.len() {

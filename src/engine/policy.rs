@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
+use super::allow::AllowEntry;
 use super::rule::{Category, Rule};
 
 /// What is done to a span.
@@ -115,6 +116,8 @@ pub struct Policy {
     pub number: NumberAs,
     /// Enforce or audit.
     pub mode: Mode,
+    /// Findings that are left.
+    pub allow: Vec<AllowEntry>,
     /// Needed by the `hash` action.
     pub hash_key: Option<HashKey>,
 }
@@ -126,6 +129,7 @@ impl Default for Policy {
             (Category::CredentialId, Action::Mask { keep_last: 4 }),
             (Category::Personal, Action::Keep),
             (Category::Financial, Action::Keep),
+            (Category::Health, Action::Keep),
             (Category::Network, Action::Keep),
         ]);
         Policy {
@@ -135,6 +139,7 @@ impl Default for Policy {
             placeholder: None,
             number: NumberAs::String,
             mode: Mode::Enforce,
+            allow: Vec::new(),
             hash_key: None,
         }
     }

@@ -6,14 +6,12 @@ use bytes::Bytes;
 
 use super::action::{self, Fingerprint, Purpose};
 use super::compile::is_audit;
+use super::field::UNINSPECTED;
 use super::policy::Action;
 use super::scan::{Carry, Cost, Scratch};
 use super::span::{self, Span};
 use super::tally::Tally;
 use super::{Engine, Masked};
-
-/// Stands in place of a record that could not be looked at.
-const UNINSPECTED: &[u8] = b"[REDACTED:uninspected]";
 
 impl Engine {
     /// Redacts a block of whole records. Total: any bytes are taken, and a record on which a rule panics is masked whole.
@@ -78,6 +76,7 @@ impl Engine {
     /// Leaves in `scratch.spans` what is to be masked: no rule that is off or in shadow, overlaps united, all counted.
     pub(super) fn settle(&self, scratch: &mut Scratch, tally: &mut Tally) {
         let rules = &self.set.rules;
+        scratch.exempted.iter().for_each(|(_, entry)| tally.count_allowed(*entry));
         scratch.spans.retain(|span| {
             let shadow = rules[span.rule.index()].shadow;
             let off = self.actions[span.rule.index()] == Action::Keep;
@@ -106,7 +105,7 @@ impl Engine {
         Masked(out.into())
     }
 
-    pub(super) fn write_span(&self, span: &Span, secret: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn write_span(&self, span: &Span, secret: &[u8], out: &mut Vec<u8>) {
         let rule = span.rule.index();
         self.forms.write(self.actions[rule], &self.set.rules[rule].id, span, secret, &self.policy, out);
     }
@@ -120,7 +119,7 @@ impl Engine {
         let mut start = 0;
         while start < block.len() {
             let end = memchr::memchr(b'\n', &block[start..]).map_or(block.len(), |len| start + len + 1);
-            *scratch = self.scratch();
+            self.renew(scratch);
             let record = block.slice(start..end);
             match catch_unwind(AssertUnwindSafe(|| self.scan(scratch, &carry, &record))) {
                 Ok(next) => {
@@ -132,7 +131,7 @@ impl Engine {
                     carry = next;
                 }
                 Err(_) => {
-                    *scratch = self.scratch();
+                    self.renew(scratch);
                     self.withhold(&record, &mut out, &mut tally);
                 }
             }

@@ -26,14 +26,22 @@ pub enum Category {
     Personal,
     /// A card or account number.
     Financial,
+    /// Of a health record.
+    Health,
     /// An address or a host name.
     Network,
 }
 
 impl Category {
     /// Every category, in the order in which they are listed to people.
-    pub const ALL: [Category; 5] =
-        [Category::Credential, Category::CredentialId, Category::Personal, Category::Financial, Category::Network];
+    pub const ALL: [Category; 6] = [
+        Category::Credential,
+        Category::CredentialId,
+        Category::Personal,
+        Category::Financial,
+        Category::Health,
+        Category::Network,
+    ];
 
     /// The name used in rule files and policies.
     pub fn name(self) -> &'static str {
@@ -42,6 +50,7 @@ impl Category {
             Category::CredentialId => "credential-id",
             Category::Personal => "personal",
             Category::Financial => "financial",
+            Category::Health => "health",
             Category::Network => "network",
         }
     }

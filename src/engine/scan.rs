@@ -61,10 +61,10 @@ pub struct Cost {
 /// The mutable memory of one worker.
 #[derive(Default)]
 pub struct Scratch {
-    prefilter: prefilter::Scratch,
-    hits: Vec<Hit>,
-    view_hits: Vec<Hit>,
-    view: View,
+    pub(super) prefilter: prefilter::Scratch,
+    pub(super) hits: Vec<Hit>,
+    pub(super) view_hits: Vec<Hit>,
+    pub(super) view: View,
     /// Lines that hold a trigger.
     view_lines: Vec<Range<usize>>,
     /// Lines that a container runtime cut.
@@ -74,14 +74,20 @@ pub struct Scratch {
     matched_to: Vec<usize>,
     /// By rule: where the run of token characters ends in which it last failed, and how often it failed there.
     misses: Vec<(usize, u32)>,
+    /// The rules that the last two may hold something of: a short haystack must not pay for all of them.
+    tried: Vec<RuleId>,
     /// By rule: how often it was tried since the scratch was made.
     pub(super) costs: Vec<Cost>,
     pub(super) spans: Vec<Span>,
     view_spans: Vec<Span>,
-    keys: Memo,
+    pub(super) keys: Memo,
     known: KnownScratch,
     known_found: Vec<(Range<usize>, usize)>,
     pub(super) counts: Counts,
+    /// What is read, where somebody said.
+    pub(super) source: Option<Box<str>>,
+    /// Findings of the last scan that an exemption covers, and its index.
+    pub(super) exempted: Vec<(Span, usize)>,
 }
 
 impl Scratch {
@@ -89,6 +95,23 @@ impl Scratch {
     /// piece's body. In audit: what it would have masked.
     pub fn found(&self) -> &[Span] {
         &self.spans
+    }
+
+    /// Says what was found by whoever walked a message field by field.
+    pub(crate) fn set_found(&mut self, spans: Vec<Span>) {
+        self.spans = spans;
+    }
+
+    /// Findings of the last scan that were left, each with the index of its entry in [`Engine::allows`].
+    pub fn exempted(&self) -> &[(Span, usize)] {
+        &self.exempted
+    }
+
+    /// Says what is read from now on: exemptions may hold for some sources only.
+    pub fn read_from(&mut self, source: &str) {
+        if self.source.as_deref() != Some(source) {
+            self.source = Some(source.into());
+        }
     }
 }
 
@@ -114,34 +137,46 @@ impl Engine {
         }
     }
 
+    /// New memory in place of `scratch`, in which a rule panicked.
+    pub(super) fn renew(&self, scratch: &mut Scratch) {
+        *scratch = Scratch { source: scratch.source.take(), ..self.scratch() };
+    }
+
     /// Fills `scratch.spans` with everything found in `haystack`, before union, and returns what the next block must know.
     pub(super) fn scan(&self, scratch: &mut Scratch, carry: &Carry, haystack: &[u8]) -> Carry {
+        let mut hits = std::mem::take(&mut scratch.hits);
+        let found = self.prefilter.find(&mut scratch.prefilter, haystack, &mut hits);
+        scratch.counts = Counts { candidates: found.candidates, literals: found.literal_hits, ..Counts::default() };
+        let next = self.scan_hits(scratch, carry, haystack, &hits);
+        scratch.hits = hits;
+        next
+    }
+
+    /// As [`Engine::scan`], where the literals of the haystack are known.
+    pub(super) fn scan_hits(&self, scratch: &mut Scratch, carry: &Carry, haystack: &[u8], hits: &[Hit]) -> Carry {
         scratch.spans.clear();
         scratch.view_lines.clear();
         scratch.fragment_lines.clear();
-        scratch.counts = Counts::default();
-        let mut hits = std::mem::take(&mut scratch.hits);
-        let found = self.prefilter.find(&mut scratch.prefilter, haystack, &mut hits);
-        scratch.counts.candidates = found.candidates;
-        scratch.counts.literals = found.literal_hits;
         let mut states = States { open: carry.states.clone(), at: 0 };
         if !hits.is_empty() || !states.open.is_empty() {
-            self.walk(scratch, haystack, &hits, &mut states, Depth::Original);
+            self.walk(scratch, haystack, hits, &mut states, Depth::Original);
             states.advance(haystack, haystack.len(), self, &mut scratch.spans);
         }
-        scratch.hits = hits;
         self.scan_always(scratch, haystack);
         self.scan_known(scratch, haystack);
         self.scan_views(scratch, haystack);
         self.scan_fragments(scratch, haystack);
+        self.exempt(scratch, haystack);
         self.learn(scratch, haystack);
         Carry { states: states.open, over: None }
     }
 
     /// Takes the hits in order, record by record.
     fn walk(&self, scratch: &mut Scratch, haystack: &[u8], hits: &[Hit], states: &mut States, depth: Depth) {
-        scratch.matched_to.fill(0);
-        scratch.misses.fill((0, 0));
+        while let Some(rule) = scratch.tried.pop() {
+            scratch.matched_to[rule.index()] = 0;
+            scratch.misses[rule.index()] = (0, 0);
+        }
         let mut place = Place { line: 0..0, done_to: 0, header: 0..0 };
         for hit in hits {
             let at = hit.start as usize;
@@ -179,6 +214,7 @@ impl Engine {
             Target::Gate { rule } => {
                 // What was searched once is behind the record's end.
                 if scratch.matched_to[rule.index()] <= place.line.start {
+                    scratch.tried.push(rule);
                     scratch.matched_to[rule.index()] = place.line.end + 1;
                     scratch.costs[rule.index()].candidates += 1;
                     scratch.counts.survivors += 1;
@@ -222,6 +258,9 @@ impl Engine {
     fn confirm(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, starts: Range<usize>, line_end: usize) {
         let pattern = self.patterns[rule.index()].as_ref().expect("a pattern target belongs to a rule with a pattern");
         scratch.costs[rule.index()].candidates += 1;
+        if scratch.tried.last() != Some(&rule) {
+            scratch.tried.push(rule);
+        }
         let first = starts.start.max(scratch.matched_to[rule.index()]);
         for start in first..starts.end {
             if pattern.word_start && !pattern::starts_word(haystack, start) {
@@ -377,6 +416,9 @@ impl Engine {
 
     /// Rules without a literal: their regex over every line.
     fn scan_always(&self, scratch: &mut Scratch, haystack: &[u8]) {
+        if !self.always_scans {
+            return;
+        }
         for (index, rule) in self.set.rules.iter().enumerate() {
             if !rule.always_scan || !matches!(rule.matcher, Matcher::Pattern(_)) {
                 continue;

@@ -39,6 +39,12 @@ impl Stream {
         Stream { engine, scratch, cutter, carry: Carry::default(), tally: Tally::default() }
     }
 
+    /// Says what the stream is called: exemptions may hold for some sources only.
+    pub fn from_source(mut self, source: &str) -> Stream {
+        self.scratch.read_from(source);
+        self
+    }
+
     /// Takes `chunk` and hands every record that is final now to `sink`.
     pub fn push(&mut self, chunk: &[u8], mut sink: impl FnMut(Masked)) {
         self.cutter.buffer().extend_from_slice(chunk);
@@ -57,7 +63,7 @@ impl Stream {
 
     /// Goes on with another engine: every record is redacted by one whole set of rules.
     pub fn swap(&mut self, engine: Arc<Engine>) {
-        self.scratch = engine.scratch();
+        engine.renew(&mut self.scratch);
         self.engine = engine;
         self.carry = Carry::default();
     }

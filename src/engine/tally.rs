@@ -15,6 +15,8 @@ pub struct Tally {
     pub findings: Vec<(RuleId, u64)>,
     /// Findings of rules in shadow, which were left in the text.
     pub shadowed: Vec<(RuleId, u64)>,
+    /// Findings that were left because the policy exempts them, by index of the exemption.
+    pub allowed: Vec<(usize, u64)>,
     /// Records masked whole because looking at them failed.
     pub records_masked_whole: u64,
     /// Positions at which the prefilter looked twice.
@@ -43,9 +45,15 @@ impl Tally {
         add(&mut self.shadowed, rule, 1);
     }
 
+    /// Adds one exempt finding.
+    pub(super) fn count_allowed(&mut self, entry: usize) {
+        add(&mut self.allowed, entry, 1);
+    }
+
     /// Adds another tally to this one.
     pub fn add(&mut self, other: &Tally) {
         other.findings.iter().for_each(|(rule, count)| add(&mut self.findings, *rule, *count));
+        other.allowed.iter().for_each(|(entry, count)| add(&mut self.allowed, *entry, *count));
         other.shadowed.iter().for_each(|(rule, count)| add(&mut self.shadowed, *rule, *count));
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;
@@ -58,9 +66,9 @@ impl Tally {
     }
 }
 
-fn add(counts: &mut Vec<(RuleId, u64)>, rule: RuleId, count: u64) {
-    match counts.binary_search_by_key(&rule, |(known, _)| *known) {
+fn add<K: Copy + Ord>(counts: &mut Vec<(K, u64)>, key: K, count: u64) {
+    match counts.binary_search_by_key(&key, |(known, _)| *known) {
         Ok(at) => counts[at].1 += count,
-        Err(at) => counts.insert(at, (rule, count)),
+        Err(at) => counts.insert(at, (key, count)),
     }
 }

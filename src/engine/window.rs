@@ -37,7 +37,7 @@ impl Engine {
         let body = piece.haystack.slice(piece.body.clone());
         let scanned = catch_unwind(AssertUnwindSafe(|| self.scan(scratch, &Carry::default(), &piece.haystack)));
         let Ok(opened) = scanned else {
-            *scratch = self.scratch();
+            self.renew(scratch);
             let (masked, tally) = self.withheld(&body);
             return (masked, Carry { over: None, ..carry.clone() }, tally);
         };
@@ -48,7 +48,7 @@ impl Engine {
         for span in spans.iter().filter(|span| span.form != Form::Silent) {
             tally.count(span.rule);
         }
-        tally.shadowed = found.shadowed;
+        (tally.shadowed, tally.allowed) = (found.shadowed, found.allowed);
         let masked =
             if is_audit(&self.policy) { Masked(body) } else { self.write_body(&piece.haystack, &piece.body, &spans) };
         tally.bytes_out = masked.0.len() as u64;

@@ -228,7 +228,7 @@ impl Shared {
     fn known(&self, engine: &Engine, span: Span) -> Option<KnownLine> {
         let Why::Known { value } = span.why else { return None };
         let name = engine.known_name(value)?.to_owned();
-        let current = engine.known_generation(value) == Some(0);
+        let current = engine.known_age(value) == Some(0);
         let generation = if current { Generation::Current } else { Generation::Previous };
         let Contact { owner, revoke } = self.options.known.get(&name).cloned().unwrap_or_default();
         Some(KnownLine { name, generation, owner, revoke })

@@ -108,7 +108,7 @@ impl SourceMetrics {
     /// Counts which of the findings in a piece are values of before the last rotation.
     pub fn spans(&self, engine: &Engine, spans: &[Span]) {
         let old = spans.iter().filter(
-            |span| matches!(span.why, Why::Known { value } if engine.known_generation(value).is_some_and(|age| age > 0)),
+            |span| matches!(span.why, Why::Known { value } if engine.known_age(value).is_some_and(|age| age > 0)),
         );
         let old = old.count() as u64;
         if old > 0 {

@@ -39,7 +39,11 @@ impl Output {
         rustix::fs::fstat(&self.fd).ok().and_then(|stat| regular_file(&stat))
     }
 
-    pub(super) fn write(&self, bytes: &[u8]) -> io::Result<()> {
+    /// Writes all of `bytes`, however long that takes.
+    ///
+    /// # Errors
+    /// When nobody reads them, or they cannot be kept.
+    pub fn write(&self, bytes: &[u8]) -> io::Result<()> {
         let Some(painter) = &self.painter else { return write_all(self.fd.as_fd(), bytes) };
         let mut painted = Vec::with_capacity(bytes.len() + 256);
         painter(bytes, &mut painted);

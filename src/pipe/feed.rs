@@ -2,6 +2,7 @@
 //! has come: whatever whole lines one read brings are a piece.
 
 use std::num::NonZero;
+use std::sync::Arc;
 
 use rustix::fd::AsFd;
 
@@ -25,6 +26,8 @@ pub(super) struct Job {
     pub(super) piece: Piece,
     /// Whether an input begins with it: nothing is open then.
     pub(super) first: bool,
+    /// The input's name.
+    pub(super) source: Arc<str>,
     /// Its place in the order of writing.
     pub(super) number: u64,
 }
@@ -97,7 +100,8 @@ impl Feed {
     }
 
     fn job(&mut self, piece: Piece) -> Job {
-        let job = Job { piece, first: self.first, number: self.next };
+        let source = self.open.as_ref().map_or_else(|| "".into(), |open| Arc::clone(&open.name));
+        let job = Job { piece, source, first: self.first, number: self.next };
         self.first = false;
         self.next += 1;
         job

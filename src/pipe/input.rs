@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::FileType;
@@ -48,13 +49,13 @@ impl Input {
             return Err(io::Error::other("it is the output, too"));
         }
         widen(fd.as_fd());
-        Ok(OpenInput { name: self.name(), fd, regular: file.is_some() })
+        Ok(OpenInput { name: self.name().into(), fd, regular: file.is_some() })
     }
 }
 
 /// An input that is being read.
 pub(super) struct OpenInput {
-    name: String,
+    pub(super) name: Arc<str>,
     pub(super) fd: OwnedFd,
     /// A regular file: reading it never waits for a writer.
     pub(super) regular: bool,
@@ -62,6 +63,6 @@ pub(super) struct OpenInput {
 
 impl OpenInput {
     pub(super) fn failed(&self, reason: io::Error) -> InputError {
-        InputError { name: self.name.clone(), reason }
+        InputError { name: self.name.to_string(), reason }
     }
 }

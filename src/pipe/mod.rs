@@ -63,7 +63,7 @@ pub fn run(engine: &Arc<Engine>, inputs: Vec<Input>, output: Output, threads: Th
     let mut worker = Worker::new(Arc::clone(engine));
     let mut state = worker::State::new(engine.rules().len());
     while let Some(job) = feed.next() {
-        let redacted = worker.redact(&job.piece, &state.carry_before(&job));
+        let redacted = worker.redact(&job, &state.carry_before(&job));
         output.write(redacted.bytes()).map_err(PipeError::Output)?;
         state.advance(&redacted);
         if let Some(buffer) = redacted.into_buffer(job) {

@@ -76,7 +76,7 @@ fn work(shared: &Shared, engine: Arc<Engine>, sender: &Sender<End>) {
     let mut buffer = None;
     let end = loop {
         let Some(job) = shared.take(buffer.take()) else { break End::Done };
-        let guess = worker.redact(&job.piece, &Carry::default());
+        let guess = worker.redact(&job, &Carry::default());
         match shared.write(&mut worker, &job, guess) {
             Some(redacted) => buffer = redacted.into_buffer(job),
             None => break End::Stopped,
@@ -118,7 +118,7 @@ impl Shared {
             return None;
         }
         let carry = turn.state.carry_before(job);
-        let redacted = if carry.is_empty() { guess } else { worker.redact(&job.piece, &carry) };
+        let redacted = if carry.is_empty() { guess } else { worker.redact(job, &carry) };
         if let Err(reason) = self.output.write(redacted.bytes()) {
             turn.failed = Some(reason);
             turn.stopped = true;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::Summary;
 use super::error::InputError;
 use super::feed::Job;
-use crate::engine::{Carry, Cost, Engine, Masked, Piece, Scratch, Tally};
+use crate::engine::{Carry, Cost, Engine, Masked, Scratch, Tally};
 
 /// An engine and the memory of one thread.
 pub(super) struct Worker {
@@ -29,15 +29,16 @@ impl Worker {
     }
 
     #[cfg(not(feature = "bench-noscan"))]
-    pub(super) fn redact(&mut self, piece: &Piece, carry: &Carry) -> Redacted {
-        let (masked, carry, tally) = self.engine.redact_piece(&mut self.scratch, carry, piece);
+    pub(super) fn redact(&mut self, job: &Job, carry: &Carry) -> Redacted {
+        self.scratch.read_from(&job.source);
+        let (masked, carry, tally) = self.engine.redact_piece(&mut self.scratch, carry, &job.piece);
         Redacted { masked, carry, tally }
     }
 
     /// Measures the pipe alone: nothing is looked at.
     #[cfg(feature = "bench-noscan")]
-    pub(super) fn redact(&mut self, piece: &Piece, _: &Carry) -> Redacted {
-        Redacted { masked: piece.unmasked(), carry: Carry::default(), tally: Tally::default() }
+    pub(super) fn redact(&mut self, job: &Job, _: &Carry) -> Redacted {
+        Redacted { masked: job.piece.unmasked(), carry: Carry::default(), tally: Tally::default() }
     }
 
     /// How often each rule was tried by this worker.

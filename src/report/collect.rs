@@ -237,8 +237,10 @@ impl FileCollector<'_> {
         let mut told = Told { at: 0, columns: if line.range.start == 0 { at.column } else { 0 }, lines: 0 };
         for (index, span) in line.spans.iter().enumerate().filter(|(_, span)| span.form != Form::Silent) {
             let within = span.start - line.range.start..span.end.min(line.range.end) - line.range.start;
-            let why = span.why;
-            if self.collector.keep.templates == Templates::Leave && is_template(bytes, within.clone(), why, self.kind) {
+            let (why, rule) = (span.why, &self.collector.engine.rules()[span.rule.index()].id);
+            if self.collector.keep.templates == Templates::Leave
+                && is_template(bytes, within.clone(), why, rule, self.kind)
+            {
                 at.templates += 1;
                 continue;
             }

@@ -32,6 +32,22 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "rules/source-hosting.toml"
 ];
 
+/// Rules that are looked for only when somebody asks for one of their categories, sorted by name.
+pub(super) const OPTIONAL: &[(&str, &str)] = files![
+    "rules/optional/financial.toml",
+    "rules/optional/health.toml",
+    "rules/optional/network.toml",
+    "rules/optional/personal.toml",
+];
+
+/// Policies by name, sorted.
+pub(super) const PROFILES: &[(&str, &str)] = files![
+    "rules/profiles/credentials.toml",
+    "rules/profiles/gdpr.toml",
+    "rules/profiles/hipaa.toml",
+    "rules/profiles/pci.toml",
+];
+
 /// Describes the set as a whole.
 const SET: (&str, &str) = ("rules/set.toml", include_str!("../../rules/set.toml"));
 
@@ -56,7 +72,8 @@ pub(super) fn version() -> &'static str {
 }
 
 pub(super) fn hash() -> String {
-    let mut files: Vec<(&str, &str)> = FILES.iter().copied().chain([SET]).collect();
+    let mut files = [FILES, OPTIONAL, PROFILES].concat();
+    files.push(SET);
     files.sort_unstable();
     let mut digest = Sha256::new();
     for (name, text) in files {

@@ -13,6 +13,7 @@ pub mod import;
 use std::collections::HashMap;
 
 pub use error::{ExampleError, RuleError};
+pub use import::toml_string;
 
 use crate::engine::{Rule, RuleSet};
 
@@ -52,6 +53,33 @@ impl Catalog {
         catalog
     }
 
+    /// The built-in rules and all that are off unless somebody asks for them.
+    ///
+    /// # Panics
+    /// Never: the files are parsed by a test.
+    pub fn complete() -> Catalog {
+        let mut catalog = Catalog::builtin();
+        for family in Catalog::optional() {
+            catalog.extend(family).unwrap_or_else(|error| panic!("a built-in rule file is wrong: {error}"));
+        }
+        catalog
+    }
+
+    /// The families of rules that are off unless somebody asks for one of their rules or categories, one catalog each.
+    ///
+    /// # Panics
+    /// Never: the files are parsed by a test.
+    pub fn optional() -> impl Iterator<Item = Catalog> {
+        builtin::OPTIONAL.iter().map(|(name, text)| {
+            Catalog::parse(name, text).unwrap_or_else(|error| panic!("a built-in rule file is wrong: {error}"))
+        })
+    }
+
+    /// Names and contents of the policies that come with the program: `rules/profiles/NAME.toml`.
+    pub fn profiles() -> impl Iterator<Item = (&'static str, &'static str)> {
+        builtin::PROFILES.iter().copied()
+    }
+
     /// The rules that `text`, the content of the file named `file_name`, spells.
     ///
     /// # Errors
@@ -88,6 +116,11 @@ impl Catalog {
     /// Names and contents of the built-in rule files, by name.
     pub fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
         builtin::FILES.iter().copied()
+    }
+
+    /// As [`Catalog::files`], of the rules that are off unless somebody asks for them.
+    pub fn optional_files() -> impl Iterator<Item = (&'static str, &'static str)> {
+        builtin::OPTIONAL.iter().copied()
     }
 
     fn check_new(&self, other: &Catalog) -> Result<(), RuleError> {

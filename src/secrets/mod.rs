@@ -1,4 +1,7 @@
-//! Loads what must not be seen: the key of the `hash` action. It prints nothing, and no error of it holds a byte of a key.
+//! Loads what must not be seen: the key of the `hash` action, and in [`known`] the values to be masked wherever they stand. It
+//! prints nothing, and no error of it holds a byte of a key or a value.
+
+pub mod known;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::Mode;
 use zeroize::Zeroizing;
 
-use crate::engine::{CompileError, HashKey, KnownValue};
+use crate::engine::{CompileError, HashKey};
 
 /// The environment variable that may hold the key.
 pub const HASH_KEY_VARIABLE: &str = "INKOUT_HASH_KEY";
@@ -15,7 +18,7 @@ pub const HASH_KEY_VARIABLE: &str = "INKOUT_HASH_KEY";
 /// A longer file is not a key.
 const MAX_KEY_BYTES: u64 = 64 << 10;
 
-/// Why there is no key; the operator is to blame.
+/// Why there is no key or no value; the operator is to blame.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretError {
@@ -27,13 +30,13 @@ pub enum SecretError {
         /// Why.
         reason: io::Error,
     },
-    /// The file of known values cannot be read.
-    #[error("known values file {path}: {reason}", path = path.display())]
-    UnreadableValues {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: io::Error,
+    /// A source of known values that cannot be used.
+    #[error("{place}: {reason}")]
+    Known {
+        /// The source, and the line where there is one.
+        place: String,
+        /// Why, and what is allowed.
+        reason: String,
     },
     /// The file is too long.
     #[error("hash key file {path} has more than {MAX_KEY_BYTES} bytes and is no key", path = path.display())]
@@ -96,36 +99,22 @@ pub fn hash_key_from_variable(name: &str) -> Result<LoadedKey, SecretError> {
     Ok(LoadedKey { key, exposed: false })
 }
 
+/// A key that nobody else has, from the system's random numbers.
+///
+/// # Errors
+/// When the system has none to give.
+pub fn random_hash_key() -> Result<HashKey, SecretError> {
+    let path = PathBuf::from("/dev/urandom");
+    let mut bytes = Zeroizing::new(vec![0; 32]);
+    let read = File::open(&path).and_then(|mut file| file.read_exact(&mut bytes));
+    read.map_err(|reason| SecretError::Unreadable { path: path.clone(), reason })?;
+    HashKey::new(bytes.to_vec()).map_err(|reason| SecretError::Key { place: path.display().to_string(), reason })
+}
+
 /// Editors and `echo` end a file with a line end that is not part of the key.
 fn hash_key(bytes: &[u8]) -> Result<HashKey, CompileError> {
     let key = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     HashKey::new(key.strip_suffix(b"\r").unwrap_or(key).to_vec())
-}
-
-/// Known values, and what is to be said about their file.
-#[derive(Debug)]
-pub struct LoadedValues {
-    /// One for each line that is not empty, named by its number.
-    pub values: Vec<KnownValue>,
-    /// Whether the file can be read by more than its owner.
-    pub exposed: bool,
-}
-
-/// The values in the file at `path`, one per line. Empty lines are none.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn known_values_from_file(path: &Path) -> Result<LoadedValues, SecretError> {
-    let unreadable = |reason| SecretError::UnreadableValues { path: path.to_owned(), reason };
-    let mut file = File::open(path).map_err(unreadable)?;
-    let mode = Mode::from_raw_mode(rustix::fs::fstat(&file).map_err(|errno| unreadable(errno.into()))?.st_mode);
-    let mut bytes = Zeroizing::new(Vec::new());
-    file.read_to_end(&mut bytes).map_err(unreadable)?;
-    let lines = bytes.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)).enumerate();
-    let named =
-        |(index, line): (usize, &[u8])| KnownValue { name: format!("line {}", index + 1), value: line.to_vec() };
-    let values = lines.filter(|(_, line)| !line.is_empty()).map(named).collect();
-    Ok(LoadedValues { values, exposed: mode.intersects(Mode::RGRP | Mode::ROTH) })
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::message::{Batch, End, StreamId};
 const SMALL_BYTES: usize = 16 << 10;
 
 /// Remembers across batches whose record is unfinished.
+#[derive(Clone)]
 pub(super) struct Encoder {
     framing: Framing,
     /// The stream that wrote last, if its record is unfinished.

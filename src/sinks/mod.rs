@@ -8,12 +8,14 @@
 //! | stdout | the system took all of it |
 //! | tcp, tls | the receiver's system has confirmed all of it: nothing of it is left in the socket's send queue |
 //! | unix | the receiver's program has read it |
+//! | file | the system has all of it; with `sync`, the disk |
 //!
 //! Plain TCP cannot say that a program read what its system confirmed. So what was delivered a moment ago is sent again
 //! when a connection is reset: a receiver may get records twice, at most those of the last five seconds.
 
 mod connect;
 mod encode;
+pub mod file;
 mod queue;
 mod sent;
 mod socket;
@@ -79,6 +81,11 @@ pub fn start(sink: &Sink, queue: Queue, metrics: SinkMetrics) -> Result<JoinHand
             let connector =
                 tls::Connector::new(address, tls).map_err(|reason| SinkError::Tls { sink: name(), reason })?;
             connect::Target::Tls(address.clone(), Arc::new(connector))
+        }
+        // The configuration puts it behind an OTLP source alone, and the hop is its own client.
+        SinkKind::Otlp(_) => {
+            let reason = std::io::Error::other("only an otlp source can feed it");
+            return Err(SinkError::System { sink: name(), reason });
         }
     };
     let socket = socket::Socket::new(name(), target, sink.framing, queue, metrics);

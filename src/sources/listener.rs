@@ -64,7 +64,8 @@ impl Listener {
     /// When the address cannot be had or a certificate cannot be read.
     pub async fn bind(source: &Source, metrics: SourceMetrics) -> Result<Option<Listener>, SourceError> {
         let (socket, tls) = match &source.kind {
-            SourceKind::Stdin | SourceKind::Files(_) => return Ok(None),
+            // Files need no listener, and OTLP has servers of its own.
+            SourceKind::Stdin | SourceKind::Files(_) | SourceKind::Otlp(_) => return Ok(None),
             SourceKind::Tcp { listen } => (tcp(listen).await?, None),
             SourceKind::Tls { listen, tls } => (tcp(listen).await?, Some(Acceptor::new(tls)?)),
             SourceKind::Unix { path, mode } => (unix(path, *mode)?, None),

@@ -20,7 +20,7 @@ const DRAWS: usize = 256;
 /// Bytes of one of them at most: the engine's regexes look no further than 2,048 bytes.
 const MAX_DRAW: usize = 1900;
 
-static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::builtin);
+static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::complete);
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     let engine = Engine::compile(CATALOG.set.clone(), Policy::default(), &Limits::default());
     engine.unwrap_or_else(|error| panic!("{error}"))

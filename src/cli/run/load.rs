@@ -1,6 +1,5 @@
 //! Files, flags and rules become one engine for each pipeline: at the start, and again on every reload.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use anyhow::Context as _;
 
 use super::super::args::RunArgs;
 use super::super::print::complain;
-use super::super::setup;
+use super::super::setup::{self, Lines, Setup};
 use crate::config::daemon::{AdminOptions, Daemon, HashKeyFrom, OnFatal, Pipeline};
 use crate::config::{Config, ConfigError};
 use crate::engine::{Engine, HashKey, Limits, Mode, Policy};
@@ -72,7 +71,7 @@ impl Load {
             Ok(Loaded { engines, hash }) => return Ok((load, FirstLoad { engines, hash: Some(hash), waits: false })),
             Err(error) => error,
         };
-        let waits = matches!(error.downcast_ref::<SecretError>(), Some(SecretError::UnreadableValues { .. }));
+        let waits = matches!(error.downcast_ref::<SecretError>(), Some(SecretError::Known { .. }));
         if !waits && daemon.on_fatal == OnFatal::Exit {
             return Err(error);
         }
@@ -90,16 +89,12 @@ impl Load {
 
     fn engines(&mut self, daemon: &Daemon, at_start: bool) -> anyhow::Result<Loaded> {
         self.files = watched(&self.args, daemon);
-        let mut catalogs: BTreeMap<Vec<PathBuf>, Catalog> = BTreeMap::new();
         let mut engines = Vec::new();
         let mut own_rules = 0;
         for pipeline in &daemon.pipelines {
-            if !catalogs.contains_key(&pipeline.redact.rules) {
-                let (catalog, own) = catalog(&pipeline.redact.rules)?;
-                own_rules += own;
-                catalogs.insert(pipeline.redact.rules.clone(), catalog);
-            }
-            engines.push(self.engine(pipeline, &catalogs[&pipeline.redact.rules], at_start)?);
+            let setup = Setup::of(pipeline.redact.clone())?;
+            own_rules = own_rules.max(setup.own_rules);
+            engines.push(self.engine(pipeline, setup, at_start)?);
         }
         anyhow::ensure!(
             own_rules > 0 || self.own_rules == 0,
@@ -107,22 +102,21 @@ impl Load {
             self.own_rules
         );
         self.own_rules = own_rules;
-        Ok(Loaded { engines, hash: hash(&catalogs) })
+        Ok(Loaded { engines, hash: hash(own_rules) })
     }
 
-    fn engine(&self, pipeline: &Pipeline, catalog: &Catalog, at_start: bool) -> anyhow::Result<Arc<Engine>> {
+    fn engine(&self, pipeline: &Pipeline, mut setup: Setup, at_start: bool) -> anyhow::Result<Arc<Engine>> {
         let key = match &pipeline.hash_key {
             Some(from) => Some(hash_key(from)?),
-            None => setup::hash_key(&self.args.engine)?,
+            None => setup::hash_key(&self.args.engine, setup.pseudonyms)?,
         };
-        let policy = policy(pipeline, catalog, key, at_start)?;
-        let engine = Engine::compile(catalog.set.clone(), policy, &Limits::default())
-            .with_context(|| format!("pipeline `{}`", pipeline.name))?;
+        if !at_start {
+            end_audit(pipeline, &mut setup, key.as_ref());
+        }
+        let engine = setup.compile_under(key, Lines::Ignore, |_, _| ());
+        let engine = engine.with_context(|| format!("pipeline `{}`", pipeline.name))?;
         engine.warm()?;
-        Ok(Arc::new(match &self.args.engine.known_values {
-            Some(path) => engine.with_known(setup::known(path)?, None)?,
-            None => engine,
-        }))
+        Ok(engine)
     }
 
     fn again(&mut self) -> anyhow::Result<Loaded> {
@@ -156,37 +150,18 @@ fn same_way(new: &Pipeline, old: &Pipeline) -> bool {
     (&new.name, &new.source, &new.sinks) == (&old.name, &old.source, &old.sinks)
 }
 
-/// The policy of a pipeline. An audit that is over stops a start; a process that runs begins to mask.
-fn policy(pipeline: &Pipeline, catalog: &Catalog, key: Option<HashKey>, at_start: bool) -> anyhow::Result<Policy> {
-    match pipeline.redact.policy(&catalog.set, key.clone(), setup::today()) {
-        Err(over @ ConfigError::AuditIsOver { .. }) if !at_start => {
-            tracing::warn!(pipeline = pipeline.name, "{over}; masking begins");
-            let enforced = Config { mode: Mode::Enforce, ..pipeline.redact.clone() };
-            Ok(enforced.policy(&catalog.set, key, setup::today())?)
-        }
-        policy => Ok(policy?),
+/// An audit that is over stops a start; a process that runs begins to mask.
+fn end_audit(pipeline: &Pipeline, setup: &mut Setup, key: Option<&HashKey>) {
+    let policy = setup.config.policy(&setup.catalog.set, key.cloned(), setup::today());
+    if let Err(over @ ConfigError::AuditIsOver { .. }) = policy {
+        tracing::warn!(pipeline = pipeline.name, "{over}; masking begins");
+        setup.config.mode = Mode::Enforce;
     }
-}
-
-/// The built-in rules and those of `paths`, and how many the latter are.
-fn catalog(paths: &[PathBuf]) -> anyhow::Result<(Catalog, usize)> {
-    let mut catalog = Catalog::builtin();
-    let built_in = catalog.set.rules.len();
-    for path in paths {
-        for (name, text) in setup::rule_files(path)? {
-            let file = setup::parse_rules(&catalog, &name, &text)?;
-            catalog.extend(file)?;
-        }
-    }
-    let own = catalog.set.rules.len() - built_in;
-    Ok((catalog, own))
 }
 
 /// The built-in set's hash, and where there are rules beside it how many: they change what is found.
-fn hash(catalogs: &BTreeMap<Vec<PathBuf>, Catalog>) -> String {
-    let built_in = Catalog::builtin().set.rules.len();
-    let own: usize = catalogs.values().map(|catalog| catalog.set.rules.len() - built_in).sum();
-    if own == 0 { Catalog::hash().to_string() } else { format!("{}+{own}", Catalog::hash()) }
+fn hash(own_rules: usize) -> String {
+    if own_rules == 0 { Catalog::hash() } else { format!("{}+{own_rules}", Catalog::hash()) }
 }
 
 fn hash_key(from: &HashKeyFrom) -> anyhow::Result<HashKey> {
@@ -204,10 +179,12 @@ fn hash_key(from: &HashKeyFrom) -> anyhow::Result<HashKey> {
 
 /// Every file that has a say in the engines.
 fn watched(args: &RunArgs, daemon: &Daemon) -> Vec<PathBuf> {
-    let flags = [&args.engine.config, &args.engine.known_values, &args.engine.hash_key_file];
+    let flags = [&args.engine.config, &args.engine.hash_key_file];
     let mut files: Vec<PathBuf> = flags.into_iter().flatten().cloned().collect();
     for pipeline in &daemon.pipelines {
-        files.extend(pipeline.redact.rules.iter().cloned());
+        let Config { rules, known, allow_dir, .. } = &pipeline.redact;
+        let named = [rules, &known.files, &known.dotenv, &known.dirs].into_iter().flatten().chain(allow_dir);
+        files.extend(named.cloned());
         if let Some(HashKeyFrom::File(path)) = &pipeline.hash_key {
             files.push(path.clone());
         }

@@ -1,5 +1,10 @@
 //! `inkout run`: sets pipelines up, and lives until they end or a signal comes.
 
+#[cfg(feature = "otlp")]
+mod hops;
+#[cfg(not(feature = "otlp"))]
+#[path = "no_hops.rs"]
+mod hops;
 mod load;
 mod observe;
 mod signals;
@@ -19,6 +24,7 @@ use crate::config::daemon::{Daemon, OnFatal, SinkKind, SourceKind};
 use crate::metrics::Metrics;
 use crate::pipeline::{Gate, Outcome, Planned, Reload, Running, Trigger, reload};
 use crate::workers::Workers;
+use hops::Hops;
 use load::{FirstLoad, Load};
 use observe::Observers;
 use signals::{Asked, Signals};
@@ -83,9 +89,9 @@ async fn live(
         findings: observers.findings.clone(),
     });
     let stop = CancellationToken::new();
+    let (hops, planned) = Hops::start(planned.collect(), &metrics).await?;
     let state = state::open(&daemon)?;
-    let running =
-        Running::start(planned.collect(), &metrics, daemon.partial_records_bytes, state.as_ref(), stop).await?;
+    let running = Running::start(planned, &metrics, daemon.partial_records_bytes, state.as_ref(), stop).await?;
     let (triggers, told) = mpsc::channel(8);
     let listeners = running.listeners().to_vec();
     let exchange = Reload { workers, gate, listeners, metrics: metrics.clone(), tell: signals::reloading };
@@ -93,14 +99,20 @@ async fn live(
     metrics.ready(*passes.borrow() == Gate::Open);
     signals::ready();
     let mut exit = Exit::Done;
-    if wait(&running, &mut signals, &triggers, &metrics).await == Over::Broken {
+    if wait((&running, &hops), &mut signals, &triggers, &metrics).await == Over::Broken {
         exit = Exit::Incomplete;
     }
     signals::stopping();
     reloading.abort();
     drop(reloading);
     let outcome = tokio::select! {
-        outcome = running.drain(daemon.drain_deadline) => outcome,
+        // A hop has a deadline of its own; both drain at once.
+        (outcome, whole) = async { tokio::join!(running.drain(daemon.drain_deadline), hops.drain()) } => {
+            if !whole {
+                exit = Exit::Incomplete;
+            }
+            outcome
+        }
         () = signals.asked_to_stop() => {
             complain(&"stopped by a second signal; what was not delivered is lost or will come again");
             return Ok(Exit::Incomplete);
@@ -135,12 +147,23 @@ enum Over {
     Broken,
 }
 
-async fn wait(running: &Running, signals: &mut Signals, triggers: &mpsc::Sender<Trigger>, metrics: &Metrics) -> Over {
+async fn wait(
+    (running, hops): (&Running, &Hops),
+    signals: &mut Signals,
+    triggers: &mpsc::Sender<Trigger>,
+    metrics: &Metrics,
+) -> Over {
+    let ended = async {
+        let broken = running.ended().await;
+        // Servers have no end of their own.
+        if broken || hops.is_empty() { broken } else { std::future::pending().await }
+    };
+    let mut ended = std::pin::pin!(ended);
     let mut tick = tokio::time::interval(TICK);
     let mut watchdog = signals::Watchdog::new();
     loop {
         tokio::select! {
-            broken = running.ended() => return if broken { Over::Broken } else { Over::Asked },
+            broken = ended.as_mut() => return if broken { Over::Broken } else { Over::Asked },
             asked = signals.next() => match asked {
                 Asked::Stop => return Over::Asked,
                 Asked::Reload => {

@@ -71,6 +71,12 @@ pub enum EndpointError {
         /// What is wrong and what is allowed.
         reason: String,
     },
+    /// Batches cannot become lines, nor lines batches.
+    #[error("an otlp source goes with one otlp sink, and with no other: it hands on what that one answers")]
+    Otlp,
+    /// What is wrong with an address or an endpoint of OTLP.
+    #[error(transparent)]
+    Option(#[from] super::OptionError),
     /// Anybody could read along and write.
     #[error(
         "`{address}` can be reached from other machines without TLS; use type `tls`, listen on 127.0.0.1, or say {how}"
@@ -128,6 +134,8 @@ pub(super) fn source(table: &SourceTable) -> Result<Source, EndpointError> {
         SourceType::Unix => {
             ("unix", &["path", "mode", "framing", "max_connections", "partial_timeout", "idle_timeout"])
         }
+        // `--insecure` sets the one beside it.
+        SourceType::Otlp => ("otlp", &["otlp", "insecure"]),
     };
     let keys = Keys { what: "source", kind, known };
     keys.check(&[
@@ -146,6 +154,7 @@ pub(super) fn source(table: &SourceTable) -> Result<Source, EndpointError> {
         ("key", table.key.is_some()),
         ("client_ca", table.client_ca.is_some()),
         ("max_stall", table.max_stall.is_some()),
+        ("otlp", table.otlp.is_some()),
     ])?;
     let max_connections = table.max_connections.unwrap_or(MAX_CONNECTIONS);
     positive("max_connections", max_connections)?;
@@ -192,6 +201,11 @@ fn source_kind(table: &SourceTable, keys: &Keys<'_>) -> Result<SourceKind, Endpo
             let path = path(keys.need("path", &table.path, "\"/run/inkout/in.sock\"")?)?;
             SourceKind::Unix { path, mode: table.mode.as_deref().map_or(Ok(0o660), permission_bits)? }
         }
+        SourceType::Otlp => {
+            let mut otlp = table.otlp.clone().unwrap_or_default();
+            otlp.insecure |= table.insecure;
+            SourceKind::Otlp(Box::new(otlp))
+        }
     })
 }
 
@@ -203,6 +217,7 @@ pub(super) fn sink(table: &SinkTable, framing: Framing) -> Result<Sink, Endpoint
             ("tls", &["name", "address", "ca", "server_name", "cert", "key", "framing", "buffer", "when_full"])
         }
         SinkType::Unix => ("unix", &["name", "path", "framing", "buffer", "when_full"]),
+        SinkType::Otlp => ("otlp", &["name", "otlp"]),
     };
     let keys = Keys { what: "sink", kind, known };
     keys.check(&[
@@ -212,6 +227,7 @@ pub(super) fn sink(table: &SinkTable, framing: Framing) -> Result<Sink, Endpoint
         ("server_name", table.server_name.is_some()),
         ("cert", table.cert.is_some()),
         ("key", table.key.is_some()),
+        ("otlp", table.otlp.is_some()),
     ])?;
     let buffer_bytes = table.buffer.map_or(BUFFER_BYTES, |size| size.0);
     if !(MIN_BUFFER_BYTES..=u32::MAX as usize).contains(&buffer_bytes) {
@@ -236,7 +252,17 @@ fn sink_kind(table: &SinkTable, keys: &Keys<'_>) -> Result<SinkKind, EndpointErr
         SinkType::Tcp => SinkKind::Tcp { address: receiver()? },
         SinkType::Tls => SinkKind::Tls { address: receiver()?, tls: client_tls(table, keys)? },
         SinkType::Unix => SinkKind::Unix { path: path(keys.need("path", &table.path, "\"/run/receiver.sock\"")?)? },
+        SinkType::Otlp => {
+            SinkKind::Otlp(Box::new(keys.need("otlp", &table.otlp, "{ endpoint = \"http://127.0.0.1:4317\" }")?))
+        }
     })
+}
+
+/// An OTLP source answers its clients with what its one upstream says, so it goes with one OTLP sink and nothing else.
+pub(super) fn fit(source: &Source, sinks: &[Sink]) -> Result<(), EndpointError> {
+    let otlp = sinks.iter().filter(|sink| matches!(sink.kind, SinkKind::Otlp(_))).count();
+    let wanted = usize::from(matches!(source.kind, SourceKind::Otlp(_)));
+    if otlp == wanted && (wanted == 0 || sinks.len() == 1) { Ok(()) } else { Err(EndpointError::Otlp) }
 }
 
 fn client_tls(table: &SinkTable, keys: &Keys<'_>) -> Result<ClientTls, EndpointError> {

@@ -122,6 +122,7 @@ impl Reader<'_> {
                 .file
                 .error(table.sinks.span(), "`sinks` is empty; a pipeline needs one at least".to_owned()));
         }
+        endpoint::fit(&source, &sinks).map_err(|error| self.file.error(at, error.to_string()))?;
         name_sinks(&mut sinks);
         let hash_key = self.hash_key(table.hash_key_file, table.hash_key_env)?;
         Ok(Pipeline { name, redact, hash_key, source, sinks })
@@ -193,6 +194,7 @@ pub(super) fn name_sinks(sinks: &mut [Sink]) {
             super::SinkKind::Tcp { .. } => "tcp",
             super::SinkKind::Tls { .. } => "tls",
             super::SinkKind::Unix { .. } => "unix",
+            super::SinkKind::Otlp(_) => "otlp",
         };
         let numbered = (2..).map(|number| format!("{kind}-{number}"));
         let free = std::iter::once(kind.to_owned()).chain(numbered).find(|name| !taken.contains(name));

@@ -5,6 +5,7 @@
 mod endpoint;
 mod file;
 mod observe;
+mod otlp;
 mod schema;
 mod tables;
 mod units;
@@ -17,6 +18,10 @@ pub use endpoint::EndpointError;
 pub use observe::{
     AdminOptions, Contact, FindingsOptions, Listen, LogFormat, LogLevel, LogOptions, MetricsOptions, Observe,
     OtlpOptions, RuleSeries,
+};
+pub use otlp::{
+    Coding, Endpoint, OptionError, OtlpClientTls, OtlpListen, OtlpServerTls, OtlpSink, OtlpSource, Protocol,
+    header_name, header_value,
 };
 pub use schema::schema;
 
@@ -124,6 +129,8 @@ pub enum SourceKind {
         /// Permission bits of the socket.
         mode: u32,
     },
+    /// Batches of logs, traces and metrics; they go to an OTLP sink and nowhere else.
+    Otlp(Box<OtlpSource>),
 }
 
 /// What is followed.
@@ -196,6 +203,8 @@ pub enum SinkKind {
         /// The socket.
         path: PathBuf,
     },
+    /// A receiver of what an OTLP source takes.
+    Otlp(Box<OtlpSink>),
 }
 
 /// Files of a TLS client.
@@ -238,6 +247,7 @@ impl Daemon {
         let source = endpoint::source(&tables::SourceTable { insecure, ..tables::SourceTable::from_word(from)? })?;
         let sinks = to.iter().map(|word| endpoint::sink(&tables::SinkTable::from_word(word)?, source.framing));
         let mut sinks = sinks.collect::<Result<Vec<_>, _>>()?;
+        endpoint::fit(&source, &sinks)?;
         file::name_sinks(&mut sinks);
         let name = "main".to_owned();
         let pipeline = Pipeline { name, redact: redact.clone(), hash_key: None, source, sinks };

@@ -10,6 +10,7 @@ use serde::de::{Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use toml::Spanned;
 
 use super::endpoint::EndpointError;
+use super::otlp::{OtlpSink, OtlpSource};
 use super::units::{Size, Time};
 use super::{AdminOptions, FindingsOptions, LogOptions, MetricsOptions, OnFatal, StartAt, WhenFull};
 use crate::config::nearest;
@@ -80,6 +81,7 @@ pub(super) enum SourceType {
     Tls,
     Unix,
     File,
+    Otlp,
 }
 
 /// What a sink is.
@@ -91,6 +93,7 @@ pub(super) enum SinkType {
     Tcp,
     Tls,
     Unix,
+    Otlp,
 }
 
 /// How records are told apart.
@@ -144,6 +147,8 @@ pub(super) struct SourceTable {
     pub(super) client_ca: Option<PathBuf>,
     /// stdin: after waiting so long for a sink, the newest records are dropped, counted.
     pub(super) max_stall: Option<Time>,
+    /// otlp: the servers.
+    pub(super) otlp: Option<OtlpSource>,
 }
 
 /// A sink in full. Which keys go with which type is checked where it is read.
@@ -174,6 +179,8 @@ pub(super) struct SinkTable {
     pub(super) cert: Option<PathBuf>,
     /// tls: our private key, PEM.
     pub(super) key: Option<PathBuf>,
+    /// otlp: the client.
+    pub(super) otlp: Option<OtlpSink>,
 }
 
 pub(super) fn drain_deadline() -> Time {
@@ -233,10 +240,11 @@ impl Word for SourceTable {
             ("tcp", address) => SourceTable { listen: Some(address.to_owned()), ..table(SourceType::Tcp) },
             ("unix", path) => SourceTable { path: Some(path.into()), ..table(SourceType::Unix) },
             ("file", path) => SourceTable { paths: Some(vec![path.to_owned()]), ..table(SourceType::File) },
+            ("otlp", listen) => SourceTable { otlp: Some(OtlpSource::from_word(listen)?), ..table(SourceType::Otlp) },
             ("tls", _) => {
                 return Err(EndpointError::NeedsTable { word: word.to_owned(), keys: "listen, cert and key" });
             }
-            _ => return Err(unknown("source", word, &["stdin", "file:PATTERN", "tcp:ADDRESS", "unix:PATH"])),
+            _ => return Err(unknown("source", word, &["stdin", "file:PATTERN", "tcp:ADDRESS", "unix:PATH", "otlp"])),
         })
     }
 }
@@ -249,7 +257,13 @@ impl Word for SinkTable {
             ("tcp", address) => SinkTable { address: Some(address.to_owned()), ..table(SinkType::Tcp) },
             ("tls", address) => SinkTable { address: Some(address.to_owned()), ..table(SinkType::Tls) },
             ("unix", path) => SinkTable { path: Some(path.into()), ..table(SinkType::Unix) },
-            _ => return Err(unknown("sink", word, &["stdout", "tcp:ADDRESS", "tls:ADDRESS", "unix:PATH"])),
+            ("otlp" | "otlp+http" | "otlp+https", _) => {
+                SinkTable { otlp: Some(OtlpSink::from_url(word)?), ..table(SinkType::Otlp) }
+            }
+            _ => {
+                let known = ["stdout", "tcp:ADDRESS", "tls:ADDRESS", "unix:PATH", "otlp:URL", "otlp+http://HOST:PORT"];
+                return Err(unknown("sink", word, &known));
+            }
         })
     }
 }

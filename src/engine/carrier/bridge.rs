@@ -289,6 +289,10 @@ fn annotation(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
 /// Behind `"key",`: a value-named field, a list's next string, an argument.
 fn list(haystack: &[u8], start: usize, comma: usize, end: usize) -> Option<(usize, Joint)> {
     let at = skip_space(haystack, comma + 1, end);
+    let joint = if haystack[start] == b'-' { Joint::Pair } else { Joint::List };
+    if let Some(value) = any_value(haystack, at, end) {
+        return Some((value, joint));
+    }
     let open = quote::at(haystack, at, end)?;
     let close = quote::close(haystack, &open, end.min(open.end + 4096))?;
     let behind = quote::at(haystack, close, end).map_or(close, |quote| quote.end);
@@ -297,7 +301,20 @@ fn list(haystack: &[u8], start: usize, comma: usize, end: usize) -> Option<(usiz
         let value = skip_space(haystack, colon + len, end);
         return names_value(&haystack[open.end..close]).then_some((value, Joint::Pair));
     }
-    Some((at, if haystack[start] == b'-' { Joint::Pair } else { Joint::List }))
+    Some((at, joint))
+}
+
+/// `{"stringValue":"…"}`: a text in OTLP's JSON. Returns where its quote is.
+fn any_value(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
+    let inner = skip_space(haystack, at + 1, end);
+    let open = quote::at(haystack, inner, end).filter(|_| haystack[..end].get(at) == Some(&b'{'))?;
+    if !starts(haystack, open.end, end, b"stringValue") {
+        return None;
+    }
+    let behind = quote::at(haystack, open.end + b"stringValue".len(), end)?;
+    let colon = skip_space(haystack, behind.end, end);
+    let value = skip_space(haystack, colon + 1, end);
+    (haystack[..end].get(colon) == Some(&b':') && quote::at(haystack, value, end).is_some()).then_some(value)
 }
 
 /// Blanks and line ends that were escaped into a string.
@@ -451,6 +468,9 @@ mod tests {
         check(r#"{"name":"KEY","value":"v"}"#, Some((r#""v"}"#, Joint::Pair)));
         check(r#"["KEY","v"]"#, Some((r#""v"]"#, Joint::List)));
         check(r#"["--KEY","v"]"#, Some((r#""v"]"#, Joint::Pair)));
+        let values = r#"[{"stringValue":"--KEY"}, {"stringValue": "v"}]"#;
+        check(values, Some((r#""v"}]"#, Joint::Pair)));
+        check(&values.replace("--", ""), Some((r#""v"}]"#, Joint::List)));
         check(r#"<add key="KEY" value="v"/>"#, Some((r#""v"/>"#, Joint::Pair)));
         check("app --KEY v", Some(("v", Joint::Flag)));
         check("the KEY is v", Some(("v", Joint::Prose)));

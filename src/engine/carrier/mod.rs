@@ -93,6 +93,12 @@ impl Site<'_> {
         }
     }
 
+    /// The haystack is the value, and its key is known from elsewhere: in a list it merely stood before it.
+    pub(crate) fn whole(&mut self, listed: bool) {
+        let joint = if listed { Joint::List } else { Joint::Pair };
+        self.text(0, self.end, joint, Some(Form::Bracket));
+    }
+
     /// `name="key"` of a multipart part: the value comes behind an empty line.
     fn form_field(&self) -> Beside {
         let rest = self.haystack[self.key.end..self.end].trim_ascii_end();

@@ -48,6 +48,10 @@ pub(crate) struct Keys {
     /// For the keys of single rules.
     neutral_of: Vec<Neutral>,
     neutral_leaf: Words,
+    /// Spellings of keys that are found only before what is in [`BEHIND_SHORT`].
+    short: Vec<Box<[ByteSet]>>,
+    /// What the last byte of those may be.
+    short_ends: ByteSet,
     /// Neutral words that are a part of no listed key.
     harmless_ends: Words,
 }
@@ -116,12 +120,16 @@ impl Keys {
         };
         let harmless: Vec<String> = neutral_after.iter().filter(|word| !in_a_key(word)).cloned().collect();
         let harmless_ends = Words::new(&harmless);
+        let short_ones = literals.iter().filter(|literal| literal.len < MIN_GLUED);
+        let short: Vec<Box<[ByteSet]>> = short_ones.map(|literal| literal.sets[..literal.len].into()).collect();
         let keys = Keys {
             sequences,
             groups,
             neutral: Neutral { after: Words::new(neutral_after), before: Words::new(neutral_before) },
             neutral_of,
             neutral_leaf: Words::new(neutral_leaf),
+            short_ends: short.iter().filter_map(|sets| sets.last()).fold(ByteSet::EMPTY, |all, set| all.union(*set)),
+            short,
             harmless_ends,
         };
         (keys, literals)
@@ -167,6 +175,20 @@ impl Keys {
             }
         }
         None
+    }
+
+    /// Whether `name` ends in a word too short to be found by itself: not before bytes that stand behind no key in text.
+    #[inline]
+    pub(crate) fn ends_in_short_word(&self, name: &[u8]) -> bool {
+        let stands = |word: &[ByteSet], end: &[u8]| word.iter().zip(end).all(|(set, byte)| set.contains(*byte));
+        let ends = |word: &[ByteSet]| name.len() >= word.len() && stands(word, &name[name.len() - word.len()..]);
+        name.last().is_some_and(|last| self.short_ends.contains(*last)) && self.short.iter().any(|word| ends(word))
+    }
+
+    /// Whether a longer key word is found before `byte`.
+    #[inline]
+    pub(crate) fn may_follow(byte: u8) -> bool {
+        BEHIND_WORD.contains(byte)
     }
 
     /// Whether a field of this name inside a secret object is left: names, ids, types.

@@ -172,6 +172,8 @@ pub struct Known {
     short: Index<3, 4>,
     /// The last eight bytes of the cut forms that are too short to be sampled; looked up at ends of records.
     cut: Index<8, 8>,
+    /// Which of the sets of its process this is.
+    generation: u64,
 }
 
 impl fmt::Debug for Known {
@@ -192,6 +194,16 @@ impl Known {
             }
         }
         (builder.build(&values), skipped)
+    }
+
+    /// The same set as the `generation`-th of its process.
+    pub fn of_generation(self, generation: u64) -> Known {
+        Known { generation, ..self }
+    }
+
+    /// Which of the sets of its process this is; 0 unless somebody said otherwise.
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Values given, those that are skipped included.
@@ -429,6 +441,7 @@ impl Builder {
 
     fn build(self, values: &[KnownValue]) -> Known {
         Known {
+            generation: 0,
             names: values.iter().map(|value| value.name.clone()).collect(),
             arena: self.arena,
             forms: self.forms,

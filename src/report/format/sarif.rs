@@ -176,7 +176,7 @@ fn level(category: Category) -> &'static str {
 fn severity(category: Category) -> &'static str {
     match category {
         Category::Credential => "8.0",
-        Category::Financial | Category::Personal => "6.0",
+        Category::Financial | Category::Personal | Category::Health => "6.0",
         Category::CredentialId | Category::Network => "3.0",
     }
 }

@@ -19,6 +19,8 @@ use crate::engine::Why;
 /// Endings and names of files that exist to be copied and filled in.
 const EXAMPLE_MARKS: [&str; 9] =
     ["example", "examples", "sample", "template", "tmpl", "tpl", "dist", "default", "defaults"];
+/// What is packed is what its name says without this ending.
+const PACKED: [&str; 4] = ["gz", "zst", "orig", "bak"];
 /// Hosts that stand for others (RFC 2606, RFC 6761).
 const RESERVED_HOSTS: [&str; 7] =
     ["example.com", "example.org", "example.net", ".example", ".test", ".invalid", "localhost"];
@@ -35,6 +37,8 @@ pub struct FileKind {
 impl FileKind {
     /// What the name of `path` says.
     pub fn of(path: &Path) -> FileKind {
+        let packed = path.extension().is_some_and(|end| PACKED.iter().any(|known| end.eq_ignore_ascii_case(known)));
+        let path = if packed { &path.with_extension("") } else { path };
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         let mut parts = name.split(['.', '-', '_']);
         let example = parts.any(|part| EXAMPLE_MARKS.contains(&part));
@@ -42,8 +46,8 @@ impl FileKind {
     }
 }
 
-/// Whether the finding at `span` of `line` only holds the place of a secret.
-pub fn is_template(line: &[u8], span: Range<usize>, why: Why, kind: FileKind) -> bool {
+/// Whether the finding of `rule` at `span` of `line` only holds the place of a secret.
+pub fn is_template(line: &[u8], span: Range<usize>, why: Why, rule: &str, kind: FileKind) -> bool {
     if matches!(why, Why::Known { .. }) || span.is_empty() || span.end > line.len() {
         return false;
     }
@@ -51,11 +55,18 @@ pub fn is_template(line: &[u8], span: Range<usize>, why: Why, kind: FileKind) ->
     if value.is_empty() || reference::is_reference(value) || words::are_instructions(value) {
         return true;
     }
+    let words = is_generated(rule) && code::is_literal(line, span.start, kind.language) && words::are_plain(value);
     match why {
+        Why::Key { .. } if words => true,
         Why::Key { .. } => code::is_expression(line, span, kind.language) || kind.example && !words::look_random(value),
         Why::Grammar => is_reserved(&line[span.end..]) && !words::look_random(value),
         Why::Pattern { .. } | Why::Known { .. } => false,
     }
+}
+
+/// Whether the secrets of `rule` are made by machines: then a text without any digit is none of them. People choose words.
+fn is_generated(rule: &str) -> bool {
+    !["pass", "pwd", "pin", "phrase", "recovery"].iter().any(|chosen| rule.contains(chosen))
 }
 
 /// Whether what follows a password in a URL is a host that stands for others.

@@ -21,6 +21,8 @@ const NOUNS: &str = "api key keys token tokens secret secrets password passwd pa
 /// More digits than this, or a longer unknown word, is a remainder.
 const MAX_DIGITS: usize = 4;
 const MAX_WORD: usize = 18;
+/// `HttpProxyAuthenticationRequired` is no longer.
+const MAX_NAME: usize = 32;
 /// From here on a run may be called random.
 const MIN_RANDOM: usize = 12;
 /// AWS ends the made-up keys of its documents so.
@@ -53,6 +55,13 @@ pub(super) fn look_random(value: &[u8]) -> bool {
         run.len() >= MIN_RANDOM && mixed && !counts_up(run) && !is_filler(run)
     };
     value.split(|byte| !byte.is_ascii_alphanumeric()).any(run)
+}
+
+/// Whether `value` is words as they stand in names, types and sentences: `unexpected`, `AWS::IAM::AccessKey`.
+pub(super) fn are_plain(value: &[u8]) -> bool {
+    let letters = |run: &[u8]| run.len() <= MAX_NAME && turns(run) * 2 < run.len().max(6);
+    let plain = |byte: &u8| byte.is_ascii_alphabetic() || b" _-.:/<>()'\"".contains(byte);
+    value.iter().all(plain) && value.split(|byte| !byte.is_ascii_alphabetic()).all(letters)
 }
 
 /// Changes from lower to upper case and between letters and digits.

@@ -50,11 +50,11 @@ fn comment(text: &str, out: &mut String) {
 
 fn write_rule(rule: &Rule, shared: &[Allow], out: &mut String) {
     out.push_str("[[rule]]\n");
-    field("id", &quoted(&rule.id), out);
-    field("summary", &quoted(&rule.summary), out);
-    field("category", &quoted(rule.category.name()), out);
+    field("id", &toml_string(&rule.id), out);
+    field("summary", &toml_string(&rule.summary), out);
+    field("category", &toml_string(rule.category.name()), out);
     if let Matcher::Pattern(pattern) = &rule.matcher {
-        field("pattern", &quoted(pattern), out);
+        field("pattern", &toml_string(pattern), out);
     }
     if rule.always_scan {
         field("always_scan", "true", out);
@@ -77,8 +77,8 @@ fn write_rule(rule: &Rule, shared: &[Allow], out: &mut String) {
 fn write_allow(allow: &Allow, out: &mut String) {
     let target = TARGETS.iter().find(|(_, target)| *target == allow.target);
     let condition = CONDITIONS.iter().find(|(_, both)| *both == allow.both);
-    field("target", &quoted(target.map_or("secret", |(name, _)| name)), out);
-    field("condition", &quoted(condition.map_or("any", |(name, _)| name)), out);
+    field("target", &toml_string(target.map_or("secret", |(name, _)| name)), out);
+    field("condition", &toml_string(condition.map_or("any", |(name, _)| name)), out);
     if !allow.regexes.is_empty() {
         field("regexes", &list(&allow.regexes), out);
     }
@@ -92,13 +92,13 @@ fn field(name: &str, value: &str, out: &mut String) {
 }
 
 fn list(texts: &[String]) -> String {
-    let items: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
+    let items: Vec<String> = texts.iter().map(|text| toml_string(text)).collect();
     let one_line = format!("[{}]", items.join(", "));
     if one_line.len() <= 100 { one_line } else { format!("[\n    {},\n]", items.join(",\n    ")) }
 }
 
 /// A TOML string: literal where it can be, so that a regex stays readable.
-fn quoted(text: &str) -> String {
+pub fn toml_string(text: &str) -> String {
     let printable = !text.chars().any(char::is_control);
     if printable && !text.contains('\'') {
         return format!("'{text}'");
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_string_comes_back_as_it_was() {
         for text in ["", "a", r"\b['\x60]+", "it's", "ends with '", "'''", "two\nlines\t\"quoted\" \\ '", "é\u{7f}"] {
-            let table: toml::Table = format!("x = {}", quoted(text)).parse().expect("valid TOML");
+            let table: toml::Table = format!("x = {}", toml_string(text)).parse().expect("valid TOML");
             assert_eq!(table["x"].as_str(), Some(text));
         }
     }

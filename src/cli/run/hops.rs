@@ -1,0 +1,88 @@
+//! The pipelines of OTLP in `inkout run`: they have servers and a client of their own, and share everything else.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::super::print::complain;
+use crate::config::daemon::{Pipeline, SinkKind, SourceKind};
+use crate::hop::{Hop, HopOptions, HopSummary, WorkersRedactor};
+use crate::metrics::Metrics;
+use crate::otlp::Limits;
+use crate::pipeline::{Gate, Planned};
+
+/// Hops at work.
+#[derive(Default)]
+pub(super) struct Hops {
+    running: Vec<(String, JoinHandle<HopSummary>)>,
+    stop: CancellationToken,
+}
+
+impl Hops {
+    /// Opens the hops among `planned`, and gives the other pipelines back.
+    pub(super) async fn start(planned: Vec<Planned>, metrics: &Metrics) -> anyhow::Result<(Hops, Vec<Planned>)> {
+        let (mut hops, mut others) = (Hops::default(), Vec::new());
+        for planned in planned {
+            let Some(options) = options(&planned.config) else {
+                others.push(planned);
+                continue;
+            };
+            hops.open(options, planned, metrics).await?;
+        }
+        Ok((hops, others))
+    }
+
+    async fn open(&mut self, options: HopOptions, planned: Planned, metrics: &Metrics) -> anyhow::Result<()> {
+        let name = options.name.clone();
+        let gate: watch::Receiver<Gate> = planned.gate;
+        let open = move || *gate.borrow() == Gate::Open;
+        let redactor = WorkersRedactor {
+            workers: planned.workers,
+            limits: Limits::default(),
+            metrics: metrics.clone(),
+            source: metrics.source(&name),
+            findings: planned.findings,
+            gate: Box::new(open),
+        };
+        let hop = Hop::open(options, Arc::new(redactor), metrics, self.stop.child_token()).await;
+        let hop = hop.map_err(|error| anyhow::Error::new(error).context(format!("pipeline `{name}`")))?;
+        for (protocol, address) in [("grpc", hop.grpc()), ("http", hop.http())] {
+            if let Some(address) = address {
+                tracing::info!(pipeline = name, %address, protocol, "listening");
+            }
+        }
+        self.running.push((name, tokio::spawn(hop.run())));
+        Ok(())
+    }
+
+    /// Whether there is none. A process with one lives until it is told to end.
+    pub(super) fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    /// Lets requests in flight end. Tells whether all did.
+    pub(super) async fn drain(self) -> bool {
+        self.stop.cancel();
+        let mut whole = true;
+        for (name, task) in self.running {
+            match task.await {
+                Ok(HopSummary { cut: 0, .. }) => continue,
+                Ok(HopSummary { cut, .. }) => complain(&format!("pipeline `{name}`: {cut} connections were cut")),
+                Err(_) => complain(&format!("pipeline `{name}`: internal error")),
+            }
+            whole = false;
+        }
+        whole
+    }
+}
+
+/// What a pipeline says of its hop, if it is one.
+fn options(pipeline: &Pipeline) -> Option<HopOptions> {
+    let (SourceKind::Otlp(source), [sink]) = (&pipeline.source.kind, &pipeline.sinks[..]) else { return None };
+    let SinkKind::Otlp(to) = &sink.kind else { return None };
+    let name = pipeline.name.clone();
+    let sink_name = if name == "main" { sink.name.clone() } else { format!("{name}/{}", sink.name) };
+    Some(HopOptions { name, sink_name, source: (**source).clone(), sink: (**to).clone() })
+}

@@ -1,0 +1,307 @@
+//! Values whose key is known from elsewhere: attributes of a wire format, fields of a parsed message. Whoever walks the message
+//! says what stands around a value; what of it is secret is decided here as it is in text.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::carrier::{Site, needs_bare};
+use super::compile::{Target, is_audit};
+use super::keys::{Key, Keys};
+use super::policy::{Action, NumberAs};
+use super::rule::{KeyValue, RuleId};
+use super::scan::{Carry, Counts, Scratch};
+use super::span::{Form, Span, Why};
+use super::survey::Look;
+use super::tally::Tally;
+use super::{Cutter, Engine, query};
+
+/// Stands in place of a field that could not be looked at.
+pub(crate) const UNINSPECTED: &[u8] = b"[REDACTED:uninspected]";
+/// How much of a key's end is looked at.
+const MAX_NAME: usize = 512;
+
+/// A key whose value is secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SecretKey {
+    rule: RuleId,
+    value: KeyValue,
+    /// Whether a number is secret under it too.
+    numbers: bool,
+    /// `PWD`, under which a path is the working directory.
+    directory: bool,
+}
+
+impl SecretKey {
+    /// The rule that names the key.
+    pub fn rule(&self) -> RuleId {
+        self.rule
+    }
+}
+
+/// What stands around a value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// The secret key it stands under.
+    pub key: Option<SecretKey>,
+    /// Whether the key merely stood before it in a list: then only what looks like a secret is one.
+    pub listed: bool,
+    /// Whether the value is a URL or a part of one, whose signatures are secret.
+    pub url: bool,
+}
+
+/// What became of a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Number {
+    /// It stays.
+    Keep,
+    /// A text stands in its place.
+    Text(Vec<u8>),
+    /// Nothing does.
+    Null,
+    /// It is 0.
+    Zero,
+}
+
+/// What was found in a field.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing that is written otherwise.
+    Nothing,
+    /// The findings in `scratch`, to be written with [`Engine::write_field`] or one by one.
+    Spans,
+    /// This stands in place of the whole.
+    Text(Vec<u8>),
+}
+
+impl Engine {
+    /// What a field of this name is, if its value is secret: the table of keys decides as it does in text.
+    pub fn secret_key(&self, scratch: &mut Scratch, name: &[u8]) -> Option<SecretKey> {
+        let name = name[name.len().saturating_sub(MAX_NAME)..].trim_ascii_end();
+        let name = name.strip_suffix(b"=").or(name.strip_suffix(b":")).unwrap_or(name);
+        // `a=b` is no name but a text of its own, and what we wrote into one is none either.
+        if name.contains(&b'=') || self.forms.stand_in(name) || self.has_placeholder(name) {
+            return None;
+        }
+        let text = [name, b"="].concat();
+        let mut hidden = false;
+        let key = self.key_of(scratch, &text, &mut hidden);
+        let key = key.or_else(|| {
+            let mut view = std::mem::take(&mut scratch.view);
+            view.build(&text, 0..if hidden { text.len() } else { 0 });
+            let key = self.key_of(scratch, &view.bytes, &mut hidden);
+            scratch.view = view;
+            key
+        })?;
+        let directory = name.ends_with(b"PWD");
+        Some(SecretKey { rule: key.rule, value: key.value, numbers: key.numbers, directory })
+    }
+
+    fn has_placeholder(&self, name: &[u8]) -> bool {
+        memchr::memchr_iter(b'[', name).any(|at| self.forms.stands_at(name, at, name.len()))
+    }
+
+    /// The secret key that `text`, a name and an equals sign, is. Says in `hidden` whether letters of it may be hidden.
+    fn key_of(&self, scratch: &mut Scratch, text: &[u8], hidden: &mut bool) -> Option<Key> {
+        let line = 0..text.len().checked_sub(1)?;
+        let mut hits = std::mem::take(&mut scratch.view_hits);
+        self.prefilter.find(&mut scratch.prefilter, text, &mut hits);
+        let joined = if hits.is_empty() {
+            Vec::new()
+        } else {
+            text.iter().map(|b| if *b == b' ' { b'_' } else { *b }).collect()
+        };
+        let mut found = None;
+        for (hit, target) in
+            hits.iter().flat_map(|hit| self.targets[usize::from(hit.literal)].iter().map(move |target| (hit, target)))
+        {
+            match *target {
+                Target::Key { group, len } if found.is_none() => {
+                    let word = hit.start as usize..hit.start as usize + usize::from(len);
+                    // What we wrote in a name's place names nothing.
+                    if self.forms.end_around(text, word.clone()).is_none() {
+                        found = self.keys.examine(&mut scratch.keys, group, &joined, word, line.clone());
+                    }
+                }
+                Target::View => *hidden = true,
+                _ => {}
+            }
+        }
+        scratch.view_hits = hits;
+        found.filter(|key| !self.forms.stand_in(&text[key.start..key.end]))
+    }
+
+    /// Whether a prefilter pass over more than the name may have missed that it is a key: see [`Keys::ends_in_short_word`].
+    #[inline]
+    pub(crate) fn may_be_key(&self, name: &[u8], behind: Option<u8>) -> bool {
+        self.keys.ends_in_short_word(name) || !behind.is_some_and(Keys::may_follow)
+    }
+
+    /// Whether a field of this name is left where the object around it is secret: names, ids, types.
+    pub fn is_neutral_leaf(&self, name: &[u8]) -> bool {
+        !name.contains(&b'=') && self.keys.is_neutral_leaf(name)
+    }
+
+    /// Redacts one value; `None` where it stays as it is. Counts findings and work in `tally`, not bytes.
+    pub fn redact_field(
+        &self,
+        scratch: &mut Scratch,
+        scope: Scope,
+        value: &[u8],
+        tally: &mut Tally,
+    ) -> Option<Vec<u8>> {
+        match self.find_field(scratch, scope, value, Look::Blind, tally) {
+            Found::Nothing => None,
+            Found::Text(text) => Some(text),
+            Found::Spans => {
+                let mut out = Vec::with_capacity(value.len() + 32);
+                self.write_field(scratch, value, &mut out);
+                Some(out)
+            }
+        }
+    }
+
+    /// What becomes of a number under `key`.
+    pub fn redact_number(&self, key: SecretKey, tally: &mut Tally) -> Number {
+        let (rule, action) = (&self.set.rules[key.rule.index()], self.action(key.rule));
+        if !key.numbers || action == Action::Keep {
+            return Number::Keep;
+        }
+        if rule.shadow {
+            tally.count_shadow(key.rule);
+            return Number::Keep;
+        }
+        tally.count(key.rule);
+        match (is_audit(&self.policy), action, self.policy.number) {
+            (true, ..) => Number::Keep,
+            (_, Action::Remove, _) | (_, _, NumberAs::Null) => Number::Null,
+            (_, _, NumberAs::Zero) => Number::Zero,
+            (_, _, NumberAs::String) => {
+                let mut text = Vec::new();
+                let span = Span { start: 0, end: 0, rule: key.rule, form: Form::Bracket, why: Why::Grammar };
+                self.forms.write(Action::Replace, &rule.id, &span, b"", &self.policy, &mut text);
+                Number::Text(text)
+            }
+        }
+    }
+
+    /// Finds what of `value` is to be written otherwise; the findings are in `scratch.found()`. A value on which a rule panics is masked whole.
+    pub(crate) fn find_field(
+        &self,
+        scratch: &mut Scratch,
+        scope: Scope,
+        value: &[u8],
+        look: Look<'_>,
+        tally: &mut Tally,
+    ) -> Found {
+        scratch.spans.clear();
+        scratch.exempted.clear();
+        if value.is_empty() {
+            return Found::Nothing;
+        }
+        if value.len() > self.limits.max_record_bytes && scope == Scope::default() {
+            return self.find_in_windows(scratch, value, tally);
+        }
+        let searched = catch_unwind(AssertUnwindSafe(|| self.search_field(scratch, scope, value, look)));
+        if searched.is_err() {
+            self.renew(scratch);
+            tally.records_masked_whole += 1;
+            return Found::Text(UNINSPECTED.to_vec());
+        }
+        self.count_work(scratch, tally);
+        self.settle(scratch, tally);
+        if scratch.spans.is_empty() || is_audit(&self.policy) { Found::Nothing } else { Found::Spans }
+    }
+
+    /// A value that is too long to be seen whole.
+    fn find_in_windows(&self, scratch: &mut Scratch, value: &[u8], tally: &mut Tally) -> Found {
+        let mut cutter = Cutter::new(self.limits.max_record_bytes);
+        cutter.buffer().extend_from_slice(value);
+        let (mut carry, mut out, mut found, mut at) = (Carry::default(), Vec::new(), Vec::new(), 0);
+        while let Some(piece) = cutter.finish() {
+            let (masked, next, counted) = self.redact_piece(scratch, &carry, &piece);
+            out.extend_from_slice(masked.as_bytes());
+            found.extend(scratch.spans.iter().map(|span| span.moved(at)));
+            tally.add(&Tally { bytes_in: 0, bytes_out: 0, lines: 0, ..counted });
+            at += piece.len();
+            carry = next;
+        }
+        scratch.spans = found;
+        if out == value { Found::Nothing } else { Found::Text(out) }
+    }
+
+    fn search_field(&self, scratch: &mut Scratch, scope: Scope, value: &[u8], look: Look<'_>) {
+        self.search_text(scratch, value, look);
+        let exempted = std::mem::take(&mut scratch.exempted);
+        let found = std::mem::take(&mut scratch.spans);
+        if let Some(secret) = scope.key {
+            self.search_value(scratch, secret, scope.listed, value);
+        }
+        if scope.url {
+            self.search_query(scratch, value);
+        }
+        self.exempt(scratch, value);
+        scratch.exempted.extend(exempted);
+        scratch.spans.extend(found);
+    }
+
+    /// The value as a text by itself.
+    fn search_text(&self, scratch: &mut Scratch, value: &[u8], look: Look<'_>) {
+        let Look::At(survey, start) = look else {
+            self.scan(scratch, &Carry::default(), value);
+            return;
+        };
+        scratch.counts = Counts::default();
+        let mut hits = std::mem::take(&mut scratch.hits);
+        let known = survey.hits_in(&(start..start + value.len()), &self.literal_lens, &mut hits);
+        if known && !hits.is_empty() {
+            self.scan_hits(scratch, &Carry::default(), value, &hits);
+        }
+        scratch.hits = hits;
+        if !known {
+            self.scan(scratch, &Carry::default(), value);
+        }
+    }
+
+    /// The value as that of its key.
+    fn search_value(&self, scratch: &mut Scratch, secret: SecretKey, listed: bool, value: &[u8]) {
+        if secret.directory && value.starts_with(b"/") {
+            return;
+        }
+        let key = Key { start: 0, end: 0, rule: secret.rule, value: secret.value, numbers: secret.numbers };
+        let (keys, forms, spans) = (&self.keys, &self.forms, &mut scratch.spans);
+        let mut header = 0..0;
+        let mut site =
+            Site { haystack: value, end: value.len(), key, keys, forms, spans, header: &mut header, reached: 0 };
+        site.whole(listed);
+    }
+
+    /// The signatures of a URL.
+    fn search_query(&self, scratch: &mut Scratch, value: &[u8]) {
+        let Some(rule) = self.set.rules.iter().position(|rule| rule.id == query::RULE) else { return };
+        for span in query::signatures(value) {
+            if !self.forms.stands_at(value, span.start, span.end) {
+                let Range { start, end } = span;
+                let form = if needs_bare(value, start) { Form::Bare } else { Form::Bracket };
+                scratch.spans.push(Span { start, end, rule: RuleId(rule as u16), form, why: Why::Grammar });
+            }
+        }
+    }
+
+    fn count_work(&self, scratch: &Scratch, tally: &mut Tally) {
+        tally.candidates += scratch.counts.candidates;
+        tally.literals += scratch.counts.literals;
+        tally.survivors += scratch.counts.survivors;
+        tally.regex_calls += scratch.counts.regex_calls;
+    }
+
+    /// Writes `value` with its findings, which [`Engine::find_field`] left in `scratch`, masked.
+    pub(crate) fn write_field(&self, scratch: &Scratch, value: &[u8], out: &mut Vec<u8>) {
+        let mut from = 0;
+        for span in &scratch.spans {
+            out.extend_from_slice(&value[from..span.start]);
+            self.write_span(span, &value[span.start..span.end], out);
+            from = span.end;
+        }
+        out.extend_from_slice(&value[from..]);
+    }
+}

@@ -1,0 +1,253 @@
+//! The hop for OpenTelemetry: a gRPC and an HTTP server take batches, each is redacted, and a client sends it upstream. It
+//! knows nothing of what stands in a batch (`otlp` does), and it keeps nothing.
+//!
+//! ```text
+//! client ─ server ─ grpc | web ─ Batch ─ relay ─ Redactor (a worker: inflate, redact, compress) ─ Parcel ─ upstream
+//!    └──────────────────────── answer: upstream's code, delay, partial success ─────────────────────────────┘
+//! ```
+//!
+//! # A hop that keeps nothing
+//!
+//! A client is answered when upstream has answered, with what upstream said. So what is acknowledged is delivered, a full
+//! or broken upstream pushes back on its own senders, and there is nothing here that could be lost. A client that goes away
+//! takes its request along: what upstream was asked is cancelled.
+//!
+//! # What bounds it
+//!
+//! Connections in all and by address, requests by connection, bytes of a batch after decompression, the ratio of that, and
+//! the bytes of all batches at once. Over a bound is refused with the code that tells a client whether to try again.
+
+mod answer;
+mod body;
+mod budget;
+mod coding;
+mod connect;
+mod count;
+mod grpc;
+mod paths;
+mod peers;
+mod redactor;
+mod relay;
+mod server;
+mod status;
+mod tls;
+mod upstream;
+mod web;
+mod wire;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use sha2::{Digest, Sha256};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic_health::ServingStatus;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::{HealthReporter, HealthService};
+
+pub use redactor::{Load, Parcel, Redactor, Unfit, WorkersRedactor};
+pub use tls::TlsError;
+
+use crate::config::daemon::{OtlpListen, OtlpSink, OtlpSource};
+use crate::metrics::Metrics;
+use relay::{Batches, Counters, Relay};
+use server::{Server, Speaks};
+use upstream::Upstream;
+
+/// What a hop is told.
+#[derive(Clone, Debug)]
+pub struct HopOptions {
+    /// Its name in the metrics: that of its pipeline and source.
+    pub name: String,
+    /// That of its sink.
+    pub sink_name: String,
+    /// Where batches come from.
+    pub source: OtlpSource,
+    /// Where they go.
+    pub sink: OtlpSink,
+}
+
+/// Why there is no hop.
+#[derive(Debug, thiserror::Error)]
+pub enum HopError {
+    /// Neither server is on.
+    #[error("the hop listens nowhere: `grpc` and `http` are both off")]
+    Nowhere,
+    /// An address in the clear that others can reach.
+    #[error("{0} is not loopback and has no TLS; set `tls`, or `insecure = true` if the network is trusted")]
+    Insecure(SocketAddr),
+    /// An address that cannot be had.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// Which one.
+        address: SocketAddr,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// gRPC has paths of its own.
+    #[error("the endpoint `{0}` has a path, which gRPC has no use for; set `protocol = \"http\"`, or leave it out")]
+    PathInGrpc(String),
+    /// A name that no certificate can have.
+    #[error("`{0}` is no name that a certificate could have; set `tls.server_name`")]
+    ServerName(String),
+    /// A header's value could not be read.
+    #[error("{}: {reason}", path.display())]
+    HeaderFile {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Certificates.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// Batches by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HopSummary {
+    /// Came in full and were taken on.
+    pub received: u64,
+    /// Upstream has them.
+    pub forwarded: u64,
+    /// Were turned away here.
+    pub refused: u64,
+    /// Upstream refused them or did not answer; their senders were told.
+    pub failed: u64,
+    /// Connections that were cut because they did not end in time.
+    pub cut: usize,
+}
+
+/// A hop whose listeners are open.
+pub struct Hop {
+    servers: Vec<Server>,
+    relay: Arc<Relay>,
+    tasks: TaskTracker,
+    cancel: CancellationToken,
+    health: HealthReporter,
+    grpc: Option<SocketAddr>,
+    http: Option<SocketAddr>,
+}
+
+/// Opens the listeners and serves until `cancel`; then requests in flight have the drain deadline to end.
+///
+/// # Errors
+/// Before anything is served: an address, a file or a name that is not what the options say.
+pub async fn serve(
+    options: HopOptions,
+    redactor: Arc<dyn Redactor>,
+    metrics: &Metrics,
+    cancel: CancellationToken,
+) -> Result<HopSummary, HopError> {
+    let hop = Hop::open(options, redactor, metrics, cancel).await?;
+    Ok(hop.run().await)
+}
+
+impl Hop {
+    /// Opens the listeners. Connections wait in the system's queue until [`Hop::run`].
+    ///
+    /// # Errors
+    /// As [`serve`].
+    pub async fn open(
+        options: HopOptions,
+        redactor: Arc<dyn Redactor>,
+        metrics: &Metrics,
+        cancel: CancellationToken,
+    ) -> Result<Hop, HopError> {
+        let relay = Arc::new(relay(&options, redactor, metrics)?);
+        let health = HealthReporter::new();
+        let service = HealthServer::new(HealthService::from_health_reporter(health.clone()));
+        let (mut servers, tasks) = (Vec::new(), TaskTracker::new());
+        let peers = peers::Peers::new(options.source.max_connections, options.source.max_connections_per_peer);
+        let mut hop = Hop {
+            servers: Vec::new(),
+            relay: Arc::clone(&relay),
+            tasks: tasks.clone(),
+            cancel: cancel.clone(),
+            health,
+            grpc: None,
+            http: None,
+        };
+        let wanted = [
+            (options.source.grpc, Speaks::Grpc(service), &[&b"h2"[..]][..]),
+            (options.source.http, Speaks::Web, &[&b"h2"[..], b"http/1.1"]),
+        ];
+        for (listen, speaks, alpn) in wanted {
+            let OtlpListen::On(address) = listen else { continue };
+            let listener = server::listen(address, &options.source).await?;
+            let bound = listener.local_addr().map_err(|error| HopError::Listen { address, error })?;
+            let tls = options.source.tls.as_ref().map(|tls| tls::server(tls, alpn)).transpose()?;
+            let place = if matches!(speaks, Speaks::Web) { &mut hop.http } else { &mut hop.grpc };
+            *place = Some(bound);
+            servers.push(Server {
+                listener,
+                speaks,
+                tls: tls.map(TlsAcceptor::from),
+                relay: Arc::clone(&relay),
+                peers: peers.clone(),
+                tasks: tasks.clone(),
+                cancel: cancel.clone(),
+            });
+        }
+        hop.servers = servers;
+        if hop.servers.is_empty() { Err(HopError::Nowhere) } else { Ok(hop) }
+    }
+
+    /// Where gRPC is served.
+    pub fn grpc(&self) -> Option<SocketAddr> {
+        self.grpc
+    }
+
+    /// Where HTTP is served.
+    pub fn http(&self) -> Option<SocketAddr> {
+        self.http
+    }
+
+    /// Serves until it is cancelled, and lets requests in flight end.
+    pub async fn run(self) -> HopSummary {
+        let deadline = self.relay.options.drain_deadline;
+        for server in self.servers {
+            self.tasks.spawn(server.run());
+        }
+        self.cancel.cancelled().await;
+        self.health.set_service_status("", ServingStatus::NotServing).await;
+        self.tasks.close();
+        let in_time = tokio::time::timeout(deadline, self.tasks.wait()).await.is_ok();
+        let batches = &self.relay.counters.batches;
+        let value = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        HopSummary {
+            received: value(&batches.received),
+            forwarded: value(&batches.forwarded),
+            refused: value(&batches.refused),
+            failed: value(&batches.failed),
+            cut: if in_time { 0 } else { self.tasks.len() },
+        }
+    }
+}
+
+fn relay(options: &HopOptions, redactor: Arc<dyn Redactor>, metrics: &Metrics) -> Result<Relay, HopError> {
+    let token = options.source.bearer_token_file.as_ref().map(|path| {
+        let bad = |reason: String| HopError::HeaderFile { path: path.clone(), reason };
+        let token = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
+        if token.trim().is_empty() {
+            return Err(bad("holds no token".to_owned()));
+        }
+        Ok(<[u8; 32]>::from(Sha256::digest(token.trim())))
+    });
+    Ok(Relay {
+        redactor,
+        upstream: Upstream::new(&options.sink)?,
+        budget: budget::Budget::new(options.source.max_in_flight_bytes),
+        token: token.transpose()?,
+        counters: Counters {
+            source: metrics.source(&options.name),
+            sink: metrics.sink(&options.sink_name),
+            pipeline: metrics.pipeline(&options.name),
+            batches: Batches::default(),
+        },
+        options: options.source.clone(),
+    })
+}

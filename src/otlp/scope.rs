@@ -1,0 +1,127 @@
+//! What stands around a value: its key, the object and the list it is in. Both encodings ask here, so that a message means the
+//! same in each.
+
+use std::ops::Range;
+
+use super::Walk;
+use crate::engine::{Scope, SecretKey};
+
+/// Attributes whose value is a URL or a part of one (OpenTelemetry's semantic conventions, old names too).
+const URLS: [&[u8]; 8] = [
+    b"url.full",
+    b"url.query",
+    b"url.original",
+    b"url.path",
+    b"http.url",
+    b"http.target",
+    b"browser.document.url.full",
+    b"http.request.header.referer",
+];
+/// Fields that name the pair object they are in: `{"name": "authorization", "value": …}`.
+const NAMES: [&[u8]; 8] = [b"name", b"key", b"header", b"field", b"param", b"parameter", b"variable", b"attribute"];
+/// A longer text is no name.
+const MAX_NAME: usize = 128;
+
+/// What stands around a value of any type.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Around {
+    /// For the value itself, and the elements of a list.
+    pub(super) scope: Scope,
+    /// For the fields of an object whose own keys say nothing.
+    pub(super) inherited: Option<SecretKey>,
+    /// Values it is nested in.
+    pub(super) depth: usize,
+}
+
+impl Around {
+    /// The same for what is nested in the value.
+    pub(super) fn deeper(self) -> Around {
+        Around { depth: self.depth + 1, ..self }
+    }
+}
+
+/// Names that were read, in the order of an object's fields or of a list's elements.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Names {
+    /// The key that the text right before names, and whether that text is a flag.
+    before: Option<(SecretKey, bool)>,
+    /// The key that a name field of this object names.
+    named: Option<SecretKey>,
+}
+
+impl Names {
+    /// What an element of a list has before it: a name, or a flag (`--password`) whose argument it is.
+    pub(super) fn for_element(&mut self, around: Around, is_flag: bool) -> Around {
+        match self.before.take() {
+            Some((key, flag)) if around.scope.key.is_none() && !(flag && is_flag) => {
+                Around { scope: Scope { key: Some(key), listed: !flag, ..around.scope }, ..around }
+            }
+            _ => around,
+        }
+    }
+
+    /// The key whose value a field of a pair object is.
+    pub(super) fn for_field(&mut self, key: &[u8]) -> Option<SecretKey> {
+        let before = self.before.take().map(|(key, _)| key);
+        before.or(self.named).filter(|_| is_value_name(key))
+    }
+
+    /// Remembers the text that an element is.
+    pub(super) fn element(&mut self, key: Option<SecretKey>, text: &[u8]) {
+        self.before = key.map(|key| (key, text.starts_with(b"-")));
+    }
+
+    /// Remembers the text that a field is.
+    pub(super) fn field(&mut self, key: &[u8], names: Option<SecretKey>) {
+        self.before = names.map(|key| (key, false));
+        if NAMES.iter().any(|name| key.eq_ignore_ascii_case(name)) {
+            self.named = names.or(self.named);
+        }
+    }
+}
+
+/// Whether `text` is an option of a command line.
+pub(super) fn is_flag(text: &[u8]) -> bool {
+    text.starts_with(b"--") && text.get(2).is_some_and(u8::is_ascii_alphabetic)
+}
+
+/// Whether a field of this name is the value of a pair object: `value`, `values`, `defaultValue`, `content`, `data`.
+pub(super) fn is_value_name(name: &[u8]) -> bool {
+    const VALUES: [&[u8]; 6] = [b"value", b"values", b"val", b"content", b"default", b"data"];
+    let ends = |word: &[u8]| name.len() >= word.len() && name[name.len() - word.len()..].eq_ignore_ascii_case(word);
+    name.len() <= 32 && VALUES.iter().any(|word| ends(word))
+}
+
+impl Walk<'_> {
+    /// What stands around the value of a field called `name`. `at` is where the name stands in the body, if it is spelt there
+    /// as it is.
+    pub(super) fn around_field(
+        &mut self,
+        name: &[u8],
+        at: Option<&Range<usize>>,
+        paired: Option<SecretKey>,
+        outer: Around,
+    ) -> Around {
+        let own = self.key_at(name, at).or(paired);
+        let url = self.signed_urls && (outer.scope.url || URLS.contains(&name));
+        let neutral = own.is_none() && outer.inherited.is_some() && self.engine.is_neutral_leaf(name);
+        let key = if neutral { None } else { own.or(outer.inherited) };
+        let inherited = own.or(outer.inherited);
+        Around { scope: Scope { key, listed: false, url }, inherited, depth: outer.depth }
+    }
+
+    /// The secret key that `name` is.
+    fn key_at(&mut self, name: &[u8], at: Option<&Range<usize>>) -> Option<SecretKey> {
+        let maybe = at.is_none_or(|at| {
+            let behind = self.body.get(at.end).copied();
+            self.survey.may_hold(at) || self.engine.may_be_key(name, behind)
+        });
+        if maybe { self.engine.secret_key(self.scratch, name) } else { None }
+    }
+
+    /// The secret key that `text`, an element of a list or a field of an object, names.
+    pub(super) fn key_named(&mut self, text: &[u8], at: Option<&Range<usize>>) -> Option<SecretKey> {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
+        if text.len() > MAX_NAME || !text.iter().all(plain) { None } else { self.key_at(text, at) }
+    }
+}
