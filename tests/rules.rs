@@ -109,8 +109,30 @@ fn check_marks(rule: &Rule, notes: &Notes, seed: u64) {
 fn the_set_has_a_version_and_a_hash() {
     let parts: Vec<u32> = Catalog::version().split('.').map(|part| part.parse().unwrap()).collect();
     assert!(matches!(parts.as_slice(), [2026..=9999, 1..=12, _]));
+    let newest = format!("\n## {}\n", Catalog::version());
+    assert_eq!(
+        Catalog::changes().find("\n## "),
+        Catalog::changes().find(&newest),
+        "rules/CHANGES.md tells of every version"
+    );
     let hash = Catalog::hash();
     assert!(hash.len() == 12 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()));
+}
+
+/// Everything but where it was written.
+fn shown(catalog: &Catalog) -> String {
+    let mut set = catalog.set.clone();
+    set.rules.iter_mut().for_each(|rule| rule.origin = Default::default());
+    format!("{set:#?}{:#?}", catalog.notes)
+}
+
+#[test]
+fn an_exported_set_parses_back_to_itself() {
+    let whole = Catalog::complete();
+    let text = inkout::rules::export(&whole);
+    let again = Catalog::parse("export.toml", &text).unwrap_or_else(|error| panic!("{error}"));
+    assert!(shown(&again) == shown(&whole), "the exported rules differ from the built-in ones");
+    assert_eq!(inkout::rules::export(&again), text);
 }
 
 #[test]
@@ -332,7 +354,7 @@ fn a_wrong_value_is_refused_with_what_was_allowed() {
         "category",
         "\"secret\"",
         4,
-        "unknown category `secret`; known: credential, credential-id, personal, financial, network",
+        "unknown category `secret`; known: credential, credential-id, personal, financial, health, network",
     );
     check("keys", "[]", 5, "field `keys` is empty");
     check("keys", "[\"x\",\n  \"_\"]", 6, "key `_`: a key is ASCII and has a letter");

@@ -94,7 +94,7 @@ pub enum Reason {
     #[error("was written to while it was replaced; what was written last is lost")]
     Overtaken,
     /// The result was scanned, and something was still found.
-    #[error("the result still holds {0} findings; it was not kept")]
+    #[error("the result still holds something to mask ({0}); it was not kept")]
     StillFound(u64),
     /// A member that cannot be given another size.
     #[error("{0}")]

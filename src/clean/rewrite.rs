@@ -5,7 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,9 @@ use super::threads::Worker;
 use super::walk::FileEntry;
 use super::{tarball, zipped};
 use crate::engine::{Masked, Tally};
+
+/// A result of this size is worth a thread that has it written to the disk.
+const LONG_BYTES: u64 = 4 << 20;
 
 /// Where the result goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -247,20 +250,31 @@ impl Cleaning<'_> {
         Ok(temp)
     }
 
-    /// Scans what was written: nothing may be left to mask.
+    /// Scans what was written: nothing may be left to mask. The disk writes it meanwhile.
     fn verify(&mut self, temp: &Temp<'_>) -> Result<(), Reason> {
         if !self.options.verify {
             return Ok(());
         }
-        let mut file = &temp.file;
-        io::Seek::rewind(&mut file).map_err(Reason::Write)?;
-        let name = self.file.real.as_os_str().as_bytes();
-        let source = Source { file: &temp.file, name, metered: false };
-        let found = scan(self.worker, &source, &mut Silent, None)?;
+        let is_long = temp.file.metadata().is_ok_and(|now| now.len() >= LONG_BYTES);
+        let found = std::thread::scope(|scope| {
+            let in_place = matches!(self.options.target, Target::InPlace { .. });
+            let writing = (is_long && in_place).then(|| scope.spawn(|| temp.file.sync_data()));
+            let found = self.scanned_again(temp);
+            // The system tells of an error once: the sync that follows would not hear of it.
+            let written = writing.map_or(Ok(()), |writing| writing.join().expect("a system call does not panic"));
+            written.map_err(Reason::Write).and(found)
+        })?;
         if found.changed || found.skip.is_some() {
             return Err(Reason::StillFound(found.tally.total().max(1)));
         }
         Ok(())
+    }
+
+    fn scanned_again(&mut self, temp: &Temp<'_>) -> Result<Scanned, Reason> {
+        (&temp.file).rewind().map_err(Reason::Write)?;
+        let name = self.file.real.as_os_str().as_bytes();
+        let source = Source { file: &temp.file, name, metered: false };
+        scan(self.worker, &source, &mut Silent, None)
     }
 
     fn not_stopped(&self) -> Result<(), Reason> {

@@ -79,14 +79,14 @@ pub(super) fn redact(
     observer: &mut dyn Observer,
     sink: Option<&mut dyn Sink>,
 ) -> Result<Redacted, Reason> {
+    let Stream { format, member, head, rest } = stream;
     let shared = Arc::clone(&worker.shared);
     let fresh = || Cutter::new(shared.engine.limits().max_record_bytes);
     let mut cutter = std::mem::replace(&mut worker.cutter, fresh());
-    std::mem::swap(cutter.buffer(), stream.head);
-    let turn =
-        Turn { worker, member: stream.member, carry: Carry::default(), offset: 0, line: 1, done: Redacted::default() };
+    std::mem::swap(cutter.buffer(), head);
+    let turn = Turn { worker, member, carry: Carry::default(), offset: 0, line: 1, done: Redacted::default() };
     let mut course = Course { turn, observer, sink };
-    let mut feed = Feed { cutter, input: stream.rest, format: stream.format, ended: false };
+    let mut feed = Feed { cutter, input: rest, format, ended: false };
     let read = course.run(&mut feed);
     let done = course.turn.done;
     // After a failure the rest of this stream must not be taken for the beginning of the next.

@@ -73,6 +73,12 @@ pub(super) struct EngineArgs {
     /// Add the rules of this file, or of every *.toml in this folder (repeatable)
     #[arg(long = "rules", value_name = "PATH", help_heading = RULES)]
     pub(super) rules: Vec<PathBuf>,
+    /// Start without the rules that come with inkout
+    #[arg(long, help_heading = RULES)]
+    pub(super) no_builtin: bool,
+    /// Refuse to start unless the rules that come with inkout have this version or hash; `inkout --version` shows both
+    #[arg(long, value_name = "VERSION|HASH", help_heading = RULES)]
+    pub(super) rules_pin: Option<String>,
     /// Use a policy that comes with inkout: credentials, pci, gdpr, hipaa. `inkout rules show NAME` prints it
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = RULES)]
     pub(super) profile: Vec<String>,
@@ -142,6 +148,8 @@ pub(super) enum ActionName {
     Hash,
     /// Nothing
     Remove,
+    /// The first twelve characters, a third at most, and four stars
+    Prefix12,
 }
 
 /// What else it can do.
@@ -295,6 +303,12 @@ pub(super) enum RulesCommand {
     Show(ShowArgs),
     /// Run the examples and counter-examples of the built-in rules and of these files
     Check(RulesCheckArgs),
+    /// Print the rules in use as one rule file
+    Export(ExportArgs),
+    /// Print the rules of a gitleaks or betterleaks file as a rule file of ours, and say what cannot be kept
+    Import(ImportArgs),
+    /// Print which lines of a log a change of rules masks newly, and which no longer
+    Diff(DiffArgs),
 }
 
 /// `inkout rules list`
@@ -305,6 +319,35 @@ pub(super) struct ListArgs {
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) engine: EngineArgs,
+}
+
+/// `inkout rules export`
+#[derive(Args, Debug)]
+pub(super) struct ExportArgs {
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
+}
+
+/// `inkout rules import`
+#[derive(Args, Debug)]
+pub(super) struct ImportArgs {
+    /// The file to be read
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+}
+
+/// `inkout rules diff`
+#[derive(Args, Debug)]
+pub(super) struct DiffArgs {
+    /// The rules before: a file, a folder of them, or `builtin`; `inkout rules export` writes one
+    #[arg(value_name = "OLD")]
+    pub(super) old: PathBuf,
+    /// The rules behind
+    #[arg(value_name = "NEW")]
+    pub(super) new: PathBuf,
+    /// A log; `-` is standard input (repeatable)
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(super) on: Vec<PathBuf>,
 }
 
 /// `inkout rules show`

@@ -170,7 +170,7 @@ fn report(args: &CleanArgs, walked: &Walked, done: &[Done]) -> anyhow::Result<Ex
         counts.file(args, file, done, &mut text);
     }
     if counts.interrupted > 0 {
-        complain(&format!("interrupted; {} files were not done", counts.interrupted));
+        complain(&format!("interrupted; not done: {}", number(counts.interrupted, "file")));
     }
     if !args.quiet {
         counts.total(args.is_dry(), &mut text);

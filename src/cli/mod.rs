@@ -13,6 +13,7 @@ mod clean;
 mod color;
 mod completions;
 mod config;
+mod diff;
 #[cfg(feature = "exec")]
 mod exec;
 mod explain;
@@ -118,6 +119,9 @@ fn dispatch(cli: Cli, closed: Closed) -> anyhow::Result<Exit> {
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Rules { command: RulesCommand::List(args) }) => rules::list(&args),
         Some(Command::Rules { command: RulesCommand::Show(args) }) => rules::show(&args),
+        Some(Command::Rules { command: RulesCommand::Export(args) }) => rules::export(&args),
+        Some(Command::Rules { command: RulesCommand::Import(args) }) => rules::import(&args),
+        Some(Command::Rules { command: RulesCommand::Diff(args) }) => diff::run(&args),
         Some(Command::Rules { command: RulesCommand::Check(args) }) => rules_check::run(&args),
         Some(Command::Config { command }) => config::run(&command),
         #[cfg(feature = "archives")]

@@ -45,9 +45,11 @@ pub(super) fn beside<T>(shared: &Arc<Shared>, files: usize, bytes: u64, quiet: b
 fn draw(bar: &ProgressBar, shared: &Shared, files: usize) {
     let now = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
     let progress = &shared.progress;
-    bar.set_message(format!("{}/{files} files  {} findings", now(&progress.files), now(&progress.findings)));
     // A file that grows is longer than it was said to be.
     let read = now(&progress.bytes);
+    let checking = if read >= bar.length().unwrap_or(0) { "  checking the result" } else { "" };
+    let (done, findings) = (now(&progress.files), now(&progress.findings));
+    bar.set_message(format!("{done}/{files} files  {findings} findings{checking}"));
     bar.set_length(bar.length().unwrap_or(0).max(read));
     bar.set_position(read);
 }

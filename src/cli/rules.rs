@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::args::{ListArgs, ShowArgs};
+use anyhow::Context as _;
+
+use super::args::{ExportArgs, ImportArgs, ListArgs, ShowArgs};
 use super::setup::{Lines, Setup, profile_names};
 use super::{Exit, print};
 use crate::config::nearest;
 use crate::engine::{Action, Grammar, KeyRule, KeyWords, Matcher, Rule};
-use crate::rules::{Catalog, Notes};
+use crate::rules::{self, Catalog, Notes};
 
 pub(super) fn list(args: &ListArgs) -> anyhow::Result<Exit> {
     let engine = Setup::read(&args.engine)?.compile(&args.engine, Lines::Ignore)?;
@@ -86,6 +88,28 @@ pub(super) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
         };
         rule_page(&rules[at], &catalog.notes[at], engine.actions()[at])
     };
+    print::page(|out| out.write_all(text.as_bytes()))?;
+    Ok(Exit::Done)
+}
+
+pub(super) fn export(args: &ExportArgs) -> anyhow::Result<Exit> {
+    let setup = Setup::read(&args.engine)?;
+    let text = rules::export(&setup.catalog);
+    print::page(|out| out.write_all(text.as_bytes()))?;
+    Ok(Exit::Done)
+}
+
+pub(super) fn import(args: &ImportArgs) -> anyhow::Result<Exit> {
+    let name = args.file.display().to_string();
+    let text = std::fs::read_to_string(&args.file).with_context(|| format!("cannot read {name}"))?;
+    anyhow::ensure!(
+        rules::import::looks_like_gitleaks(&text),
+        "{name}: no `[[rules]]` of gitleaks or betterleaks in it"
+    );
+    let mut imported = rules::import::gitleaks(&name, &text)?;
+    imported.stand_beside(&Catalog::builtin());
+    imported.notes.iter().for_each(|note| print::complain(&format!("{name}: {note}")));
+    let text = rules::import::to_toml(&imported);
     print::page(|out| out.write_all(text.as_bytes()))?;
     Ok(Exit::Done)
 }

@@ -44,7 +44,8 @@ impl Setup {
         let own_hash = hashes(&config.actions) || config.action == Some(Action::Hash);
         apply_profiles(&mut config)?;
         let pseudonyms = !own_hash && hashes(&config.actions);
-        let mut catalog = Catalog::builtin();
+        check_pin(&config)?;
+        let mut catalog = if config.no_builtin { Catalog::default() } else { Catalog::builtin() };
         for family in Catalog::optional().filter(|family| is_asked_for(&config, family)) {
             catalog.extend(family)?;
         }
@@ -86,7 +87,9 @@ impl Setup {
         lines: Lines,
         more: impl FnOnce(&Engine, &mut Values),
     ) -> anyhow::Result<Arc<Engine>> {
-        let key = hash_key(args, self.pseudonyms)?;
+        let policy = self.config.policy(&self.catalog.set, None, today())?;
+        let hashed = self.catalog.set.rules.iter().any(|rule| policy.action_of(rule) == Action::Hash);
+        let key = hash_key(args, hashed && self.pseudonyms)?;
         self.compile_under(key, lines, more)
     }
 
@@ -139,6 +142,19 @@ fn known(values: Values) -> anyhow::Result<Option<Arc<Known>>> {
     Ok((!loaded.known.is_empty()).then_some(loaded.known))
 }
 
+/// Refuses other built-in rules than those that were pinned.
+fn check_pin(config: &Config) -> anyhow::Result<()> {
+    let (version, hash) = (Catalog::version(), Catalog::hash());
+    match &config.rules_pin {
+        Some(pin) if pin.text != version && pin.text != hash => anyhow::bail!(
+            "{}: the rules are pinned to `{}`, and this inkout has {version} ({hash})",
+            pin.place,
+            pin.text
+        ),
+        _ => Ok(()),
+    }
+}
+
 /// Puts the actions of the chosen profiles before the configuration's own.
 fn apply_profiles(config: &mut Config) -> anyhow::Result<()> {
     let mut actions = Vec::new();
@@ -187,6 +203,10 @@ pub(super) fn apply(args: &EngineArgs, config: &mut Config) {
         config.only = names("--only", &args.only);
     }
     config.disable.extend(names("--disable", &args.disable));
+    config.no_builtin |= args.no_builtin;
+    if let Some(pin) = names("--rules-pin", args.rules_pin.as_slice()).pop() {
+        config.rules_pin = Some(pin);
+    }
     config.profile.extend(names("--profile", &args.profile));
     if args.placeholder.is_some() {
         config.placeholder.clone_from(&args.placeholder);
@@ -211,6 +231,7 @@ fn action(name: ActionName) -> Action {
         ActionName::Mask => Action::Mask { keep_last: 4 },
         ActionName::Hash => Action::Hash,
         ActionName::Remove => Action::Remove,
+        ActionName::Prefix12 => Action::Prefix { keep_first: 12 },
     }
 }
 

@@ -12,8 +12,10 @@ use super::{Config, Date, Name};
 use crate::engine::{Action, Mode, NumberAs};
 
 /// Every key of the file.
-pub(super) const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 15] = [
     "rules",
+    "no_builtin",
+    "rules_pin",
     "profile",
     "only",
     "disable",
@@ -127,6 +129,14 @@ impl Source<'_> {
         let name = key.get_ref().as_ref();
         match name {
             "rules" => config.rules = self.paths(name, value)?,
+            "no_builtin" => {
+                let refuse = || self.error(value.span(), "`no_builtin` is true or false".to_owned());
+                config.no_builtin = value.get_ref().as_bool().ok_or_else(refuse)?;
+            }
+            "rules_pin" => {
+                let text = self.string(name, value)?.to_owned();
+                config.rules_pin = Some(Name { text, place: self.place(value.span().start) });
+            }
             "profile" => config.profile = self.names(name, value)?,
             "only" => config.only = self.names(name, value)?,
             "disable" => config.disable = self.names(name, value)?,
@@ -239,7 +249,7 @@ mod tests {
             ("a = ", "c.toml:1: "),
             (
                 "\nplacholder = 'x'",
-                "c.toml:2: unknown key `placholder`; did you mean `placeholder`? known: rules, profile, only, disable, placeholder, \
+                "c.toml:2: unknown key `placholder`; did you mean `placeholder`? known: rules, no_builtin, rules_pin, profile, only, disable, placeholder, \
                  number, mode, audit_until, threads, policy, known, allow, allow_dir",
             ),
             ("number = 'nil'", "c.toml:1: unknown number `nil`; known: string, null, zero"),
@@ -252,7 +262,7 @@ mod tests {
             ("policy = 1", "c.toml:1: `policy` is a table: [policy]"),
             (
                 "[policy]\ncredential = 'redact'",
-                "c.toml:2: unknown action `redact`; known: replace, mask, hash, remove, keep",
+                "c.toml:2: unknown action `redact`; known: replace, mask, hash, remove, prefix12, keep",
             ),
             ("audit_until = '2026-02-30'", "c.toml:1: `2026-02-30` is no day; write \"YYYY-MM-DD\""),
             (

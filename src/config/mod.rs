@@ -44,6 +44,10 @@ pub struct Name {
 pub struct Config {
     /// Rule files and folders of them.
     pub rules: Vec<PathBuf>,
+    /// Whether the rules that come with the program are left out.
+    pub no_builtin: bool,
+    /// The version or hash that those rules must have.
+    pub rules_pin: Option<Name>,
     /// Policies that come with the program, by name; each is followed by those behind it and by `actions`.
     pub profile: Vec<Name>,
     /// If not empty: the only rules that are on.

@@ -61,6 +61,8 @@ pub(crate) struct Forms {
     number: NumberAs,
     /// Bytes that a `mask` action may keep; 0 when no rule is masked.
     max_kept: usize,
+    /// Bytes that a `prefix12` action may keep; 0 when there is none.
+    max_prefix: usize,
     hashes: bool,
 }
 
@@ -113,6 +115,8 @@ impl Forms {
         let actions: Vec<Action> = set.rules.iter().map(|rule| policy.action_of(rule)).collect();
         let kept =
             |action: &Action| if let Action::Mask { keep_last } = action { usize::from(*keep_last) + 1 } else { 0 };
+        let begun =
+            |action: &Action| if let Action::Prefix { keep_first } = action { usize::from(*keep_first) } else { 0 };
         let hashes = actions.contains(&Action::Hash);
         if hashes && policy.hash_key.is_none() {
             return Err(CompileError::NoHashKey);
@@ -122,6 +126,7 @@ impl Forms {
             bare,
             number: policy.number,
             max_kept: actions.iter().map(kept).max().unwrap_or(0),
+            max_prefix: actions.iter().map(begun).max().unwrap_or(0),
             hashes,
         })
     }
@@ -134,7 +139,13 @@ impl Forms {
     /// Where what we wrote at `start` ends, if we did.
     pub(crate) fn end_at(&self, haystack: &[u8], start: usize, end: usize) -> Option<usize> {
         let text = &haystack[start..];
-        let lens = [self.bracket.len_at(text), self.bare.len_at(text), self.hash_len(text), self.mask_len(text)];
+        let lens = [
+            self.bracket.len_at(text),
+            self.bare.len_at(text),
+            self.hash_len(text),
+            self.mask_len(text),
+            self.prefix_len(text),
+        ];
         let ends = |len: &usize| {
             *len > 0 && (start + len == end || haystack.get(start + len).is_none_or(|byte| delimits(*byte)))
         };
@@ -191,6 +202,12 @@ impl Forms {
         (kept < self.max_kept).then_some(STARS.len() + kept)
     }
 
+    /// What a `prefix12` action kept, and `****`.
+    fn prefix_len(&self, text: &[u8]) -> Option<usize> {
+        let kept = text.iter().take(self.max_prefix).take_while(|byte| may_begin(**byte)).count();
+        (kept > 0 && text[kept..].starts_with(STARS)).then_some(kept + STARS.len())
+    }
+
     /// Writes what stands in place of `span`, whose bytes are `secret`.
     pub(crate) fn write(
         &self,
@@ -208,6 +225,7 @@ impl Forms {
             (Action::Remove, _) => {}
             (_, Form::Number { level }) => self.write_number(level, rule, out),
             (Action::Mask { keep_last }, _) => write_mask(secret, keep_last.into(), out),
+            (Action::Prefix { keep_first }, _) => write_prefix(secret, keep_first.into(), out),
             (Action::Hash, form) => write_hash(rule, form, secret, policy, out),
             (Action::Replace, Form::Bare) => self.bare.write(rule, out),
             (Action::Replace, Form::Bracket) => self.bracket.write(rule, out),
@@ -283,6 +301,18 @@ fn write_mask(secret: &[u8], keep_last: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(whole);
 }
 
+/// Whether a kept beginning may hold this byte.
+fn may_begin(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+/// The beginning of the secret and four stars.
+fn write_prefix(secret: &[u8], keep_first: usize, out: &mut Vec<u8>) {
+    let kept = secret.iter().take(keep_first.min(secret.len() / 3)).take_while(|byte| may_begin(**byte)).count();
+    out.extend_from_slice(&secret[..kept]);
+    out.extend_from_slice(STARS);
+}
+
 fn write_hash(rule: &str, form: Form, secret: &[u8], policy: &Policy, out: &mut Vec<u8>) {
     let key = policy.hash_key.as_ref().expect("compile refuses the hash action without a key");
     let digest = fingerprint(key.bytes(), Purpose::Placeholder, secret);
@@ -354,6 +384,24 @@ mod tests {
         assert_eq!(mask("abcdefghij"), "****ij");
         assert_eq!(mask("abcdefgh"), "****");
         assert_eq!(mask("abc"), "****");
+    }
+
+    #[test]
+    fn a_prefix_is_a_third_at_most_and_known_again() {
+        let prefix = |secret: &str| {
+            let mut out = Vec::new();
+            write_prefix(secret.as_bytes(), 12, &mut out);
+            String::from_utf8(out).expect("ASCII")
+        };
+        assert_eq!(prefix("ab-cdefghijklmnopqrstuvwxyzabcdefghijk"), "ab-cdefghijk****");
+        assert_eq!(prefix("abcdefghi"), "abc****");
+        assert_eq!(prefix("a\"bcdefghijkl"), "a****");
+        assert_eq!(prefix("ab"), "****");
+        let forms = Forms { max_prefix: 12, max_kept: 1, ..forms() };
+        for text in ["ab-cdefghijk****", "abc**** x", "****"] {
+            assert!(forms.stands_at(text.as_bytes(), 0, text.len()), "{text}");
+        }
+        assert!(!forms.stands_at(b"abc****def", 0, 10));
     }
 
     #[test]

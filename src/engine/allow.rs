@@ -214,7 +214,7 @@ enum Open {
 
 impl Walk {
     fn spot(&mut self, haystack: &[u8], span: &Span) -> Spot {
-        let key = key_beside(haystack, span);
+        let key = key_beside(haystack, span).map(|key| haystack[key].to_vec());
         if !self.record.contains(&span.start) {
             let start = memrchr(b'\n', &haystack[..span.start]).map_or(0, |newline| newline + 1);
             let end = memchr(b'\n', &haystack[span.start..]).map_or(haystack.len(), |len| span.start + len);
@@ -284,11 +284,11 @@ fn end_of_string(haystack: &[u8], at: usize, end: usize) -> usize {
 }
 
 /// The key right beside a finding: the one it was found by, or what stands before `=`, `:` or `=>`.
-fn key_beside(haystack: &[u8], span: &Span) -> Option<Vec<u8>> {
+pub(super) fn key_beside(haystack: &[u8], span: &Span) -> Option<Range<usize>> {
     if let Why::Key { start, end } = span.why
         && start < end
     {
-        return Some(haystack[start..end].to_vec());
+        return Some(start..end);
     }
     let floor = span.start.saturating_sub(MAX_BRIDGE);
     let mut end = span.start;
@@ -297,7 +297,7 @@ fn key_beside(haystack: &[u8], span: &Span) -> Option<Vec<u8>> {
     }
     let bridge = &haystack[end..span.start];
     let len = haystack[..end].iter().rev().take_while(|byte| KEY_BYTES.contains(**byte)).count();
-    (len > 0 && bridge.iter().any(|byte| b"=:".contains(byte))).then(|| haystack[end - len..end].to_vec())
+    (len > 0 && bridge.iter().any(|byte| b"=:".contains(byte))).then(|| end - len..end)
 }
 
 #[cfg(test)]

@@ -20,6 +20,12 @@ pub enum Action {
     },
     /// A keyed fingerprint, the same for the same secret in every carrier.
     Hash,
+    /// The first `keep_first` characters, at most a third of the secret, and four `*`: for keys whose beginning their
+    /// provider shows too, so that one can be told from another.
+    Prefix {
+        /// How many leading characters may be kept.
+        keep_first: u8,
+    },
     /// Nothing stands in its place.
     Remove,
     /// The rule is off.
@@ -28,7 +34,7 @@ pub enum Action {
 
 impl Action {
     /// The names a configuration may use.
-    pub const NAMES: &'static str = "replace, mask, hash, remove, keep";
+    pub const NAMES: &'static str = "replace, mask, hash, remove, prefix12, keep";
 
     /// The action of that name.
     pub fn named(name: &str) -> Option<Action> {
@@ -37,6 +43,7 @@ impl Action {
             "mask" => Action::Mask { keep_last: 4 },
             "hash" => Action::Hash,
             "remove" => Action::Remove,
+            "prefix12" => Action::Prefix { keep_first: 12 },
             "keep" => Action::Keep,
             _ => return None,
         })
@@ -49,6 +56,7 @@ impl Action {
             Action::Mask { .. } => "mask",
             Action::Hash => "hash",
             Action::Remove => "remove",
+            Action::Prefix { .. } => "prefix12",
             Action::Keep => "keep",
         }
     }

@@ -5,9 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bytes::Bytes;
 
 use super::action::{self, Fingerprint, Purpose};
+use super::allow;
 use super::compile::is_audit;
 use super::field::UNINSPECTED;
+use super::keys;
 use super::policy::Action;
+use super::rule::Category;
 use super::scan::{Carry, Cost, Scratch};
 use super::span::{self, Span};
 use super::tally::Tally;
@@ -33,7 +36,7 @@ impl Engine {
     pub fn find(&self, scratch: &mut Scratch, haystack: &[u8]) -> Vec<Span> {
         self.scan(scratch, &Carry::default(), haystack);
         let mut tally = Tally::default();
-        self.settle(scratch, &mut tally);
+        self.settle(scratch, haystack, &mut tally);
         std::mem::take(&mut scratch.spans)
     }
 
@@ -74,7 +77,7 @@ impl Engine {
     }
 
     /// Leaves in `scratch.spans` what is to be masked: no rule that is off or in shadow, overlaps united, all counted.
-    pub(super) fn settle(&self, scratch: &mut Scratch, tally: &mut Tally) {
+    pub(super) fn settle(&self, scratch: &mut Scratch, haystack: &[u8], tally: &mut Tally) {
         let rules = &self.set.rules;
         scratch.exempted.iter().for_each(|(_, entry)| tally.count_allowed(*entry));
         scratch.spans.retain(|span| {
@@ -83,14 +86,23 @@ impl Engine {
             if shadow && !off {
                 tally.count_shadow(span.rule);
             }
-            !shadow && !off
+            !shadow && !off && !self.is_own_id(haystack, span)
         });
         span::unite(&mut scratch.spans);
         scratch.spans.iter().for_each(|span| tally.count(span.rule));
     }
 
+    /// Whether a span is a credential's id beside the key of an id. Where it would keep its end anyway it is left whole:
+    /// whoever responds needs it to revoke the credential.
+    fn is_own_id(&self, haystack: &[u8], span: &Span) -> bool {
+        let masked = || matches!(self.actions[span.rule.index()], Action::Mask { .. });
+        self.set.rules[span.rule.index()].category == Category::CredentialId
+            && masked()
+            && allow::key_beside(haystack, span).is_some_and(|key| keys::names_an_id(&haystack[key]))
+    }
+
     fn write(&self, scratch: &mut Scratch, block: Bytes, tally: &mut Tally) -> Masked {
-        self.settle(scratch, tally);
+        self.settle(scratch, &block, tally);
         if scratch.spans.is_empty() || is_audit(&self.policy) {
             return Masked(block);
         }

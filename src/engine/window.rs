@@ -43,7 +43,7 @@ impl Engine {
         };
         let mut tally = self.tally(scratch, &body);
         let mut found = Tally::default();
-        self.settle(scratch, &mut found);
+        self.settle(scratch, &piece.haystack, &mut found);
         let (spans, over) = own_spans(&scratch.spans, carry.over, piece, last);
         for span in spans.iter().filter(|span| span.form != Form::Silent) {
             tally.count(span.rule);

@@ -21,6 +21,14 @@ const FULL_READ_BYTES: usize = 32 << 10;
 /// After so many bytes of full reads more threads are worth their start (0.1 ms each).
 const BUSY_BYTES: usize = 4 << 20;
 
+/// What is said of an input in UTF-16 or UTF-32.
+const WIDE: &str = "it is UTF-16 or UTF-32, which is not inspected, and was not passed on; `iconv -t UTF-8` first";
+
+/// Whether an input begins with the byte order mark of UTF-16 or UTF-32.
+fn is_wide(head: &[u8]) -> bool {
+    head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || head.starts_with(b"\0\0\xfe\xff")
+}
+
 /// A piece to be redacted.
 pub(super) struct Job {
     pub(super) piece: Piece,
@@ -131,6 +139,12 @@ impl Feed {
         let room = buffer.capacity() - buffer.len();
         match descriptor::read(input.fd.as_fd(), buffer) {
             Ok(0) => self.ended = true,
+            Ok(_) if self.first && is_wide(buffer) => {
+                // Not a rule can read it, and passing it on would say that it was looked at.
+                buffer.clear();
+                self.failed.push(input.failed(std::io::Error::other(WIDE)));
+                self.ended = true;
+            }
             Ok(count) => {
                 let full = count == room || (!input.regular && count >= FULL_READ_BYTES);
                 self.busy = if full { self.busy + count } else { 0 };

@@ -34,6 +34,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
 
 /// Rules that are looked for only when somebody asks for one of their categories, sorted by name.
 pub(super) const OPTIONAL: &[(&str, &str)] = files![
+    "rules/optional/body.toml",
     "rules/optional/financial.toml",
     "rules/optional/health.toml",
     "rules/optional/network.toml",
@@ -62,6 +63,9 @@ struct SetFile {
 struct SetTable {
     version: String,
 }
+
+/// What each version changed, for people.
+pub(super) const CHANGES: &str = include_str!("../../rules/CHANGES.md");
 
 pub(super) fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {

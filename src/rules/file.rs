@@ -15,14 +15,15 @@ use crate::engine::{Category, Grammar, KeyRule, KeyValue, KeyWords, Matcher, Ori
 const MATCHERS: &str = "exactly one of pattern, keys, grammar";
 pub(super) const MAX_ID_LEN: usize = 64;
 
-const KEY_VALUES: &[(&str, KeyValue)] =
+pub(super) const KEY_VALUES: &[(&str, KeyValue)] =
     &[("secret", KeyValue::Secret), ("authorization", KeyValue::Authorization), ("cookie", KeyValue::Cookie)];
-const GRAMMARS: &[(&str, Grammar)] =
+pub(super) const GRAMMARS: &[(&str, Grammar)] =
     &[("userinfo", Grammar::Userinfo), ("private-key", Grammar::PrivateKey), ("known-value", Grammar::Known)];
 pub(super) const TARGETS: &[(&str, AllowTarget)] =
     &[("secret", AllowTarget::Secret), ("match", AllowTarget::Match), ("line", AllowTarget::Line)];
 pub(super) const CONDITIONS: &[(&str, bool)] = &[("any", false), ("all", true)];
-const ROLES: &[(&str, ValidatorRole)] = &[("label", ValidatorRole::Label), ("required", ValidatorRole::Required)];
+pub(super) const ROLES: &[(&str, ValidatorRole)] =
+    &[("label", ValidatorRole::Label), ("required", ValidatorRole::Required)];
 
 /// A `[[rule]]` table as it is written.
 #[derive(Deserialize)]

@@ -13,7 +13,7 @@ pub mod import;
 use std::collections::HashMap;
 
 pub use error::{ExampleError, RuleError};
-pub use import::toml_string;
+pub use import::{export, toml_string};
 
 use crate::engine::{Rule, RuleSet};
 
@@ -106,6 +106,11 @@ impl Catalog {
     /// The built-in set's version: year, month and revision.
     pub fn version() -> &'static str {
         builtin::version()
+    }
+
+    /// What each version of the set finds newly and no longer, newest first; Markdown.
+    pub fn changes() -> &'static str {
+        builtin::CHANGES
     }
 
     /// The first twelve hex digits of the SHA-256 over names and contents of the built-in files: what `--version` shows.

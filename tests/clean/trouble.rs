@@ -151,7 +151,7 @@ fn a_result_that_still_holds_something_is_not_kept() {
     let run =
         |more: &str| clean(["-i", "--action=remove", "--rules", rules.to_str().unwrap(), path.to_str().unwrap(), more]);
     let output = run("--verify");
-    fails(&output, 3, &["app.log: the result still holds 1 findings; it was not kept"]);
+    fails(&output, 3, &["app.log: the result still holds something to mask (1); it was not kept"]);
     holds(&path, "a neeZZTOPZZ9dle4242 b\n");
     assert_eq!(work.names(), ["app.log"]);
     well(&run("--no-verify"));
@@ -200,7 +200,7 @@ fn an_interrupt_leaves_the_old_file_and_no_other() {
         }
         assert!(Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap().success());
         let output = child.wait_with_output().unwrap();
-        fails(&output, 3, &["interrupted; 1 files were not done"]);
+        fails(&output, 3, &["interrupted; not done: 1 file"]);
         assert_eq!(identity(&path), before);
         assert_eq!(folder.names(), ["app.log"]);
     }

@@ -104,7 +104,11 @@ fn a_wrong_configuration_is_2_with_its_place() {
     let cases = [
         ("\nplacholder = 'x'\n", 2, "unknown key `placholder`; did you mean `placeholder`?"),
         ("[policy]\npasword = 'mask'\n", 2, "unknown rule or category `pasword`; did you mean `password`?"),
-        ("[policy]\ncredential = 'redact'\n", 2, "unknown action `redact`; known: replace, mask, hash, remove, keep"),
+        (
+            "[policy]\ncredential = 'redact'\n",
+            2,
+            "unknown action `redact`; known: replace, mask, hash, remove, prefix12, keep",
+        ),
         ("number = 'nil'", 1, "unknown number `nil`; known: string, null, zero"),
         ("mode = 'audit'", 1, "mode `audit` needs `audit_until = \"YYYY-MM-DD\"`"),
         ("mode = 'audit'\naudit_until = '2020-01-01'", 2, "the audit ended on 2020-01-01"),

@@ -26,6 +26,14 @@ fn an_input_that_is_missing_is_named_and_the_others_are_done() {
 }
 
 #[test]
+fn an_input_that_no_rule_can_read_is_not_passed_on_as_if_it_were_inspected() {
+    let wide: Vec<u8> = "\u{feff}password=hunter2\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let output = run_on([""; 0], &wide);
+    assert_eq!((code(&output), output.stdout.as_slice()), (3, &b""[..]));
+    assert!(stderr(&output).contains("standard input: it is UTF-16"), "{}", stderr(&output));
+}
+
+#[test]
 fn an_output_that_is_an_input_too_is_refused() {
     let folder = Folder::new();
     let log = folder.file("log", "password=hunter2\n");

@@ -8,5 +8,6 @@ mod exec;
 mod exits;
 mod known;
 mod profiles;
+mod rulesets;
 mod stream;
 mod support;

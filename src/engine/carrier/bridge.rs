@@ -89,8 +89,15 @@ fn behind_blank(window: &[u8]) -> bool {
     match rest.first() {
         None => false,
         Some(byte) if MARKS.contains(*byte) => true,
+        Some(b'v' | b'V') if behind_name(rest) => true,
         Some(_) => COPULAS.iter().any(|word| rest.starts_with(word)) || TOKEN_BYTES.run(rest) >= MIN_BARE_TOKEN,
     }
+}
+
+/// Whether `value=` or its like stands first in `rest`: the key before it is the name of a pair.
+fn behind_name(rest: &[u8]) -> bool {
+    let len = rest.iter().take(16).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    names_value(&rest[..len]) && matches!(rest.get(len), Some(b'=' | b':'))
 }
 
 /// What a token that stands behind its name without any mark is at least as long as: `using the deploy token 3f9c…`.
@@ -132,6 +139,9 @@ pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -
         };
     }
     match haystack[..end].get(at)? {
+        _ if key_quote.is_none() && pair(haystack, start, at, end).is_some() => {
+            pair(haystack, start, at, end).and_then(|at| found(at, Joint::Pair))
+        }
         b',' if key_quote.is_some() => list(haystack, start, at, end).and_then(|(at, joint)| found(at, joint)),
         b'>' | b'<' | b'\\' | b'&' => tag(haystack, start, at, end, key_quote).and_then(|at| found(at, Joint::Tag)),
         b'(' if at == behind && key_quote.is_none() => {
@@ -344,6 +354,32 @@ fn attribute(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
     let value = at + len + 1;
     let named = len > 0 && names_value(&haystack[at..at + len]) && starts(haystack, at + len, end, b"=");
     (named && quote::at(haystack, value, end).is_some()).then_some(value)
+}
+
+/// `name=key value=…`, `field: key, value: …`: the next field, where the key is the value of one that holds names.
+fn pair(haystack: &[u8], start: usize, at: usize, end: usize) -> Option<usize> {
+    const NAMES: [&[u8]; 9] =
+        [b"name", b"key", b"field", b"param", b"parameter", b"property", b"variable", b"setting", b"option"];
+    let head = haystack[start.saturating_sub(32)..start].trim_ascii_end();
+    let field = head.strip_suffix(b"=").or_else(|| head.strip_suffix(b":"))?;
+    let len = field.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let name = &field[field.len() - len..];
+    let next = at + haystack[at..end].iter().take(4).take_while(|byte| b" \t,;|&".contains(byte)).count();
+    let rest = &haystack[next..end];
+    (NAMES.iter().any(|own| name.eq_ignore_ascii_case(own)) && behind_name(rest)).then(|| {
+        let operator = rest.iter().position(|byte| matches!(byte, b'=' | b':')).unwrap_or(0);
+        skip_blanks(haystack, next + operator + 1, end)
+    })
+}
+
+/// Behind `string(12) ` of PHP's `var_dump`, where its value stands in quotes; with the line end before it, if it was escaped
+/// into a string.
+pub(super) fn skip_dump_type(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
+    let at = skip_space(haystack, at, end);
+    let rest = haystack[at..end].strip_prefix(b"string(")?;
+    let digits = rest.iter().take(8).take_while(|byte| byte.is_ascii_digit()).count();
+    let quoted = at + 7 + digits + 2;
+    (digits > 0 && rest[digits..].starts_with(b") ") && quote::at(haystack, quoted, end).is_some()).then_some(quoted)
 }
 
 /// Text behind a tag: `<key>value`, `name="key">value`, `<key>name</key><value>value`.

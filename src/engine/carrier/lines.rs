@@ -35,6 +35,8 @@ pub(crate) enum Pending {
     },
     /// The value of a pair object, on the line behind its name.
     PairValue,
+    /// The value of an array's item as PHP's `var_dump` prints it, on the line behind its key: `string(12) "…"`.
+    Dump,
     /// The body of a form part (RFC 7578), behind an empty line.
     Multipart {
         /// Whether the empty line has been seen.
@@ -81,6 +83,7 @@ impl LineState {
             Pending::Armour { .. } => self.armour(haystack, line),
             Pending::YamlBlock { indent } => yaml_block(haystack, line, indent),
             Pending::PairValue => pair_value(haystack, line),
+            Pending::Dump => dump(haystack, line),
             Pending::Multipart { .. } => self.multipart(haystack, line),
         };
         let Some(masked) = masked else { return false };
@@ -95,7 +98,7 @@ impl LineState {
             let form = if bare { Form::Bare } else { Form::Bracket };
             spans.push(Span { start: masked.start, end: masked.end, rule: self.rule, form, why: Why::Grammar });
         }
-        self.lines < MAX_LINES && self.pending != Pending::PairValue
+        self.lines < MAX_LINES && !matches!(self.pending, Pending::PairValue | Pending::Dump)
     }
 
     /// What of the line belongs to an armoured body: an empty range for a line that passes, `None` at the end.
@@ -152,6 +155,14 @@ fn pair_value(haystack: &[u8], line: Range<usize>) -> Option<Range<usize>> {
         Some(open) => open.end..quote::close(haystack, &open, line.end).unwrap_or(line.end),
         None => start..start + haystack[start..line.end].trim_ascii_end().len(),
     };
+    (value::kind_of(&haystack[value.clone()]) != value::Kind::Blank).then_some(value)
+}
+
+/// The text in `string(12) "…"`.
+fn dump(haystack: &[u8], line: Range<usize>) -> Option<Range<usize>> {
+    let open = bridge::skip_dump_type(haystack, line.start, line.end)?;
+    let open = quote::at(haystack, open, line.end)?;
+    let value = open.end..quote::close(haystack, &open, line.end).unwrap_or(line.end);
     (value::kind_of(&haystack[value.clone()]) != value::Kind::Blank).then_some(value)
 }
 

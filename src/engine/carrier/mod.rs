@@ -4,6 +4,7 @@
 pub(crate) mod armour;
 mod authorization;
 mod bridge;
+mod columns;
 mod cookie;
 mod lines;
 mod object;
@@ -62,6 +63,9 @@ impl Site<'_> {
     /// Finds the value of the key and adds its spans.
     pub(crate) fn search(&mut self) -> Beside {
         let Key { start, end, .. } = self.key;
+        if self.column() {
+            return Beside::Nothing;
+        }
         let Some(bridge) = bridge::cross(self.haystack, start, end, self.end) else { return self.form_field() };
         // Without any mark between them only a plain secret is believed; and a placeholder is no index of a key.
         let scheme_alone = bridge.joint == Joint::Nothing && self.key.value != KeyValue::Secret;
@@ -69,6 +73,7 @@ impl Site<'_> {
             return Beside::Nothing;
         }
         let at = self.skip_wrapper(bridge.at);
+        let at = bridge::skip_dump_type(self.haystack, at, self.end).unwrap_or(at);
         let stands = |at| self.forms.end_at(self.haystack, at, self.end);
         if let Some(end) = bridge.annotation.and_then(stands).or_else(|| stands(at)) {
             return Beside::Value(end);
@@ -83,6 +88,7 @@ impl Site<'_> {
             return self.quoted(&bridge, &open);
         }
         match self.haystack[..self.end].get(at) {
+            None if self.haystack[..self.end].trim_ascii_end().ends_with(b"]=>") => Beside::NextLines(Pending::Dump),
             None => Beside::Nothing,
             Some(b'[' | b'{') => self.structured(&bridge, at),
             Some(b'<') => self.element(&bridge, at),
@@ -109,6 +115,16 @@ impl Site<'_> {
         }
         let ends = matches!(rest, b"" | b"\"" | b"'" | b"\"," | b"'," | b",");
         if ends && names_a_name(head) { Beside::NextLines(Pending::PairValue) } else { Beside::Nothing }
+    }
+
+    /// Masks the values of a column whose name the key is.
+    fn column(&mut self) -> bool {
+        let values = columns::values(self.haystack, self.key.start..self.key.end, self.end);
+        for value in &values {
+            let quoted = quote::at(self.haystack, value.end, self.end).map(|_| Form::Bracket);
+            self.text(value.start, value.end, Joint::Assign, quoted);
+        }
+        !values.is_empty()
     }
 
     /// Steps over what may stand before an opening quote: `b'…'`, `$'…'`, `Some("…")`, `SecretStr('…')`.

@@ -114,10 +114,19 @@ pub(super) fn is_param(rest: &[u8]) -> bool {
 
 /// Takes a sentence's own punctuation off the end.
 fn trim_sentence(haystack: &[u8], start: usize, mut end: usize) -> usize {
+    if is_shown_prefix(&haystack[start..end]) {
+        return end;
+    }
     while end > start && matches!(haystack[end - 1], b'.' | b',' | b';' | b':') {
         end -= 1;
     }
     end
+}
+
+/// A visibly cut prefix of a key whose kind it still tells, `sk-ab...`: its dots are no sentence's.
+fn is_shown_prefix(value: &[u8]) -> bool {
+    let kind = value.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    is_cut_prefix(value) && kind > 0 && matches!(value.get(kind), Some(b'-' | b'_'))
 }
 
 /// What a value is, apart from where it stands.

@@ -200,6 +200,12 @@ impl Keys {
     }
 }
 
+/// Whether a key's last word is `id`: `accessKeyId`, `AWS_ACCESS_KEY_ID`.
+pub(crate) fn names_an_id(key: &[u8]) -> bool {
+    let segments = Segments::of(key);
+    segments.len().checked_sub(1).is_some_and(|last| segments.get(last).eq_ignore_ascii_case(b"id"))
+}
+
 /// Words in lower case, by their first letter: a handful is compared for each segment of a key.
 #[derive(Default)]
 struct Words([Vec<Box<[u8]>>; 32]);

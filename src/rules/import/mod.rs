@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 pub use gitleaks::{gitleaks, looks_like_gitleaks};
-pub use write::{to_toml, toml_string};
+pub use write::{export, to_toml, toml_string};
 
 use super::Catalog;
 

@@ -1,10 +1,11 @@
-//! Writes imported rules as a rule file of ours, with the notes as comments. What it writes is parsed to the same rules.
+//! Writes rules as a rule file of ours: imported ones with what could not be kept as comments, and whole catalogs. What it writes is parsed to the same rules.
 
 use std::fmt::Write as _;
 
 use super::Imported;
-use crate::engine::{Allow, Matcher, Rule};
-use crate::rules::file::{CONDITIONS, TARGETS};
+use crate::engine::{Allow, KeyRule, KeyWords, Matcher, Rule};
+use crate::rules::Catalog;
+use crate::rules::file::{CONDITIONS, GRAMMARS, KEY_VALUES, ROLES, TARGETS};
 
 /// The rules of `imported` as a file of ours.
 pub fn to_toml(imported: &Imported) -> String {
@@ -49,29 +50,86 @@ fn comment(text: &str, out: &mut String) {
 }
 
 fn write_rule(rule: &Rule, shared: &[Allow], out: &mut String) {
-    out.push_str("[[rule]]\n");
-    field("id", &toml_string(&rule.id), out);
-    field("summary", &toml_string(&rule.summary), out);
-    field("category", &toml_string(rule.category.name()), out);
-    if let Matcher::Pattern(pattern) = &rule.matcher {
-        field("pattern", &toml_string(pattern), out);
-    }
-    if rule.always_scan {
-        field("always_scan", "true", out);
-    }
-    if !rule.keywords.is_empty() {
-        field("keywords", &list(&rule.keywords), out);
-    }
-    if let Some(floor) = rule.min_entropy {
-        field("min_entropy", &format!("{floor:?}"), out);
-    }
-    if rule.shadow {
-        field("shadow", "true", out);
-    }
+    write_fields(rule, out);
     for allow in &rule.allow[..rule.allow.len() - shared.len()] {
         out.push_str("[[rule.allow]]\n");
         write_allow(allow, out);
     }
+}
+
+/// Everything of a rule but its exemptions.
+fn write_fields(rule: &Rule, out: &mut String) {
+    out.push_str("[[rule]]\n");
+    field("id", &toml_string(&rule.id), out);
+    field("summary", &toml_string(&rule.summary), out);
+    field("category", &toml_string(rule.category.name()), out);
+    write_matcher(&rule.matcher, out);
+    if let Some(validator) = rule.validator {
+        field("validator", &toml_string(validator.name()), out);
+        named("validator_role", &rule.validator_role, ROLES, out);
+    }
+    for (name, set) in [("always_scan", rule.always_scan), ("whole_value", rule.whole_value), ("shadow", rule.shadow)] {
+        if set {
+            field(name, "true", out);
+        }
+    }
+    texts("keywords", &rule.keywords, out);
+    if let Some(floor) = rule.min_entropy {
+        field("min_entropy", &format!("{floor:?}"), out);
+    }
+}
+
+fn write_matcher(matcher: &Matcher, out: &mut String) {
+    match matcher {
+        Matcher::Pattern(pattern) => field("pattern", &toml_string(pattern), out),
+        Matcher::Grammar(grammar) => named("grammar", grammar, GRAMMARS, out),
+        Matcher::Keys(KeyRule { keys, value, numbers, neutral_after, neutral_before }) => {
+            texts("keys", keys, out);
+            named("value", value, KEY_VALUES, out);
+            if *numbers {
+                field("numbers", "true", out);
+            }
+            texts("neutral_after", neutral_after, out);
+            texts("neutral_before", neutral_before, out);
+        }
+    }
+}
+
+/// The rules of `catalog`, their notes and key words, as one file of ours.
+pub fn export(catalog: &Catalog) -> String {
+    let mut out = format!("# The rules of inkout {}, {}.\n", Catalog::version(), Catalog::hash());
+    let KeyWords { neutral_after, neutral_before, neutral_leaf } = &catalog.set.key_words;
+    if catalog.set.key_words != KeyWords::default() {
+        out.push_str("\n[key_words]\n");
+        texts("neutral_after", neutral_after, &mut out);
+        texts("neutral_before", neutral_before, &mut out);
+        texts("neutral_leaf", neutral_leaf, &mut out);
+    }
+    for (rule, notes) in catalog.set.rules.iter().zip(&catalog.notes) {
+        out.push('\n');
+        write_fields(rule, &mut out);
+        texts("examples", &notes.examples, &mut out);
+        texts("counter_examples", &notes.counter_examples, &mut out);
+        texts("known_misses", &notes.known_misses, &mut out);
+        texts("references", &notes.references, &mut out);
+        for allow in &rule.allow {
+            out.push_str("[[rule.allow]]\n");
+            write_allow(allow, &mut out);
+        }
+    }
+    out
+}
+
+fn texts(name: &str, texts: &[String], out: &mut String) {
+    if !texts.is_empty() {
+        field(name, &list(texts), out);
+    }
+}
+
+/// The name that a file has for `value`.
+fn named<T: Copy + PartialEq>(name: &str, value: &T, known: &[(&str, T)], out: &mut String) {
+    let spelt = known.iter().find(|(_, known)| known == value);
+    field(name, &toml_string(spelt.map_or("", |(name, _)| name)), out);
 }
 
 fn write_allow(allow: &Allow, out: &mut String) {
