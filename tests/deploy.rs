@@ -64,7 +64,13 @@ fn is_accepted(name: &str, configuration: &str) {
 
 #[test]
 fn every_configuration_is_accepted() {
-    for name in ["systemd/inkout.toml", "rsyslog/inkout.toml", "fluent-bit/inkout.toml", "vector/inkout.toml"] {
+    for name in [
+        "systemd/inkout.toml",
+        "rsyslog/inkout.toml",
+        "rsyslog/files.toml",
+        "fluent-bit/inkout.toml",
+        "vector/inkout.toml",
+    ] {
         is_accepted(name, &read(name));
     }
     for name in ["kubernetes/sidecar.yaml", "kubernetes/daemonset.yaml"] {

@@ -162,10 +162,11 @@ impl Flow {
         }
         let engine = self.engine_for(bytes);
         let carry = std::mem::take(&mut self.carry);
-        let (lane, offset) = (Arc::clone(&self.lane), self.position - bytes as u64);
+        let (lane, offset, origin) = (Arc::clone(&self.lane), self.position - bytes as u64, self.origin.clone());
         let job = move |engine: &Engine, scratch: &mut Scratch| {
             let redacted = redact(engine, scratch, &carry, &piece);
-            let place = Place { source: &lane.source, stream: None, offset };
+            let stream = origin.as_deref().map(Path::to_string_lossy);
+            let place = Place { source: &lane.source, stream: stream.as_deref(), offset };
             lane.findings.inspect(engine, scratch, piece.body(), place);
             redacted
         };
