@@ -39,6 +39,18 @@
 //! | `clean` | files, folders and archives read to their end, and rewritten in place or into another folder | `engine`, `rules`, `config`, `secrets` |
 //! | `report` | what was found as tables, JSON, SARIF, HTML and a diff; baselines; what is only a template. It holds no secret | `engine`, `rules`, `config`, `secrets`, `clean` |
 //! | `exec` | a program with its output masked: child process, signals, one thread for each stream | `engine`, `pipe` |
+//! | `framing` | PURE. records in a stream of bytes: lines, NUL-ended, octet-counted; to lines and back | nothing of ours |
+//! | `message` | what travels between the daemon's tasks: masked batches, and receipts for them | `engine` |
+//! | `sinks` | standard output and sockets; each batch is settled once its receiver has it | `message`, `framing`, `config`, `metrics`, `engine` |
+//! | `sources` | standard input and listeners: bytes of streams, within limits | `config`, `metrics` |
+//! | `pipeline` | source to workers to sinks: the tasks, what they may hold, reload and drain | all but `cli`, `pipe` |
+//! | `workers` | threads that redact for the daemon's tasks, around an engine that can be exchanged | `engine` |
+//! | `metrics` | counters of what flows through, as Prometheus text and as an OTLP push; labels from closed sets only | `engine` |
+//! | `findings` | the findings stream: which secret was found, since when and how often, without a byte of it | `engine`, `metrics` |
+//! | `admin` | the admin port: health, metrics, and a status page | `metrics` |
+//! | `log` | the daemon's own log: masked, limited, never waited for | `engine`, `metrics` |
+//! | `tail` | follows files through rotation and restarts; hands out bytes with their place, keeps checkpoints | nothing of ours |
+//! | `spool` | masked records on disk until a sink has them: segments, checksums, a quota | `engine` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
 //!
 //! PURE rooms hold no files, sockets, environment, threads, clocks or logging. Cargo features follow the rooms:
@@ -67,6 +79,8 @@
 //! 10. **Identifiers survive**: UUIDs, trace and span ids, digests, commit hashes, key *ids*. (`tests/prefilter.rs`)
 //! 11. **Our own repository is clean under our own formats.** (`tests/tidy.rs`)
 
+#[cfg(feature = "daemon")]
+pub mod admin;
 #[cfg(feature = "archives")]
 pub mod clean;
 #[cfg(feature = "cli")]
@@ -76,11 +90,33 @@ pub mod config;
 pub mod engine;
 #[cfg(feature = "exec")]
 pub mod exec;
+#[cfg(feature = "daemon")]
+pub mod findings;
+#[cfg(feature = "daemon")]
+pub mod framing;
+#[cfg(feature = "daemon")]
+pub mod log;
+#[cfg(feature = "daemon")]
+pub mod message;
+#[cfg(feature = "daemon")]
+pub mod metrics;
 pub mod otlp;
 #[cfg(feature = "cli")]
 pub mod pipe;
+#[cfg(feature = "daemon")]
+pub mod pipeline;
 #[cfg(feature = "archives")]
 pub mod report;
 pub mod rules;
 #[cfg(feature = "cli")]
 pub mod secrets;
+#[cfg(feature = "daemon")]
+pub mod sinks;
+#[cfg(feature = "daemon")]
+pub mod sources;
+#[cfg(feature = "daemon")]
+pub mod spool;
+#[cfg(feature = "daemon")]
+pub mod tail;
+#[cfg(feature = "daemon")]
+pub mod workers;

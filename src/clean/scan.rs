@@ -53,8 +53,8 @@ pub struct Seen<'s> {
     pub tally: &'s Tally,
 }
 
-/// Is shown what is seen.
-pub trait Observer {
+/// Is shown what is seen. The pieces of one file come in order, but not all on one thread.
+pub trait Observer: Send {
     /// Another stream begins: the file, or a member of it.
     fn begin(&mut self, _member: Option<&[u8]>) {}
 

@@ -1,12 +1,11 @@
 //! One stream of text through the engine, piece by piece. What a file is made of is `scan`'s.
 //!
-//! A long stream on an otherwise idle machine is read on one thread, redacted on others, and shown and written on this
-//! one. A piece is redacted there as if nothing were open before it; where something was, it is redacted again in its turn.
+//! A long stream that the other threads have no work beside is taken on by all of them, as in `pipe`: a piece is redacted as
+//! if nothing were open before it, and again in its turn where something was.
 
 use std::io::{self, Read};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use bytes::Bytes;
@@ -21,13 +20,11 @@ use crate::engine::{Carry, Cutter, Engine, Masked, Piece, Scratch, Span, Tally};
 pub(super) const BLOCK_BYTES: usize = 256 << 10;
 /// After so many bytes more threads are worth their start.
 const LONG_BYTES: u64 = 4 << 20;
-/// How many pieces may be on their way.
-const AHEAD: usize = 8;
 /// A buffer that a long record made larger than this is given back to the system.
 const MAX_KEPT_BYTES: usize = 4 * BLOCK_BYTES;
 
 /// Takes what a stream became, in order.
-pub(super) trait Sink {
+pub(super) trait Sink: Send {
     /// The stream is compressed; `head` are its first bytes as they lie on the disk.
     fn wrapped(&mut self, codec: Codec, head: &[u8]) -> Result<(), Reason>;
 
@@ -185,7 +182,7 @@ impl Course<'_, '_, '_, '_> {
                 feed.recycle(buffer);
             }
             if self.turn.offset >= LONG_BYTES && !feed.ended && self.turn.worker.shared.has_idle_threads() {
-                return self.run_ahead(feed);
+                return self.run_together(feed);
             }
         }
         Ok(())
@@ -214,76 +211,127 @@ impl Course<'_, '_, '_, '_> {
         }
     }
 
-    /// Goes on with a reader and several engines beside this thread.
-    fn run_ahead(&mut self, feed: &mut Feed<'_>) -> Result<(), Reason> {
+    /// Goes on with this stream on several threads. Each takes a piece, redacts it as if nothing were open before it, and
+    /// shows it in its turn: it stays on one core, and nothing is queued.
+    fn run_together(&mut self, feed: &mut Feed<'_>) -> Result<(), Reason> {
         let shared = Arc::clone(&self.turn.worker.shared);
-        let (ordered, slots) = mpsc::sync_channel(AHEAD);
-        let (jobs, waiting) = mpsc::sync_channel(AHEAD);
-        let (spares, buffers) = mpsc::channel();
-        let waiting = Mutex::new(waiting);
+        let mut number = 0;
+        let take = |buffer: Option<Vec<u8>>| {
+            buffer.into_iter().for_each(|buffer| feed.recycle(buffer));
+            let piece = feed.next().transpose()?;
+            number += 1;
+            Some((number - 1, piece))
+        };
+        let carry = std::mem::take(&mut self.turn.carry);
+        let show = |answer: &Answer| self.show(answer);
+        let turns = Mutex::new(Turns { number: 0, carry, show, failed: None });
+        let next = std::iter::repeat_with(Condvar::new).take(shared.threads()).collect();
+        let together = Together { shared: &shared, take: Mutex::new(take), turns, next };
         thread::scope(|scope| {
-            for _ in 0..shared.threads() {
-                scope.spawn(|| work(&shared, &waiting));
+            for _ in 1..shared.threads() {
+                scope.spawn(|| together.work());
             }
-            scope.spawn(move || read_ahead(feed, &ordered, &jobs, &buffers));
-            self.deliver(slots, &spares)
-        })
+            together.work();
+        });
+        let failed = together.turns.into_inner().unwrap_or_else(PoisonError::into_inner).failed;
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+/// What threads share that are at one stream. `F` gives the next piece and its number, and takes memory back; `G` shows
+/// what became of one.
+struct Together<'t, F, G> {
+    shared: &'t Shared,
+    take: Mutex<F>,
+    turns: Mutex<Turns<G>>,
+    /// The thread that waits to show piece `n` waits at `n` modulo their number, so that a turn wakes one thread.
+    next: Vec<Condvar>,
+}
+
+/// Whose turn it is.
+struct Turns<G> {
+    /// The number of the piece that is shown next.
+    number: u64,
+    /// What is open before it.
+    carry: Carry,
+    show: G,
+    /// Why nothing more is shown.
+    failed: Option<Reason>,
+}
+
+impl<F, G> Together<'_, F, G>
+where
+    F: FnMut(Option<Vec<u8>>) -> Option<(u64, Result<Piece, Reason>)>,
+    G: FnMut(&Answer) -> Result<(), Reason>,
+{
+    fn work(&self) {
+        let _alarm = Alarm(self);
+        let mut scratch = self.shared.engine.scratch();
+        let mut buffer = None;
+        loop {
+            let taken = (self.take.lock().unwrap_or_else(PoisonError::into_inner))(buffer.take());
+            let Some((number, piece)) = taken else { return };
+            let answer = piece.map(|piece| self.redacted(&mut scratch, &Carry::default(), piece));
+            match self.in_turn(number, answer, &mut scratch) {
+                Some(answer) => buffer = answer.into_buffer(),
+                None => return,
+            }
+        }
     }
 
-    fn deliver(&mut self, slots: Receiver<Slot>, spares: &Sender<Vec<u8>>) -> Result<(), Reason> {
-        for slot in slots {
-            if self.turn.worker.shared.stopped() {
+    fn redacted(&self, scratch: &mut Scratch, carry: &Carry, piece: Piece) -> Answer {
+        Answer::of(&self.shared.engine, scratch, carry, piece)
+    }
+
+    /// Shows an answer when all before it were shown; `None` when nothing more is to be shown.
+    fn in_turn(&self, number: u64, answer: Result<Answer, Reason>, scratch: &mut Scratch) -> Option<Answer> {
+        let mut turns = self.turns();
+        while turns.number != number && turns.failed.is_none() {
+            turns = self.next[self.slot(number)].wait(turns).unwrap_or_else(PoisonError::into_inner);
+        }
+        if turns.failed.is_some() {
+            return None;
+        }
+        let Turns { carry, show, .. } = &mut *turns;
+        let shown = answer.and_then(|mut answer| {
+            if self.shared.stopped() {
                 return Err(Reason::Interrupted);
             }
-            // A thread that panicked drops its end, and takes the scope down with it.
-            let Ok(mut answer) = slot?.recv() else { break };
-            if !self.turn.carry.is_empty() {
-                let Worker { shared, scratch, .. } = &mut *self.turn.worker;
-                answer = Answer::of(&shared.engine, scratch, &self.turn.carry, answer.piece);
+            if !carry.is_empty() {
+                answer = self.redacted(scratch, carry, answer.piece);
             }
-            self.show(&answer)?;
-            if let Some(buffer) = answer.into_buffer() {
-                let _ = spares.send(buffer);
-            }
+            show(&answer)?;
+            *carry = answer.carry.clone();
+            Ok(answer)
+        });
+        turns.number += 1;
+        let ended = shown.map_err(|reason| turns.failed = Some(reason)).ok();
+        match &ended {
+            Some(_) => self.next[self.slot(turns.number)].notify_one(),
+            None => self.next.iter().for_each(Condvar::notify_all),
         }
-        Ok(())
+        ended
+    }
+
+    fn slot(&self, number: u64) -> usize {
+        (number % self.next.len() as u64) as usize
     }
 }
 
-/// Where the answer to a piece will be, or why there is none.
-type Slot = Result<Receiver<Answer>, Reason>;
-
-/// A piece, and where its answer goes.
-struct Job {
-    piece: Piece,
-    answer: SyncSender<Answer>,
-}
-
-/// Reads until the stream or the interest in it ends.
-fn read_ahead(feed: &mut Feed<'_>, ordered: &SyncSender<Slot>, jobs: &SyncSender<Job>, buffers: &Receiver<Vec<u8>>) {
-    loop {
-        buffers.try_iter().for_each(|buffer| feed.recycle(buffer));
-        match feed.next() {
-            Ok(Some(piece)) => {
-                let (answer, slot) = mpsc::sync_channel(1);
-                if ordered.send(Ok(slot)).is_err() || jobs.send(Job { piece, answer }).is_err() {
-                    return;
-                }
-            }
-            Ok(None) => return,
-            Err(reason) => {
-                let _ = ordered.send(Err(reason));
-                return;
-            }
-        }
+impl<F, G> Together<'_, F, G> {
+    fn turns(&self) -> MutexGuard<'_, Turns<G>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn work(shared: &Shared, waiting: &Mutex<Receiver<Job>>) {
-    let mut scratch = shared.engine.scratch();
-    loop {
-        let job = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { piece, answer }) = job else { return };
-        let _ = answer.send(Answer::of(&shared.engine, &mut scratch, &Carry::default(), piece));
+/// Stops the others when a thread panics: they would wait for its turn for ever. The panic goes on in the scope.
+struct Alarm<'a, 't, F, G>(&'a Together<'t, F, G>);
+
+impl<F, G> Drop for Alarm<'_, '_, F, G> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.turns().failed = Some(Reason::Interrupted);
+            self.0.next.iter().for_each(Condvar::notify_all);
+        }
     }
 }

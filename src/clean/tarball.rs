@@ -70,8 +70,8 @@ pub(super) fn rewrite(
     look: &mut Look<'_>,
     input: &mut (dyn Read + Send),
     changes: &[(u64, u64)],
-    out: &mut dyn Write,
-    spool: &dyn Fn() -> io::Result<File>,
+    out: &mut (dyn Write + Send),
+    spool: &(dyn Fn() -> io::Result<File> + Sync),
 ) -> Result<(), Reason> {
     let end = walk(input, |entry, data| {
         let Ok(at) = changes.binary_search_by_key(&entry.index, |(index, _)| *index) else {
@@ -91,8 +91,8 @@ struct Member<'m> {
     entry: &'m Entry,
     /// How long it was when it was looked at, before compression of its own.
     length: u64,
-    out: &'m mut dyn Write,
-    spool: &'m dyn Fn() -> io::Result<File>,
+    out: &'m mut (dyn Write + Send),
+    spool: &'m (dyn Fn() -> io::Result<File> + Sync),
     begun: Option<Begun>,
 }
 

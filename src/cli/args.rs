@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+#[cfg(feature = "daemon")]
+use crate::config::daemon::Listen;
+
 const RULES: &str = "Rules";
 const KNOWN: &str = "Known values";
 const OUTPUT: &str = "What is written";
@@ -182,6 +185,15 @@ pub(super) enum Command {
     /// Tell the tokens that a value became under a key; the value is read from standard input
     #[cfg(feature = "archives")]
     Fingerprint(super::fingerprint::FingerprintArgs),
+    /// Read the findings stream of a daemon
+    #[cfg(feature = "daemon")]
+    Findings {
+        #[command(subcommand)]
+        command: FindingsCommand,
+    },
+    /// Follow sockets and streams until told to stop, and pass on what they carry, masked
+    #[cfg(feature = "daemon")]
+    Run(RunArgs),
     /// Print a demo log full of made-up secrets
     Sample,
     /// Measure the speed on a log of your own, and which rules cost most
@@ -311,6 +323,61 @@ pub(super) struct RulesCheckArgs {
     /// Rule files, or folders of them
     #[arg(value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
+}
+
+/// `inkout findings`
+#[cfg(feature = "daemon")]
+#[derive(Debug, Subcommand)]
+pub(super) enum FindingsCommand {
+    /// Print each leaked secret once, and for how long it was exposed
+    Summarize(SummarizeArgs),
+}
+
+/// `inkout findings summarize`
+#[cfg(feature = "daemon")]
+#[derive(Args, Debug)]
+pub(super) struct SummarizeArgs {
+    /// Findings streams, older ones too; `-` is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// Print JSON, one object for each secret
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `inkout run`
+#[cfg(feature = "daemon")]
+#[derive(Args, Clone, Debug)]
+pub(super) struct RunArgs {
+    /// Where records come from: stdin, file:PATTERN, tcp:ADDRESS, unix:PATH
+    #[arg(long, value_name = "SOURCE", requires = "to")]
+    pub(super) from: Option<String>,
+    /// Where they go: stdout, tcp:ADDRESS, tls:ADDRESS, unix:PATH (repeatable)
+    #[arg(long, value_name = "SINK", requires = "from")]
+    pub(super) to: Vec<String>,
+    /// Serve health, metrics and a status page here: ADDRESS:PORT, unix:PATH or off
+    #[arg(long, value_name = "WHERE", value_parser = Listen::parse)]
+    pub(super) admin: Option<Listen>,
+    /// The folder for what a later run has to know, such as how far files were read
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) state_dir: Option<PathBuf>,
+    /// Let --from listen beyond this machine without TLS
+    #[arg(long, requires = "from")]
+    pub(super) insecure: bool,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
+    /// Threads that redact; 0 is one for each processor
+    #[arg(short = 'j', long, value_name = "N", value_parser = threads, help_heading = RUNNING)]
+    pub(super) threads: Option<usize>,
+}
+
+#[cfg(feature = "daemon")]
+impl RunArgs {
+    /// What `--config FILE` alone says.
+    pub(super) fn of_file(file: &std::path::Path) -> RunArgs {
+        let engine = EngineArgs { config: Some(file.to_owned()), ..EngineArgs::default() };
+        RunArgs { from: None, to: Vec::new(), admin: None, state_dir: None, insecure: false, engine, threads: None }
+    }
 }
 
 /// `inkout bench`

@@ -17,6 +17,8 @@ mod config;
 mod exec;
 mod explain;
 mod filter;
+#[cfg(feature = "daemon")]
+mod findings;
 #[cfg(feature = "archives")]
 mod fingerprint;
 mod man;
@@ -27,9 +29,12 @@ mod preview;
 mod print;
 #[cfg(feature = "archives")]
 mod progress;
+mod protect;
 mod read;
 mod rules;
 mod rules_check;
+#[cfg(feature = "daemon")]
+mod run;
 mod sample;
 mod setup;
 #[cfg(feature = "archives")]
@@ -87,6 +92,7 @@ impl From<Exit> for ExitCode {
 
 /// Runs the command that the process was started with.
 pub fn run(closed: Closed) -> Exit {
+    protect::memory();
     panics::install();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -119,6 +125,10 @@ fn dispatch(cli: Cli, closed: Closed) -> anyhow::Result<Exit> {
         #[cfg(feature = "exec")]
         Some(Command::Exec(args)) => exec::run(&args),
         Some(Command::Allow(args)) => allow::run(&args),
+        #[cfg(feature = "daemon")]
+        Some(Command::Findings { command: args::FindingsCommand::Summarize(args) }) => findings::summarize(&args),
+        #[cfg(feature = "daemon")]
+        Some(Command::Run(args)) => run::run(&args, closed),
         Some(Command::Sample) => sample::run(),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Completions { shell }) => completions::run(shell),

@@ -26,14 +26,20 @@ pub(super) enum Lines {
 pub(super) struct Setup {
     pub(super) config: Config,
     pub(super) catalog: Catalog,
+    /// How many of the rules are the operator's own.
+    pub(super) own_rules: usize,
     /// Whether a profile alone asks for hashes: without a key there is one for this run.
-    pseudonyms: bool,
+    pub(super) pseudonyms: bool,
 }
 
 impl Setup {
     /// Reads the configuration and the rules.
     pub(super) fn read(args: &EngineArgs) -> anyhow::Result<Setup> {
-        let mut config = config(args)?;
+        Setup::of(config(args)?)
+    }
+
+    /// Reads the rules that `config` asks for.
+    pub(super) fn of(mut config: Config) -> anyhow::Result<Setup> {
         let hashes = |actions: &[(Name, Action)]| actions.iter().any(|(_, action)| *action == Action::Hash);
         let own_hash = hashes(&config.actions) || config.action == Some(Action::Hash);
         apply_profiles(&mut config)?;
@@ -42,13 +48,15 @@ impl Setup {
         for family in Catalog::optional().filter(|family| is_asked_for(&config, family)) {
             catalog.extend(family)?;
         }
+        let built_in = catalog.set.rules.len();
         for path in &config.rules {
             for (name, text) in rule_files(path)? {
                 let file = parse_rules(&catalog, &name, &text)?;
                 catalog.extend(file)?;
             }
         }
-        Ok(Setup { config, catalog, pseudonyms })
+        let own_rules = catalog.set.rules.len() - built_in;
+        Ok(Setup { config, catalog, own_rules, pseudonyms })
     }
 
     /// Compiles them.
@@ -73,13 +81,24 @@ impl Setup {
 
     /// Compiles them, with the known values that `more` adds once the rules stand.
     pub(super) fn compile_with(
-        mut self,
+        self,
         args: &EngineArgs,
         lines: Lines,
         more: impl FnOnce(&Engine, &mut Values),
     ) -> anyhow::Result<Arc<Engine>> {
+        let key = hash_key(args, self.pseudonyms)?;
+        self.compile_under(key, lines, more)
+    }
+
+    /// Compiles them under this key.
+    pub(super) fn compile_under(
+        mut self,
+        key: Option<HashKey>,
+        lines: Lines,
+        more: impl FnOnce(&Engine, &mut Values),
+    ) -> anyhow::Result<Arc<Engine>> {
         self.settle_allowed()?;
-        let policy = self.config.policy(&self.catalog.set, hash_key(args, self.pseudonyms)?, today())?;
+        let policy = self.config.policy(&self.catalog.set, key, today())?;
         let limits = Limits { count_lines: lines == Lines::Count, ..Limits::default() };
         let engine = Engine::compile(self.catalog.set, policy, &limits)?;
         if !self.config.rules.is_empty() {
@@ -148,7 +167,7 @@ fn is_asked_for(config: &Config, family: &Catalog) -> bool {
     config.only.iter().any(named) || config.actions.iter().any(|(name, action)| *action != Action::Keep && named(name))
 }
 
-fn config(args: &EngineArgs) -> anyhow::Result<Config> {
+pub(super) fn config(args: &EngineArgs) -> anyhow::Result<Config> {
     let mut config = match &args.config {
         Some(path) => {
             let text =
@@ -157,20 +176,29 @@ fn config(args: &EngineArgs) -> anyhow::Result<Config> {
         }
         None => Config::default(),
     };
+    apply(args, &mut config);
+    Ok(config)
+}
+
+/// What flags say goes before what the file says.
+pub(super) fn apply(args: &EngineArgs, config: &mut Config) {
     config.rules.extend(args.rules.iter().cloned());
     if !args.only.is_empty() {
         config.only = names("--only", &args.only);
     }
     config.disable.extend(names("--disable", &args.disable));
     config.profile.extend(names("--profile", &args.profile));
-    config.placeholder = args.placeholder.clone().or(config.placeholder);
+    if args.placeholder.is_some() {
+        config.placeholder.clone_from(&args.placeholder);
+    }
     config.action = args.action.map(action);
-    config.allow_dir = args.allow_dir.clone().or(config.allow_dir);
+    if args.allow_dir.is_some() {
+        config.allow_dir.clone_from(&args.allow_dir);
+    }
     config.known.files.extend(args.known_values.iter().cloned());
     config.known.env.extend(args.known_env.iter().cloned());
     config.known.dotenv.extend(args.known_dotenv.iter().cloned());
     config.known.dirs.extend(args.known_dir.iter().cloned());
-    Ok(config)
 }
 
 fn names(flag: &str, list: &[String]) -> Vec<Name> {
@@ -230,7 +258,7 @@ pub(super) fn allow_files(folder: &Path) -> anyhow::Result<Vec<Allowed>> {
 }
 
 /// The key of the `hash` action. Where only a profile asks for one and there is none, a key for this run alone.
-fn hash_key(args: &EngineArgs, pseudonyms: bool) -> anyhow::Result<Option<HashKey>> {
+pub(super) fn hash_key(args: &EngineArgs, pseudonyms: bool) -> anyhow::Result<Option<HashKey>> {
     let loaded = match &args.hash_key_file {
         Some(path) => Some(secrets::hash_key_from_file(path)?),
         None => secrets::hash_key_from_environment()?,
@@ -249,6 +277,6 @@ pub(super) fn now() -> Moment {
     Moment::of_unix_seconds(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 
-fn today() -> Date {
+pub(super) fn today() -> Date {
     Date::of_unix_seconds(now().unix_seconds())
 }

@@ -18,7 +18,7 @@ pub(super) struct Watch<'c, W> {
     pub(super) diff: Option<Diff<W>>,
 }
 
-impl<W: Write> Observer for Watch<'_, W> {
+impl<W: Write + Send> Observer for Watch<'_, W> {
     fn begin(&mut self, member: Option<&[u8]>) {
         if let Some(findings) = &mut self.findings {
             findings.begin(member);
@@ -83,7 +83,7 @@ impl<'e> Gaps<'e> {
 
     /// What could not be read to its end.
     pub(super) fn failed(&mut self, path: &Path, reason: &Reason) {
-        self.add(path, None, reason.to_string(), MissedKind::Failed);
+        self.add(path, None, &reason.to_string(), MissedKind::Failed);
     }
 
     /// Records that could not be looked at.
@@ -92,7 +92,7 @@ impl<'e> Gaps<'e> {
             self.add(
                 path,
                 None,
-                format!("{records} records could not be looked at and are masked whole"),
+                &format!("{records} records could not be looked at and are masked whole"),
                 MissedKind::Failed,
             );
         }
@@ -101,12 +101,12 @@ impl<'e> Gaps<'e> {
     /// What was left out.
     pub(super) fn skip(&mut self, path: &Path, member: Option<&[u8]>, skip: Skip) {
         let kind = if skip.is_gap() { MissedKind::Failed } else { MissedKind::Skipped };
-        self.add(path, member, skip.to_string(), kind);
+        self.add(path, member, &skip.to_string(), kind);
     }
 
-    fn add(&mut self, path: &Path, member: Option<&[u8]>, reason: String, kind: MissedKind) {
+    fn add(&mut self, path: &Path, member: Option<&[u8]>, reason: &str, kind: MissedKind) {
         let place = Arc::new(Place::new(self.engine, path, member));
-        self.missed.push(Missed { place, reason: masked(self.engine, &reason), kind });
+        self.missed.push(Missed { place, reason: masked(self.engine, reason), kind });
     }
 
     /// All of it, by place.

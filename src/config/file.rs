@@ -12,7 +12,7 @@ use super::{Config, Date, Name};
 use crate::engine::{Action, Mode, NumberAs};
 
 /// Every key of the file.
-const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 13] = [
     "rules",
     "profile",
     "only",
@@ -34,7 +34,7 @@ const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("audit", Mode::Au
 type Value<'t> = Spanned<DeValue<'t>>;
 
 pub(super) fn parse(name: &str, text: &str) -> Result<Config, ConfigError> {
-    let source = Source { name, text };
+    let source = Source::new(name, text);
     let root = DeTable::parse(text).map_err(|error| {
         let message = error.message().trim().replace('\n', ", ");
         source.error(error.span().unwrap_or_default(), message)
@@ -43,15 +43,12 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Config, ConfigError> {
     let mut audit = None;
     for (key, value) in root.get_ref() {
         source.set(&mut config, key, value)?;
-        if key.get_ref() == "mode" && config.mode == Mode::Audit {
+        if key.get_ref() == "mode" {
             audit = Some(value.span());
         }
     }
-    match audit {
-        Some(at) if config.audit_until.is_none() => Err(source
-            .error(at, "mode `audit` needs `audit_until = \"YYYY-MM-DD\"`, the last day nothing is masked".to_owned())),
-        _ => Ok(config),
-    }
+    source.check_audit(&config, audit)?;
+    Ok(config)
 }
 
 /// What is wrong, and the bytes of the file that say it.
@@ -84,7 +81,30 @@ pub(super) struct Source<'t> {
     pub(super) text: &'t str,
 }
 
+impl<'t> Source<'t> {
+    pub(super) fn new(name: &'t str, text: &'t str) -> Source<'t> {
+        Source { name, text }
+    }
+}
+
 impl Source<'_> {
+    /// Paths are relative to the folder the file is in.
+    #[cfg(feature = "daemon")]
+    pub(super) fn beside(&self, path: &Path) -> PathBuf {
+        Path::new(self.name).parent().unwrap_or(Path::new("")).join(path)
+    }
+
+    /// Refuses an audit without an end. `mode_at` is where the mode was written, if it was.
+    pub(super) fn check_audit(&self, config: &Config, mode_at: Option<Range<usize>>) -> Result<(), ConfigError> {
+        match mode_at {
+            Some(at) if config.mode == Mode::Audit && config.audit_until.is_none() => Err(self.error(
+                at,
+                "mode `audit` needs `audit_until = \"YYYY-MM-DD\"`, the last day nothing is masked".to_owned(),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn place(&self, at: usize) -> String {
         let before = &self.text.as_bytes()[..at.min(self.text.len())];
         format!("{}:{}", self.name, memchr::memchr_iter(b'\n', before).count() + 1)
@@ -94,11 +114,11 @@ impl Source<'_> {
         self.error(fault.at, fault.reason)
     }
 
-    fn error(&self, at: Range<usize>, reason: String) -> ConfigError {
+    pub(super) fn error(&self, at: Range<usize>, reason: String) -> ConfigError {
         ConfigError::File { place: self.place(at.start), reason }
     }
 
-    fn set(
+    pub(super) fn set(
         &self,
         config: &mut Config,
         key: &Spanned<std::borrow::Cow<'_, str>>,

@@ -4,6 +4,8 @@
 //! Everything unknown is refused with file and line: a misspelt setting that is ignored would be a leak.
 
 mod allow;
+#[cfg(feature = "daemon")]
+pub mod daemon;
 mod date;
 mod error;
 mod file;

@@ -48,6 +48,11 @@ impl Piece {
         self.kind != Kind::Records
     }
 
+    /// Whether its record goes on in the stream's next piece.
+    pub fn goes_on(&self) -> bool {
+        matches!(self.kind, Kind::Window { last: false })
+    }
+
     /// The memory it was read into.
     pub fn into_haystack(self) -> Bytes {
         self.haystack

@@ -135,9 +135,26 @@ impl Engine {
         None
     }
 
+    /// How many rotations ago the known value of that index was replaced: 0 for one that is in use. `None` if there is none.
+    pub fn known_age(&self, value: usize) -> Option<usize> {
+        let mut value = value;
+        for (age, known) in self.known.iter().enumerate() {
+            if value < known.len() {
+                return Some(age);
+            }
+            value -= known.len();
+        }
+        None
+    }
+
     /// What is done to the findings of each rule, by rule.
     pub fn actions(&self) -> &[Action] {
         &self.actions
+    }
+
+    /// Whether findings are masked or only counted.
+    pub fn mode(&self) -> Mode {
+        self.policy.mode
     }
 
     /// The bounds this engine was compiled with.

@@ -153,6 +153,7 @@ impl<W: Write> Diff<W> {
         // Two changes with fewer unchanged lines between them stand in one hunk.
         if self.behind > 2 * CONTEXT {
             let rest = self.hunk.split_off(self.hunk.len() - CONTEXT - 1);
+            self.behind -= rest.len();
             let first = number - CONTEXT as u64;
             self.close();
             let kept = rest.into_iter().skip(1).enumerate();

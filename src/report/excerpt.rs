@@ -75,7 +75,7 @@ impl Excerpt {
     pub fn parts(&self) -> impl Iterator<Item = (&str, bool)> {
         let mut at = 0;
         let end = self.text.len();
-        let cuts = self.marks.iter().cloned().chain([end..end]).flat_map(move |mark| {
+        let cuts = self.marks.iter().cloned().chain(std::iter::once(end..end)).flat_map(move |mark| {
             let plain = at..mark.start;
             at = mark.end;
             [(plain, false), (mark, true)]
@@ -119,8 +119,9 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(line: &[u8], marks: &[Range<usize>], own: usize, expected: &str) {
-        let excerpt = Excerpt::new(line, marks, marks[own].clone());
+    fn check(line: &[u8], marks: &[(usize, usize)], own: usize, expected: &str) {
+        let marks: Vec<Range<usize>> = marks.iter().map(|(start, end)| *start..*end).collect();
+        let excerpt = Excerpt::new(line, &marks, marks[own].clone());
         let mut text = if excerpt.cut_before { "<".to_owned() } else { String::new() };
         for (part, mark) in excerpt.parts() {
             text.push_str(&if mark { format!("«{part}»") } else { part.to_owned() });
@@ -132,12 +133,12 @@ mod tests {
 
     #[test]
     fn an_excerpt_is_cut_at_characters_and_can_be_printed() {
-        check(b"a=[X] b=[Y]\r\n", &[2..5, 8..11], 0, "a=«[X]» b=«[Y]»");
-        check(b"\x1b[31ma=[X]\xff\0", &[7..10], 0, "\u{241b}[31ma=«[X]»\u{fffd}\u{2400}");
-        check("\u{202e}a=[X]".as_bytes(), &[5..8], 0, "\u{fffd}a=«[X]»");
+        check(b"a=[X] b=[Y]\r\n", &[(2, 5), (8, 11)], 0, "a=«[X]» b=«[Y]»");
+        check(b"\x1b[31ma=[X]\xff\0", &[(7, 10)], 0, "\u{241b}[31ma=«[X]»\u{fffd}\u{2400}");
+        check("\u{202e}a=[X]".as_bytes(), &[(5, 8)], 0, "\u{fffd}a=«[X]»");
         let long = [vec![b'.'; 88], "\u{e9}".as_bytes().to_vec(), b"=[X]".to_vec(), vec![b'-'; 200]].concat();
-        check(&long, &[91..94], 0, &format!("<{}\u{e9}=«[X]»{}>", ".".repeat(87), "-".repeat(90)));
+        check(&long, &[(91, 94)], 0, &format!("<{}\u{e9}=«[X]»{}>", ".".repeat(87), "-".repeat(90)));
         let between = [b"[X]".to_vec(), vec![b'.'; 88], b"=[Y]".to_vec()].concat();
-        check(&between, &[0..3, 92..95], 1, &format!("<«]»{}=«[Y]»", ".".repeat(88)));
+        check(&between, &[(0, 3), (92, 95)], 1, &format!("<«]»{}=«[Y]»", ".".repeat(88)));
     }
 }

@@ -85,10 +85,18 @@ pub fn hash_key_from_file(path: &Path) -> Result<LoadedKey, SecretError> {
 /// # Errors
 /// When it has fewer than 16 bytes.
 pub fn hash_key_from_environment() -> Result<Option<LoadedKey>, SecretError> {
-    let Some(value) = std::env::var_os(HASH_KEY_VARIABLE).filter(|value| !value.is_empty()) else { return Ok(None) };
-    let bytes = Zeroizing::new(value.into_encoded_bytes());
-    let key = hash_key(&bytes).map_err(|reason| SecretError::Key { place: HASH_KEY_VARIABLE.to_owned(), reason })?;
-    Ok(Some(LoadedKey { key, exposed: false }))
+    let set = std::env::var_os(HASH_KEY_VARIABLE).is_some_and(|value| !value.is_empty());
+    if set { hash_key_from_variable(HASH_KEY_VARIABLE).map(Some) } else { Ok(None) }
+}
+
+/// The key in the environment variable `name`.
+///
+/// # Errors
+/// When it is not set or has fewer than 16 bytes.
+pub fn hash_key_from_variable(name: &str) -> Result<LoadedKey, SecretError> {
+    let bytes = Zeroizing::new(std::env::var_os(name).unwrap_or_default().into_encoded_bytes());
+    let key = hash_key(&bytes).map_err(|reason| SecretError::Key { place: name.to_owned(), reason })?;
+    Ok(LoadedKey { key, exposed: false })
 }
 
 /// A key that nobody else has, from the system's random numbers.

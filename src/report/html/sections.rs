@@ -258,7 +258,7 @@ fn samples(page: &mut String, report: &Report<'_>) -> fmt::Result {
         }
         page.push_str("</ol></details>\n");
     }
-    more(page, found.total() - shown as u64, "finding has", "findings have")?;
+    more(page, found.total() - shown as u64, "finding is", "findings are")?;
     page.push_str("</section>\n");
     Ok(())
 }

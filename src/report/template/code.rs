@@ -4,6 +4,9 @@
 use std::ops::Range;
 use std::path::Path;
 
+/// A random text of this length is a token, not the name of a variable.
+const MIN_TOKEN: usize = 20;
+
 /// How the lines of a file are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
@@ -15,7 +18,7 @@ pub enum Language {
 
 /// File name endings of programming languages in which text stands in quotes.
 const CODE: &str = "py pyi ipynb js jsx mjs cjs ts tsx vue svelte go rs java kt kts scala groovy gradle c h cc cpp cxx hpp m \
-    mm cs fs vb swift dart rb erb php pl pm lua ex exs erl tf hcl jsonnet";
+    mm cs fs vb swift dart rb erb php pl pm lua ex exs erl tf hcl jsonnet s asm pas d nim zig jl r sol v sv vhd proto thrift graphql";
 /// What a line begins with that is a comment.
 const COMMENTS: [&str; 7] = ["#", "//", "*", "/*", "--", ";", "<!--"];
 /// What a path begins with that leads to a value.
@@ -34,29 +37,75 @@ impl Language {
 /// Whether the value at `span` is an expression instead of a text.
 pub(super) fn is_expression(line: &[u8], span: Range<usize>, language: Language) -> bool {
     let start = span.start + line[span.clone()].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-    if start >= span.end || is_quoted(line, start) {
+    if start >= span.end {
         return false;
     }
     let rest = &line[start..];
+    let path = path_len(rest);
+    let name = &rest[..path];
+    if language == Language::Code && !is_assignment_of_a_shell(line) {
+        if is_in_string(line, start) {
+            return false;
+        }
+        if is_comment(line) {
+            return !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphabetic() || b"_.:<>&*".contains(byte));
+        }
+        let value = &line[start..span.end];
+        return value.len() < MIN_TOKEN || value[0].is_ascii_digit() || !super::words::look_random(value);
+    }
+    if is_quoted(line, start) {
+        return false;
+    }
     if is_joined(rest) {
         return true;
     }
-    let path = path_len(rest);
-    let (name, next) = (&rest[..path], rest.get(path).copied());
     if name.is_empty() || !is_name(name) {
         return false;
     }
     let root = name.split(|byte| b".:?>-".contains(byte)).next().unwrap_or_default();
     let rooted = ROOTS.split(' ').any(|known| root.eq_ignore_ascii_case(known.as_bytes()));
     let deeper = path > root.len();
-    let called = matches!(next, Some(b'(' | b'['));
-    let code = language == Language::Code && !is_comment(line);
-    called || rooted && deeper || code
+    matches!(rest.get(path), Some(b'(' | b'[')) || rooted && deeper
 }
 
 /// Whether the text around `start` is in quotes that open right there.
 fn is_quoted(line: &[u8], start: usize) -> bool {
     b"\"'`".contains(&line[start]) || line[..start].last().is_some_and(|before| b"\"'`".contains(before))
+}
+
+/// Whether `at` stands in quotes that were opened before it on this line, or opens some.
+fn is_in_string(line: &[u8], at: usize) -> bool {
+    let mut open = None;
+    let mut here = 0;
+    while here < at {
+        let byte = line[here];
+        match open {
+            Some(_) if byte == b'\\' => here += 1,
+            Some(quote) if byte == quote => open = None,
+            Some(_) => {}
+            None if byte == b'"' || byte == b'`' => open = Some(byte),
+            // `don't` opens nothing, nor does a lifetime (`&'a str`), which is not closed.
+            None if byte == b'\'' && opens(line, here) => open = Some(byte),
+            None => {}
+        }
+        here += 1;
+    }
+    // A quote that a carrier took for a part of the value opens one as well, unless it closes the one around it.
+    open.is_some() || b"\"'`".contains(&line[at]) && line[at + 1..].contains(&line[at])
+}
+
+fn opens(line: &[u8], quote: usize) -> bool {
+    let apart = quote == 0 || !line[quote - 1].is_ascii_alphanumeric() || line[..quote].ends_with(b"b");
+    apart && line[quote + 1..].contains(&b'\'')
+}
+
+/// `NAME=value` and nothing else: a line for a shell, within a longer text.
+fn is_assignment_of_a_shell(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    let Some(equals) = memchr::memchr(b'=', line) else { return false };
+    let (name, value) = (&line[..equals], &line[equals + 1..]);
+    let constant = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
+    !name.is_empty() && name.iter().all(constant) && !value.iter().any(|byte| b" ;,(".contains(byte))
 }
 
 /// `+ token`, `. $token`, `, token)`: what goes on behind a closed quote.

@@ -19,6 +19,8 @@ use crate::engine::Why;
 /// Endings and names of files that exist to be copied and filled in.
 const EXAMPLE_MARKS: [&str; 9] =
     ["example", "examples", "sample", "template", "tmpl", "tpl", "dist", "default", "defaults"];
+/// What is packed is what its name says without this ending.
+const PACKED: [&str; 4] = ["gz", "zst", "orig", "bak"];
 /// Hosts that stand for others (RFC 2606, RFC 6761).
 const RESERVED_HOSTS: [&str; 7] =
     ["example.com", "example.org", "example.net", ".example", ".test", ".invalid", "localhost"];
@@ -35,6 +37,8 @@ pub struct FileKind {
 impl FileKind {
     /// What the name of `path` says.
     pub fn of(path: &Path) -> FileKind {
+        let packed = path.extension().is_some_and(|end| PACKED.iter().any(|known| end.eq_ignore_ascii_case(known)));
+        let path = if packed { &path.with_extension("") } else { path };
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         let mut parts = name.split(['.', '-', '_']);
         let example = parts.any(|part| EXAMPLE_MARKS.contains(&part));

@@ -52,10 +52,19 @@ pub(super) fn is_reference(value: &[u8]) -> bool {
     let lower = text.to_ascii_lowercase();
     SEALED.iter().any(|mark| text.starts_with(mark))
         || STORES.iter().any(|store| lower.starts_with(store))
+        || is_regex(text)
         || is_field(text)
         || is_variable(text)
         || is_named_blank(text)
         || is_cut(text)
+}
+
+/// A regex that finds secrets: `[a-z0-9]{32}`, `(?:...)`.
+fn is_regex(text: &str) -> bool {
+    const SIGNS: [&str; 12] =
+        ["[a-z", "[A-Z", "[0-9", "[^", "(?:", "(?i", "(?P<", "(?<", "\\d{", "\\w{", "\\w+", "\\d+"];
+    let bare = text.replace("\\\\", "\\");
+    bare.starts_with("(?") || SIGNS.iter().any(|sign| bare.contains(sign)) && bare.contains([']', ')', '+', '{'])
 }
 
 /// `${NAME}`, alone or with words around it: what is left without its fields names nothing random.

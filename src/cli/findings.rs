@@ -1,0 +1,128 @@
+//! `inkout findings summarize`: the exposure window of each leaked secret, from the stream a daemon wrote.
+
+use std::fs::File;
+use std::io::{self, BufReader, Write};
+use std::path::Path;
+
+use super::Exit;
+use super::args::SummarizeArgs;
+use super::print::{complain, page};
+use crate::findings::{Exposure, FingerprintKey, Generation, Summary, SummaryError};
+
+/// Prints one entry for each secret, the one seen last first.
+pub(super) fn summarize(args: &SummarizeArgs) -> anyhow::Result<Exit> {
+    let mut summary = Summary::default();
+    let mut exit = Exit::Done;
+    for path in &args.files {
+        if let Err(error) = read(&mut summary, path) {
+            complain(&error);
+            exit = Exit::Incomplete;
+        }
+    }
+    summary.torn().iter().for_each(|place| complain(&format!("{place}: the last line is cut off and was left out")));
+    let exposures = summary.exposures();
+    if exposures.iter().any(|exposure| exposure.fingerprint_key == FingerprintKey::Random) {
+        complain(&"some fingerprints were made with a random key: after a restart the same secret has another one");
+    }
+    page(|out| if args.json { json(&exposures, out) } else { text(&exposures, out) })?;
+    Ok(exit)
+}
+
+fn read(summary: &mut Summary, path: &Path) -> Result<(), SummaryError> {
+    if path.as_os_str() == "-" {
+        return summary.read("standard input", io::stdin().lock());
+    }
+    let name = path.display().to_string();
+    match File::open(path) {
+        Ok(file) => summary.read(&name, BufReader::new(file)),
+        Err(reason) => Err(SummaryError::Unreadable { name, reason }),
+    }
+}
+
+fn json(exposures: &[Exposure], out: &mut dyn Write) -> io::Result<()> {
+    exposures.iter().try_for_each(|exposure| {
+        let line = serde_json::to_string(exposure).map_err(io::Error::other)?;
+        writeln!(out, "{line}")
+    })
+}
+
+fn text(exposures: &[Exposure], out: &mut dyn Write) -> io::Result<()> {
+    if exposures.is_empty() {
+        return writeln!(out, "no secret was found");
+    }
+    exposures.iter().enumerate().try_for_each(|(at, exposure)| {
+        if at > 0 {
+            writeln!(out)?;
+        }
+        entry(exposure, out)
+    })
+}
+
+fn entry(exposure: &Exposure, out: &mut dyn Write) -> io::Result<()> {
+    let left = if exposure.masked { "" } else { "  NOT MASKED (audit)" };
+    writeln!(out, "{}  {}{left}", plain(&exposure.fingerprint), list(&exposure.rules))?;
+    let (first, last) = (exposure.first_seen, exposure.last_seen);
+    let window = duration(exposure.exposed_seconds);
+    writeln!(out, "  exposed   {first:.0} to {last:.0} ({window})")?;
+    let times = if exposure.count == 1 { "time" } else { "times" };
+    writeln!(out, "  seen      {} {times} in {}", exposure.count, list(&exposure.sources))?;
+    if !exposure.key_paths.is_empty() {
+        writeln!(out, "  key       {}", list(&exposure.key_paths))?;
+    }
+    let Some(known) = &exposure.known else { return Ok(()) };
+    let generation = match known.generation {
+        Generation::Current => "in use: rotate it",
+        Generation::Previous => "already replaced: somebody still uses it",
+    };
+    writeln!(out, "  known as  {} ({generation})", plain(&known.name))?;
+    if let Some(owner) = &known.owner {
+        writeln!(out, "  owner     {}", plain(owner))?;
+    }
+    if let Some(revoke) = &known.revoke {
+        writeln!(out, "  revoke    {}", plain(revoke))?;
+    }
+    Ok(())
+}
+
+fn list<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    names.into_iter().map(|name| plain(name)).collect::<Vec<_>>().join(", ")
+}
+
+/// What a file says must not move a terminal's cursor.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// In the two largest units.
+fn duration(seconds: i64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
+        (0, ..) => format!("{hours} h {minutes} min"),
+        _ => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_two_units() {
+        let cases = [
+            (0, "0 s"),
+            (59, "59 s"),
+            (61, "1 min 1 s"),
+            (3600, "1 h 0 min"),
+            (90_061, "1 d 1 h"),
+            (864_000, "10 d 0 h"),
+        ];
+        cases.into_iter().for_each(|(seconds, text)| assert_eq!(duration(seconds), text));
+    }
+
+    #[test]
+    fn control_characters_are_not_printed() {
+        assert_eq!(plain("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
+    }
+}

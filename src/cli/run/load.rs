@@ -1,0 +1,198 @@
+//! Files, flags and rules become one engine for each pipeline: at the start, and again on every reload.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+
+use super::super::args::RunArgs;
+use super::super::print::complain;
+use super::super::setup::{self, Lines, Setup};
+use crate::config::daemon::{AdminOptions, Daemon, HashKeyFrom, OnFatal, Pipeline};
+use crate::config::{Config, ConfigError};
+use crate::engine::{Engine, HashKey, Limits, Mode, Policy};
+use crate::pipeline::{Loaded, Loader};
+use crate::rules::Catalog;
+use crate::secrets::{self, SecretError};
+
+/// What was asked for, by flags or by a file.
+pub(in crate::cli) fn read(args: &RunArgs) -> anyhow::Result<Daemon> {
+    let mut daemon = read_pipelines(args)?;
+    if let Some(listen) = &args.admin {
+        daemon.observe.admin = Some(AdminOptions { listen: listen.clone() });
+    }
+    Ok(daemon)
+}
+
+fn read_pipelines(args: &RunArgs) -> anyhow::Result<Daemon> {
+    if let Some(from) = &args.from {
+        let redact = setup::config(&args.engine)?;
+        let daemon = Daemon::from_words(from, &args.to, args.insecure, redact)?;
+        return Ok(Daemon { state_dir: args.state_dir.clone(), ..daemon });
+    }
+    let path = args.engine.config.as_ref();
+    let path = path.context("say what to do: --config FILE, or --from SOURCE --to SINK")?;
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read configuration {}", path.display()))?;
+    let variable = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let mut daemon = Daemon::parse(&path.display().to_string(), &text, &variable)?;
+    daemon.state_dir = args.state_dir.clone().or(daemon.state_dir);
+    daemon.pipelines.iter_mut().for_each(|pipeline| setup::apply(&args.engine, &mut pipeline.redact));
+    Ok(daemon)
+}
+
+/// Makes the engines of a process.
+pub(super) struct Load {
+    args: RunArgs,
+    /// As they were at the start; only what they redact with may change.
+    pipelines: Vec<Pipeline>,
+    /// What the set in use was made of.
+    files: Vec<PathBuf>,
+    /// Rules of the operator's own in the set in use.
+    own_rules: usize,
+}
+
+/// The engines at the start.
+pub(super) struct FirstLoad {
+    /// By pipeline. Of no use unless there is a hash.
+    pub(super) engines: Vec<Arc<Engine>>,
+    /// Of the rules; `None` if they could not be loaded.
+    pub(super) hash: Option<String>,
+    /// What is missing may come: sources wait for it.
+    pub(super) waits: bool,
+}
+
+impl Load {
+    /// The first set. Without one the process goes on only where that was asked for, or known values are awaited.
+    pub(super) fn first(args: RunArgs, daemon: &Daemon) -> anyhow::Result<(Load, FirstLoad)> {
+        let mut load = Load { args, pipelines: daemon.pipelines.clone(), files: Vec::new(), own_rules: 0 };
+        let error = match load.engines(daemon, true) {
+            Ok(Loaded { engines, hash }) => return Ok((load, FirstLoad { engines, hash: Some(hash), waits: false })),
+            Err(error) => error,
+        };
+        let waits = matches!(error.downcast_ref::<SecretError>(), Some(SecretError::Known { .. }));
+        if !waits && daemon.on_fatal == OnFatal::Exit {
+            return Err(error);
+        }
+        complain(&format!("{error:#}"));
+        complain(if waits {
+            &"nothing is read until they are there"
+        } else {
+            &"everything is withheld until there are rules"
+        });
+        load.files = watched(&load.args, daemon);
+        let engine = Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default())?;
+        let engines = vec![Arc::new(engine); daemon.pipelines.len()];
+        Ok((load, FirstLoad { engines, hash: None, waits }))
+    }
+
+    fn engines(&mut self, daemon: &Daemon, at_start: bool) -> anyhow::Result<Loaded> {
+        self.files = watched(&self.args, daemon);
+        let mut engines = Vec::new();
+        let mut own_rules = 0;
+        for pipeline in &daemon.pipelines {
+            let setup = Setup::of(pipeline.redact.clone())?;
+            own_rules = own_rules.max(setup.own_rules);
+            engines.push(self.engine(pipeline, setup, at_start)?);
+        }
+        anyhow::ensure!(
+            own_rules > 0 || self.own_rules == 0,
+            "the rule files hold no rule any more; an empty set does not replace one of {} rules",
+            self.own_rules
+        );
+        self.own_rules = own_rules;
+        Ok(Loaded { engines, hash: hash(own_rules) })
+    }
+
+    fn engine(&self, pipeline: &Pipeline, mut setup: Setup, at_start: bool) -> anyhow::Result<Arc<Engine>> {
+        let key = match &pipeline.hash_key {
+            Some(from) => Some(hash_key(from)?),
+            None => setup::hash_key(&self.args.engine, setup.pseudonyms)?,
+        };
+        if !at_start {
+            end_audit(pipeline, &mut setup, key.as_ref());
+        }
+        let engine = setup.compile_under(key, Lines::Ignore, |_, _| ());
+        let engine = engine.with_context(|| format!("pipeline `{}`", pipeline.name))?;
+        engine.warm()?;
+        Ok(engine)
+    }
+
+    fn again(&mut self) -> anyhow::Result<Loaded> {
+        let daemon = read(&self.args)?;
+        let same = daemon.pipelines.len() == self.pipelines.len()
+            && daemon.pipelines.iter().zip(&self.pipelines).all(|(new, old)| same_way(new, old));
+        anyhow::ensure!(
+            same,
+            "pipelines, sources and sinks change when the process is started anew, not while it runs"
+        );
+        self.engines(&daemon, false)
+    }
+}
+
+impl Loader for Load {
+    fn load(&mut self) -> Result<Loaded, String> {
+        self.again().map_err(|error| format!("{error:#}"))
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        self.files.clone()
+    }
+
+    fn day(&self) -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400)
+    }
+}
+
+/// Whether records go the same way; what is done to them may differ.
+fn same_way(new: &Pipeline, old: &Pipeline) -> bool {
+    (&new.name, &new.source, &new.sinks) == (&old.name, &old.source, &old.sinks)
+}
+
+/// An audit that is over stops a start; a process that runs begins to mask.
+fn end_audit(pipeline: &Pipeline, setup: &mut Setup, key: Option<&HashKey>) {
+    let policy = setup.config.policy(&setup.catalog.set, key.cloned(), setup::today());
+    if let Err(over @ ConfigError::AuditIsOver { .. }) = policy {
+        tracing::warn!(pipeline = pipeline.name, "{over}; masking begins");
+        setup.config.mode = Mode::Enforce;
+    }
+}
+
+/// The built-in set's hash, and where there are rules beside it how many: they change what is found.
+fn hash(own_rules: usize) -> String {
+    if own_rules == 0 { Catalog::hash() } else { format!("{}+{own_rules}", Catalog::hash()) }
+}
+
+fn hash_key(from: &HashKeyFrom) -> anyhow::Result<HashKey> {
+    Ok(match from {
+        HashKeyFrom::File(path) => {
+            let loaded = secrets::hash_key_from_file(path)?;
+            if loaded.exposed {
+                complain(&format!("warning: hash key file {} can be read by others; chmod 600 it", path.display()));
+            }
+            loaded.key
+        }
+        HashKeyFrom::Environment(name) => secrets::hash_key_from_variable(name)?.key,
+    })
+}
+
+/// Every file that has a say in the engines.
+fn watched(args: &RunArgs, daemon: &Daemon) -> Vec<PathBuf> {
+    let flags = [&args.engine.config, &args.engine.hash_key_file];
+    let mut files: Vec<PathBuf> = flags.into_iter().flatten().cloned().collect();
+    for pipeline in &daemon.pipelines {
+        let Config { rules, known, allow_dir, .. } = &pipeline.redact;
+        let named = [rules, &known.files, &known.dotenv, &known.dirs].into_iter().flatten().chain(allow_dir);
+        files.extend(named.cloned());
+        if let Some(HashKeyFrom::File(path)) = &pipeline.hash_key {
+            files.push(path.clone());
+        }
+        if let crate::config::daemon::SourceKind::Tls { tls, .. } = &pipeline.source.kind {
+            files.extend([tls.cert.clone(), tls.key.clone()].into_iter().chain(tls.client_ca.clone()));
+        }
+    }
+    files.sort();
+    files.dedup();
+    files
+}

@@ -1,0 +1,99 @@
+//! The JSON Schema of the file, for editors and charts. Made from the tables that read it.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde_json::Value;
+
+use super::tables::FileTable;
+
+/// The settings of redaction, as the schema shows them. `config::file` reads them; a test holds the two together.
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "only its shape is used")]
+struct RedactTable {
+    /// Rule files, and folders of them, beside the built-in rules.
+    rules: Option<Vec<String>>,
+    /// Switch on these rules or categories and no others.
+    only: Option<Vec<String>>,
+    /// Switch these rules or categories off.
+    disable: Option<Vec<String>>,
+    /// Written in place of a secret; `{rule}` is the rule's id.
+    placeholder: Option<String>,
+    /// What becomes of a number under a secret key.
+    number: Option<NumberName>,
+    /// Mask, or only count.
+    mode: Option<ModeName>,
+    /// The last day of an audit, `YYYY-MM-DD`.
+    audit_until: Option<String>,
+    /// Threads that redact; 0 is one for each processor.
+    threads: Option<u16>,
+    /// What is done to findings, by rule or category.
+    policy: Option<BTreeMap<String, ActionName>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[allow(dead_code, reason = "only its shape is used")]
+enum NumberName {
+    String,
+    Null,
+    Zero,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[allow(dead_code, reason = "only its shape is used")]
+enum ModeName {
+    Enforce,
+    Audit,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[allow(dead_code, reason = "only its shape is used")]
+enum ActionName {
+    Replace,
+    Mask,
+    Hash,
+    Remove,
+    Keep,
+}
+
+/// The schema of `inkout run --config`.
+pub fn schema() -> Value {
+    let redact = schemars::schema_for!(RedactTable).to_value();
+    let mut file = schemars::schema_for!(FileTable).to_value();
+    file["title"] = "inkout run".into();
+    graft(&mut file, &redact, &[]);
+    if let Some(pipeline) = file.pointer_mut("/$defs/PipelineTable") {
+        graft(pipeline, &redact, &["threads"]);
+    }
+    for (name, definition) in redact["$defs"].as_object().into_iter().flatten() {
+        file["$defs"][name] = definition.clone();
+    }
+    file
+}
+
+/// Adds the properties of `from` to `to`.
+fn graft(to: &mut Value, from: &Value, but: &[&str]) {
+    let properties = from["properties"].as_object().into_iter().flatten();
+    for (name, property) in properties.filter(|(name, _)| !but.contains(&name.as_str())) {
+        to["properties"][name] = property.clone();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_knows_every_setting_of_redaction() {
+        let schema = schema();
+        for key in crate::config::file::KEYS {
+            assert!(schema["properties"][key].is_object(), "{key}");
+        }
+        assert!(schema.pointer("/$defs/PipelineTable/properties/policy").is_some());
+        assert!(schema.pointer("/$defs/PipelineTable/properties/threads").is_none());
+        assert_eq!(schema["additionalProperties"], false);
+    }
+}

@@ -1,0 +1,289 @@
+//! The findings stream: which secret was found where, since when and how often, told without a byte of it. Somebody must
+//! rotate it, and learns here which one. It decides nothing: what is found is the engine's answer.
+//!
+//! A worker calls [`Findings::inspect`] after `redact_piece`. Without findings that is one comparison. Otherwise each secret's
+//! fingerprint is looked up in a bounded book, and a secret that is new is handed to the writer's thread without waiting.
+
+mod book;
+mod line;
+mod summary;
+mod writer;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+pub use crate::config::daemon::{Contact, FindingsOptions};
+use crate::engine::{
+    Engine, Fingerprint, Form, Grammar, HashKey, Limits, Matcher, Policy, Purpose, RuleSet, Scratch, Span, Why,
+};
+use crate::metrics::{Metrics, SourceMetrics};
+use book::{Book, Key, Noted, Now};
+pub use line::{Event, FingerprintKey, Generation, KnownLine, Line};
+pub use summary::{Exposure, Summary, SummaryError};
+use writer::{Order, Writer};
+
+/// Lines that wait for the writer.
+const CHANNEL: usize = 1024;
+/// A longer key is not told: it is rather text than a name.
+const MAX_KEY_BYTES: usize = 64;
+/// Lines of an armoured key stand closer together than this.
+const MAX_KEY_GAP: usize = 64;
+
+/// Why there is no stream.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FindingsError {
+    /// The file cannot be opened.
+    #[error("findings: cannot write {path}: {reason}", path = path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: io::Error,
+    },
+    /// The system has no randomness or no threads.
+    #[error("findings: {0}")]
+    System(io::Error),
+}
+
+/// Where a piece stands in its stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// Whose counters to use.
+    pub source: &'a SourceMetrics,
+    /// The file or the peer.
+    pub stream: Option<&'a str>,
+    /// Where in it the piece begins.
+    pub offset: u64,
+}
+
+/// One secret, as it was found.
+#[derive(Clone, Copy)]
+pub struct Finding<'a> {
+    /// The engine that found it.
+    pub engine: &'a Engine,
+    /// Where in its piece, and by which rule.
+    pub span: Span,
+    /// Its bytes: they leave this room as a fingerprint only.
+    pub secret: &'a [u8],
+    /// The key beside it.
+    pub key: Option<&'a str>,
+    /// Where its piece stands.
+    pub place: Place<'a>,
+}
+
+/// The handle of the stream. Cheap to clone, and to use when it is off.
+#[derive(Clone)]
+pub struct Findings(Option<Arc<Shared>>);
+
+struct Shared {
+    book: Mutex<Book>,
+    orders: SyncSender<Order>,
+    /// Makes fingerprints for engines that have no key.
+    fallback: Engine,
+    fallback_told: AtomicBool,
+    options: FindingsOptions,
+    metrics: Metrics,
+}
+
+/// The writer's thread; to be stopped last, so that the last counts are written.
+pub struct FindingsWriter {
+    orders: SyncSender<Order>,
+    thread: JoinHandle<()>,
+}
+
+impl FindingsWriter {
+    /// Writes what is left and ends the thread.
+    pub fn stop(self) {
+        // It may have ended already; then there is nobody left to tell.
+        let _ = self.orders.send(Order::Stop);
+        let _ = self.thread.join();
+    }
+}
+
+impl Findings {
+    /// No stream; only the counters that need a look at each finding.
+    pub fn off() -> Findings {
+        Findings(None)
+    }
+
+    /// Opens the stream. `guard` masks the lines themselves, and must enforce.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or the system is out of threads or randomness.
+    pub fn start(
+        options: FindingsOptions,
+        guard: Arc<Engine>,
+        metrics: &Metrics,
+    ) -> Result<(Findings, FindingsWriter), FindingsError> {
+        let unopened = |reason| FindingsError::Open { path: options.path.clone(), reason };
+        let writer = Writer::open(&options, guard).map_err(unopened)?;
+        let (orders, received) = sync_channel(CHANNEL);
+        let shared = Arc::new(Shared {
+            book: Mutex::new(Book::new(options.remember, options.update_interval)),
+            orders: orders.clone(),
+            fallback: fallback()?,
+            fallback_told: AtomicBool::new(false),
+            options,
+            metrics: metrics.clone(),
+        });
+        let of_thread = Arc::clone(&shared);
+        let spawned = thread::Builder::new().name("findings".to_owned());
+        let thread = spawned.spawn(move || writer.run(&of_thread, &received)).map_err(FindingsError::System)?;
+        Ok((Findings(Some(shared)), FindingsWriter { orders, thread }))
+    }
+
+    /// Notes what was found in the last piece. To be called after `redact_piece`, with the same scratch, on the bytes of
+    /// [`Piece::body`](crate::engine::Piece::body).
+    pub fn inspect(&self, engine: &Engine, scratch: &Scratch, body: &[u8], place: Place<'_>) {
+        let spans = scratch.found();
+        if spans.is_empty() {
+            return;
+        }
+        place.source.spans(engine, spans);
+        if self.0.is_none() {
+            return;
+        }
+        let mut rest = spans;
+        while let [first, ..] = rest {
+            let parts = parts(engine, rest, body);
+            let secret = secret(engine, &rest[..parts], body);
+            let key = key(*first, body);
+            self.record(&Finding { engine, span: *first, secret: &secret, key, place });
+            rest = &rest[parts..];
+        }
+    }
+
+    /// Notes one secret.
+    pub fn record(&self, finding: &Finding<'_>) {
+        let Some(shared) = &self.0 else { return };
+        let (fingerprint, fingerprint_key) = shared.fingerprint(finding);
+        let now = Now::read();
+        let key = Key { fingerprint, source: finding.place.source.name().to_owned() };
+        let line = shared.line(finding, fingerprint, fingerprint_key, now);
+        let Noted { is_new, lines, evicted } = shared.book().note(key.clone(), line, now);
+        if is_new {
+            finding.place.source.new_fingerprints(1);
+        }
+        shared.metrics.fingerprints_evicted(evicted);
+        for line in lines {
+            let first = line.event == Event::First;
+            let told = shared.orders.try_send(Order::Write(Box::new(line))).is_ok();
+            match (told, first) {
+                (true, _) => {}
+                (false, true) => shared.book().untold(&key),
+                // The last word about what was forgotten: nothing remembers it.
+                (false, false) => shared.metrics.findings_unwritten(1),
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fingerprint(&self, finding: &Finding<'_>) -> (Fingerprint, FingerprintKey) {
+        if let Some(fingerprint) = finding.engine.fingerprint(Purpose::Finding, finding.secret) {
+            return (fingerprint, FingerprintKey::Configured);
+        }
+        if !self.fallback_told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "no hash key is configured: fingerprints of findings are made with a random key and change with each start"
+            );
+        }
+        let fingerprint = self.fallback.fingerprint(Purpose::Finding, finding.secret);
+        (fingerprint.expect("it has a key"), FingerprintKey::Random)
+    }
+
+    fn line(&self, finding: &Finding<'_>, fingerprint: Fingerprint, fingerprint_key: FingerprintKey, now: Now) -> Line {
+        let Finding { engine, span, place, key, .. } = *finding;
+        let rule = &engine.rules()[span.rule.index()];
+        Line {
+            time: now.wall,
+            event: Event::Update,
+            fingerprint: String::from_utf8_lossy(&fingerprint).into_owned(),
+            fingerprint_key,
+            rule: rule.id.clone(),
+            category: rule.category.name().to_owned(),
+            action: engine.action(span.rule).name().to_owned(),
+            masked: !place.source.is_audit(),
+            rules_hash: self.metrics.rules_hash(),
+            source: place.source.name().to_owned(),
+            stream: place.stream.map(str::to_owned),
+            offset: place.offset + span.start as u64,
+            key_path: key.map(str::to_owned),
+            first_seen: now.wall,
+            last_seen: now.wall,
+            count: 1,
+            known: self.known(engine, span),
+        }
+    }
+
+    fn known(&self, engine: &Engine, span: Span) -> Option<KnownLine> {
+        let Why::Known { value } = span.why else { return None };
+        let name = engine.known_name(value)?.to_owned();
+        let current = engine.known_age(value) == Some(0);
+        let generation = if current { Generation::Current } else { Generation::Previous };
+        let Contact { owner, revoke } = self.options.known.get(&name).cloned().unwrap_or_default();
+        Some(KnownLine { name, generation, owner, revoke })
+    }
+}
+
+/// An engine that finds nothing and has a key of its own.
+fn fallback() -> Result<Engine, FindingsError> {
+    let mut key = vec![0; 32];
+    getrandom::fill(&mut key).map_err(|error| FindingsError::System(io::Error::other(error)))?;
+    let hash_key = HashKey::new(key).expect("32 bytes are enough");
+    let policy = Policy { hash_key: Some(hash_key), ..Policy::default() };
+    Ok(Engine::compile(RuleSet::default(), policy, &Limits::default()).expect("no rule can be wrong"))
+}
+
+/// How many of `spans`, from the first on, are parts of one secret: the fragments of a cut record, the lines of a key.
+fn parts(engine: &Engine, spans: &[Span], body: &[u8]) -> usize {
+    let lines = is_private_key(engine, &spans[0]);
+    let goes_on = |pair: &&[Span]| {
+        let (last, next) = (pair[0], pair[1]);
+        if next.form == Form::Silent {
+            return true;
+        }
+        let gap = body.get(last.end..next.start).unwrap_or_default();
+        lines
+            && is_private_key(engine, &next)
+            && gap.len() <= MAX_KEY_GAP
+            && memchr::memmem::find(gap, b"---").is_none()
+    };
+    1 + spans.windows(2).take_while(goes_on).count()
+}
+
+fn is_private_key(engine: &Engine, span: &Span) -> bool {
+    engine.rules()[span.rule.index()].matcher == Matcher::Grammar(Grammar::PrivateKey)
+}
+
+/// The bytes of one secret. Of an armoured key only the letters count, so that it is the same one however it was wrapped.
+fn secret(engine: &Engine, parts: &[Span], body: &[u8]) -> zeroize::Zeroizing<Vec<u8>> {
+    let of = |span: &Span| body.get(span.start..span.end).unwrap_or_default();
+    let mut secret = zeroize::Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| of(part).len()).sum()));
+    parts.iter().for_each(|part| secret.extend_from_slice(of(part)));
+    if is_private_key(engine, &parts[0]) {
+        let mut escaped = false;
+        secret.retain(|byte| {
+            let after_backslash = std::mem::replace(&mut escaped, *byte == b'\\');
+            !after_backslash && (byte.is_ascii_alphanumeric() || b"+/=".contains(byte))
+        });
+    }
+    secret
+}
+
+/// The key beside a secret, if it is a name.
+fn key(span: Span, body: &[u8]) -> Option<&str> {
+    let Why::Key { start, end } = span.why else { return None };
+    let key = body.get(start..end).filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len()))?;
+    let is_name = key.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(byte));
+    if is_name { std::str::from_utf8(key).ok() } else { None }
+}

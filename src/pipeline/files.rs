@@ -1,0 +1,68 @@
+//! Followed files: each is a stream that begins where an earlier run left off, and whose checkpoint moves when its sinks have
+//! what was before.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::flow::{Flow, Tail};
+use super::lane::{Closed, Lane};
+use crate::message::StreamId;
+use crate::metrics::DropReason;
+use crate::sources::FileLane;
+use crate::tail::{Event, FileId};
+
+/// Reads the events of some of a pipeline's files, until nothing more is read.
+///
+/// A file that has not ended then is let go of as it is: its last line may not be whole, and a later run begins with it.
+pub(super) async fn run(mut events: FileLane, lane: Arc<Lane>) {
+    let mut flows: HashMap<FileId, Flow> = HashMap::new();
+    while let Some(event) = events.next().await {
+        if serve(event, &mut flows, &lane).await == Err(Closed) {
+            return;
+        }
+    }
+}
+
+async fn serve(event: Event, flows: &mut HashMap<FileId, Flow>, lane: &Arc<Lane>) -> Result<(), Closed> {
+    match event {
+        Event::Opened { file, path, relative, offset, .. } => {
+            tracing::info!(pipeline = lane.name(), path = %path.display(), offset, "following");
+            let flow = Flow::new(lane, Tail::Ended).of_file(StreamId(file.number()), offset, relative.into());
+            flows.insert(file, flow);
+        }
+        Event::Data { file, bytes, .. } => {
+            if let Some(flow) = flows.get_mut(&file) {
+                // Lines are the only framing of files.
+                let _ = flow.push(&bytes);
+                flow.advance().await?;
+            }
+        }
+        Event::Cut { lost, .. } => {
+            lane.source.dropped(DropReason::Truncated, 1);
+            tracing::warn!(pipeline = lane.name(), bytes = lost, "a file was cut before all of it could be read");
+        }
+        Event::Ended { file } => {
+            if let Some(flow) = flows.remove(&file) {
+                flow.finish().await?;
+            }
+        }
+        Event::Refused { path, why } => {
+            tracing::warn!(pipeline = lane.name(), path = %path.display(), %why, "not followed");
+        }
+        Event::Distrusted { path, why } => tracing::error!(
+            pipeline = lane.name(),
+            path = %path.display(),
+            why,
+            "the checkpoints cannot be trusted; files are read from their beginnings, and records come again"
+        ),
+        Event::Unsaved { why } => {
+            tracing::error!(
+                pipeline = lane.name(),
+                why,
+                "checkpoints cannot be written; after a restart records come again"
+            );
+        }
+        Event::Saved => tracing::info!(pipeline = lane.name(), "checkpoints are written again"),
+    }
+    Ok(())
+}

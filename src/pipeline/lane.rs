@@ -1,0 +1,231 @@
+//! What the streams of one pipeline share: workers, gate, sinks, counters.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::{Gate, Planned};
+use crate::config::daemon::SourceKind;
+use crate::engine::Masked;
+use crate::findings::Findings;
+use crate::message::{Ack, Batch, End, Receipts, Settled, StreamId};
+use crate::metrics::{DropReason, Metrics, PipelineMetrics, SourceMetrics};
+use crate::sinks::{Inlet, Offered};
+use crate::tail::{self, FileId};
+use crate::workers::Workers;
+
+/// Sinks that were stopped let go of their receipts by then.
+const LAST_RECEIPTS: Duration = Duration::from_secs(1);
+
+/// One pipeline, seen from its streams.
+pub(super) struct Lane {
+    name: String,
+    pub(super) workers: Workers,
+    pub(super) gate: watch::Receiver<Gate>,
+    pub(super) findings: Findings,
+    pub(super) source: SourceMetrics,
+    pub(super) metrics: Metrics,
+    pub(super) framing: crate::framing::Framing,
+    pipeline: PipelineMetrics,
+    /// `None` once the lane is closed.
+    ways: Mutex<Option<Ways>>,
+    /// Ends when every receipt has come back or was dropped.
+    books: Mutex<Option<JoinHandle<()>>>,
+    settled: Arc<Ledger>,
+    /// How long standard input may wait before records are dropped.
+    max_stall: Option<Duration>,
+    /// Whether waiting is told by the gauge.
+    tells_stalls: bool,
+    stalled_since: Mutex<Option<Instant>>,
+    next_stream: AtomicU64,
+    failures: Mutex<Vec<String>>,
+}
+
+/// To the sinks and back.
+#[derive(Clone)]
+struct Ways {
+    inlets: Arc<[Inlet]>,
+    receipts: Receipts,
+}
+
+/// What was sent and what came of it.
+#[derive(Default)]
+struct Ledger {
+    /// Records given to the sinks.
+    sent: AtomicU64,
+    /// Of those, the ones all sinks are done with.
+    settled: AtomicU64,
+}
+
+/// What leaves a stream.
+pub(super) struct Parcel {
+    pub(super) stream: StreamId,
+    pub(super) payload: Masked,
+    pub(super) lines: Vec<u32>,
+    pub(super) end: End,
+    pub(super) records: u64,
+    pub(super) position: u64,
+    pub(super) origin: Option<Arc<Path>>,
+}
+
+/// No sink takes anything any more.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Closed;
+
+impl Lane {
+    pub(super) fn start(
+        planned: Planned,
+        inlets: Vec<Inlet>,
+        metrics: &Metrics,
+        files: Option<tail::Handle>,
+    ) -> Arc<Lane> {
+        let Planned { config, workers, gate, findings } = planned;
+        let (receipts, back) = Receipts::channel();
+        let pipeline = metrics.pipeline(&config.name);
+        let settled = Arc::new(Ledger::default());
+        let stdin = config.source.kind == SourceKind::Stdin;
+        let books = tokio::spawn(keep_books(back, Arc::clone(&settled), pipeline.clone(), files));
+        Arc::new(Lane {
+            name: config.name.clone(),
+            workers,
+            gate,
+            findings,
+            source: metrics.source(&config.name),
+            metrics: metrics.clone(),
+            framing: config.source.framing,
+            pipeline,
+            ways: Mutex::new(Some(Ways { inlets: inlets.into(), receipts })),
+            books: Mutex::new(Some(books)),
+            settled,
+            max_stall: config.source.max_stall.filter(|_| stdin),
+            tells_stalls: stdin,
+            stalled_since: Mutex::default(),
+            next_stream: AtomicU64::new(0),
+            failures: Mutex::default(),
+        })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn new_stream(&self) -> StreamId {
+        StreamId(self.next_stream.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Offers `parcel` to every sink, waiting for room as the pipeline says.
+    pub(super) async fn send(&self, parcel: Parcel) -> Result<(), Closed> {
+        let Some(Ways { inlets, receipts }) = self.ways() else { return Err(Closed) };
+        let Parcel { stream, payload, lines, end, records, position, origin } = parcel;
+        let receipt = receipts.receipt(stream, position, records, inlets.len());
+        let batch = Batch { stream, payload, lines, end, records, origin, receipt };
+        self.settled.sent.fetch_add(records, Ordering::Relaxed);
+        self.pipeline.in_flight_add(records);
+        let _waiting = Waiting::of(self);
+        for inlet in inlets.iter() {
+            match inlet.offer(batch.clone(), self.patience()).await {
+                Offered::Taken => {}
+                Offered::Full => {
+                    let reason = if self.max_stall.is_some() { DropReason::Stalled } else { DropReason::QueueFull };
+                    self.source.dropped(reason, records);
+                }
+                Offered::Closed => return Err(Closed),
+            }
+        }
+        Ok(())
+    }
+
+    fn ways(&self) -> Option<Ways> {
+        self.ways.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How long to wait for room: what is left of `max_stall` since the waiting began.
+    fn patience(&self) -> Option<Duration> {
+        let since = *self.stalled_since.lock().unwrap_or_else(PoisonError::into_inner);
+        self.max_stall.map(|limit| limit.saturating_sub(since.map_or(Duration::ZERO, |since| since.elapsed())))
+    }
+
+    /// How long standard input has waited for a sink.
+    pub(super) fn stalled(&self) -> Duration {
+        let since = *self.stalled_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.filter(|_| self.tells_stalls).map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// Remembers what went wrong for the end.
+    pub(super) fn fail(&self, what: String) {
+        tracing::error!(pipeline = self.name, reason = what, "failed");
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+    }
+
+    pub(super) fn failures(&self) -> Vec<String> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a sink has ended while it is still needed.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.ways().is_some_and(|ways| ways.inlets.iter().any(Inlet::is_closed))
+    }
+
+    /// Nothing more will be sent: the sinks may end.
+    pub(super) fn close(&self) {
+        *self.ways.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Waits for the last receipts: the sinks have ended.
+    pub(super) async fn settle_rest(&self) {
+        self.close();
+        let books = self.books.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(books) = books {
+            let _ = tokio::time::timeout(LAST_RECEIPTS, books).await;
+        }
+    }
+
+    /// Records that were taken and are not settled.
+    pub(super) fn undelivered(&self) -> u64 {
+        let settled = self.settled.settled.load(Ordering::Acquire);
+        self.settled.sent.load(Ordering::Relaxed).saturating_sub(settled)
+    }
+}
+
+/// From here on somebody waits for a sink, until this is dropped.
+struct Waiting<'l>(&'l Lane);
+
+impl Waiting<'_> {
+    fn of(lane: &Lane) -> Waiting<'_> {
+        let mut since = lane.stalled_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.get_or_insert_with(Instant::now);
+        Waiting(lane)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        *self.0.stalled_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// Counts what comes back from the sinks.
+async fn keep_books(
+    mut back: UnboundedReceiver<Settled>,
+    ledger: Arc<Ledger>,
+    pipeline: PipelineMetrics,
+    files: Option<tail::Handle>,
+) {
+    while let Some(settled) = back.recv().await {
+        pipeline.in_flight_sub(settled.records);
+        if settled.ack == Ack::Delivered {
+            pipeline.progress();
+        }
+        if let Some(files) = &files
+            && !matches!(settled.ack, Ack::RetryAfter(_))
+        {
+            files.acked(FileId::of(settled.stream.0), settled.position);
+        }
+        ledger.settled.fetch_add(settled.records, Ordering::Release);
+    }
+}

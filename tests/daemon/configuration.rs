@@ -1,0 +1,156 @@
+//! What is wrong with a configuration is said with its line before anything is opened (R-01, R-13, SEC-04).
+
+use crate::support::{Folder, inkout};
+
+/// Exit code and what was said of `text` in a file of that name.
+fn run(name: &str, text: &str) -> (i32, String) {
+    let folder = Folder::new();
+    let config = folder.file(name, text);
+    let output = inkout().arg("run").arg("--config").arg(&config).output().expect("it runs");
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    (output.status.code().expect("a code"), said.replace(&config.display().to_string(), name))
+}
+
+const SINKS: &str = "sinks = ['stdout']";
+
+#[test]
+fn what_is_wrong_is_named_with_its_line() {
+    let pipeline = |rest: &str| format!("[[pipeline]]\nsource = 'stdin'\nsinks = ['stdout']\n{rest}");
+    let source = |source: &str| format!("[[pipeline]]\n{SINKS}\nsource = {source}\n");
+    let sink = |sink: &str| format!("[[pipeline]]\nsource = 'stdin'\nsinks = [\n{sink}]\n");
+    let cases = [
+        ("x =".to_owned(), "1: "),
+        (String::new(), "1: there is no pipeline; write [[pipeline]]"),
+        ("[[pipline]]".to_owned(), "1: unknown key `pipline`; did you mean `pipeline`?"),
+        (pipeline("sorce = 'stdin'"), "4: unknown key `sorce`; did you mean `source`?"),
+        (pipeline("drain_deadlin = 3"), "4: unknown key `drain_deadlin`; did you mean"),
+        (pipeline("name = 'a b'"), "4: `a b` is no name"),
+        (pipeline("name = 3"), "4: invalid type: integer `3`, expected a string"),
+        (pipeline("threads = 3"), "4: `threads` is set once for all pipelines"),
+        (pipeline("mode = 'audit'"), "4: mode `audit` needs `audit_until"),
+        (pipeline("only = ['githb-token']"), "4: unknown rule or category `githb-token`; did you mean `github-token`?"),
+        (pipeline("[pipeline.policy]\ncredential = 'redact'"), "5: unknown action `redact`; known: replace"),
+        (
+            pipeline("hash_key_env = 'NO_SUCH_VARIABLE_HERE'"),
+            "4: environment variable `NO_SUCH_VARIABLE_HERE` is not set",
+        ),
+        (
+            pipeline("[[pipeline]]\nsource = 'tcp:127.0.0.1:0'\nsinks = ['stdout']"),
+            "4: a pipeline beside others needs a `name`",
+        ),
+        (
+            pipeline("[[pipeline]]\nname = 'b'\nsource = 'stdin'\nsinks = ['stdout']"),
+            "1: two pipelines read standard input",
+        ),
+        ("[[pipeline]]\nsource = 'stdin'\n".to_owned(), "1: missing key `sinks`"),
+        ("[[pipeline]]\nsource = 'stdin'\nsinks = []\n".to_owned(), "3: `sinks` is empty"),
+        ("drain_deadline = '25'\n".to_owned() + &pipeline(""), "1: `25` is not a time, such as"),
+        ("drain_deadline = -1\n".to_owned() + &pipeline(""), "1: -1 is not a time"),
+        ("partial_records = '32 MB'\n".to_owned() + &pipeline(""), "1: `32 MB` is not a size"),
+        ("on_fatal = 'ignore'\n".to_owned() + &pipeline(""), "1: unknown value `ignore`; did you mean"),
+        (source("'stdn'"), "3: unknown source `stdn`; did you mean `stdin`?"),
+        (source("'tls:127.0.0.1:1'"), "3: `tls:127.0.0.1:1` needs listen, cert and key"),
+        (source("'tcp:localhost'"), "3: `listen`: `localhost` is no address"),
+        (source("'tcp:0.0.0.0:6000'"), "3: `0.0.0.0:6000` can be reached from other machines without TLS"),
+        (source("{ type = 'tcp' }"), "3: a tcp source needs `listen`"),
+        (source("{ type = 'udp', listen = '127.0.0.1:1' }"), "3: unknown value `udp`; did you mean"),
+        (
+            source("{ type = 'stdin', listen = '127.0.0.1:1' }"),
+            "3: `listen` is no key of a stdin source; it has: framing",
+        ),
+        (
+            source("{ type = 'tcp', listen = '127.0.0.1:1', framing = 'lines' }"),
+            "3: unknown value `lines`; did you mean",
+        ),
+        (
+            source("{ type = 'tcp', listen = '127.0.0.1:1', max_connections = 0 }"),
+            "3: `max_connections`: must be more than 0",
+        ),
+        (source("{ type = 'tls', listen = '127.0.0.1:1', cert = 'a' }"), "3: a tls source needs `key`"),
+        (source("{ type = 'unix', path = '/x', mode = '999' }"), "3: `mode`: `999` is no mode"),
+        (sink("'tcp'"), "4: `address`: `` is no address"),
+        (sink("'stdout',\n'tcpp:127.0.0.1:1'"), "5: unknown sink `tcpp:127.0.0.1:1`; did you mean `tcp`?"),
+        (sink("{ type = 'tcp', address = '127.0.0.1:1', buffer = '1KiB' }"), "4: `buffer`: allowed are"),
+        (
+            sink("{ type = 'tcp', address = '127.0.0.1:1', when_full = 'drop' }"),
+            "4: unknown value `drop`; did you mean",
+        ),
+        (sink("{ type = 'tls', address = '127.0.0.1:1', cert = 'a' }"), "4: a tls sink needs `key`"),
+    ];
+    for (text, message) in cases {
+        let (code, said) = run("inkout.toml", &text);
+        assert_eq!(code, 2, "{text}\n{said}");
+        assert!(said.starts_with(&format!("inkout: inkout.toml:{message}")), "{text}\nexpected {message}\n{said}");
+    }
+}
+
+#[test]
+fn yaml_is_read_with_its_lines_too() {
+    let good = "pipeline:\n  - source: stdin\n    sinks:\n      - stdout\n    only: [password]\n    policy:\n      password: mask\n";
+    let folder = Folder::new();
+    let config = folder.file("inkout.yml", good);
+    let mut command = inkout();
+    let mut child = command
+        .args(["run", "--config"])
+        .arg(&config)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"password=correcthorse123 token=abc123def\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "password=****123 token=abc123def\n");
+    let cases = [
+        (
+            "pipeline:\n  - source: stdin\n    sinks: [stdout]\n    sorce: x\n",
+            "4: unknown key `sorce`; did you mean `source`?",
+        ),
+        ("pipeline:\n  - source:\n      type: tcp\n    sinks: [stdout]\n", "3: a tcp source needs `listen`"),
+        ("pipeline:\n  - source: stdin\n    sinks: [stdout]\n    mode: 3\n", "4: `mode` is a string in quotes"),
+        ("drain_deadline: soon\n", "1: `soon` is not a time"),
+        ("a: [1\n", ""),
+        ("- a\n", "1: the file is a table"),
+    ];
+    for (text, message) in cases {
+        let (code, said) = run("inkout.yaml", text);
+        assert_eq!(code, 2, "{text}\n{said}");
+        assert!(said.starts_with(&format!("inkout: inkout.yaml:{message}")), "{text}\nexpected {message}\n{said}");
+    }
+}
+
+#[test]
+fn flags_are_checked_before_anything_is_opened() {
+    let cases: [(&[&str], &str); 6] = [
+        (&[], "say what to do: --config FILE, or --from SOURCE --to SINK"),
+        (&["--from", "stdin"], "--to"),
+        (&["--from", "files:x", "--to", "stdout"], "unknown source `files:x`"),
+        (&["--from", "stdin", "--to", "tcp:nowhere"], "`nowhere` is no address"),
+        (&["--from", "tcp:0.0.0.0:0", "--to", "stdout"], "--insecure"),
+        (&["--from", "stdin", "--to", "stdout", "--only", "passwrd"], "did you mean `password`?"),
+    ];
+    for (flags, message) in cases {
+        let output = inkout().arg("run").args(flags).output().expect("it runs");
+        let said = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(2), "{flags:?}\n{said}");
+        assert!(said.contains(message), "{flags:?}\n{said}");
+    }
+}
+
+#[test]
+fn the_file_to_begin_with_is_fine_and_in_the_schema() {
+    let folder = Folder::new();
+    let beginning = inkout().args(["config", "init", "--run", "-"]).output().unwrap().stdout;
+    let config = folder.file("inkout.toml", &beginning);
+    let checked = inkout().args(["config", "check"]).arg(&config).output().unwrap();
+    assert_eq!(checked.status.code(), Some(0), "{}", String::from_utf8_lossy(&checked.stderr));
+    assert!(String::from_utf8(checked.stdout).unwrap().contains("pipeline `app` to tcp"));
+    let schema: serde_json::Value =
+        serde_json::from_slice(&inkout().args(["config", "schema"]).output().unwrap().stdout).unwrap();
+    let parsed: toml::Table = toml::from_str(std::str::from_utf8(&beginning).unwrap()).unwrap();
+    for key in parsed.keys() {
+        assert!(schema["properties"][key].is_object(), "{key}");
+    }
+    let broken = folder.file("broken.toml", "[[pipeline]]\nsource = 'stdin'\nsinks = ['tcp:x']\n");
+    let checked = inkout().args(["config", "check"]).arg(&broken).output().unwrap();
+    assert_eq!(checked.status.code(), Some(2));
+}

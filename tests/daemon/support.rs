@@ -1,0 +1,183 @@
+//! Runs `inkout run` and looks at it from outside.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Longer than anything takes that works.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many times as long the runs are to be.
+pub(crate) fn scale() -> u64 {
+    std::env::var("INKOUT_FAULTS").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
+}
+
+/// Waits for something that happens sooner or later.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !happened() {
+        assert!(started.elapsed() < PATIENCE, "it never came: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A process of `inkout`.
+pub(crate) struct Daemon {
+    child: Child,
+    said: Arc<Mutex<Vec<String>>>,
+    /// Ends when the process has closed its standard error.
+    listening: Option<JoinHandle<()>>,
+}
+
+impl Daemon {
+    /// Starts `inkout run` with these arguments.
+    pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Daemon {
+        Daemon::spawn(inkout().arg("run").args(arguments).stdin(Stdio::null()).stdout(Stdio::null()))
+    }
+
+    /// Starts `command`, whose standard error is read.
+    pub(crate) fn spawn(command: &mut Command) -> Daemon {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the program starts");
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let (stderr, lines) = (child.stderr.take().expect("a pipe"), Arc::clone(&said));
+        let listening = thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                lines.lock().unwrap().push(line);
+            }
+        });
+        Daemon { child, said, listening: Some(listening) }
+    }
+
+    pub(crate) fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// What it said so far.
+    pub(crate) fn said(&self) -> String {
+        self.said.lock().unwrap().join("\n")
+    }
+
+    /// Waits until it has said that.
+    #[track_caller]
+    pub(crate) fn until_said(&self, text: &str) {
+        let started = Instant::now();
+        while !self.said().contains(text) {
+            assert!(started.elapsed() < PATIENCE, "it never said {text:?}, but\n{}", self.said());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The address it listens on, once it does.
+    #[track_caller]
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.until_said("listening");
+        let said = self.said();
+        let line = said.lines().find(|line| line.contains("listening")).expect("it said so");
+        let address = line.split("address").nth(1).and_then(|rest| rest.split('"').nth(1));
+        address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("no address in {line:?}"))
+    }
+
+    /// A connection to the address it listens on.
+    #[track_caller]
+    pub(crate) fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address()).expect("it listens")
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().cast_signed()).expect("a process");
+        kill_process(pid, signal).expect("it lives");
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                self.listening.take().into_iter().for_each(|thread| thread.join().expect("it listens to the end"));
+                return status;
+            }
+            assert!(started.elapsed() < PATIENCE, "it does not end; it said\n{}", self.said());
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Asks it to stop; its exit code and how long it took.
+    #[track_caller]
+    pub(crate) fn stop(&mut self) -> (i32, Duration) {
+        let started = Instant::now();
+        self.signal(Signal::TERM);
+        let status = self.ended();
+        (status.code().expect("an exit code"), started.elapsed())
+    }
+
+    /// Resident memory in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.status("VmRSS:") << 10
+    }
+
+    pub(crate) fn peak_memory(&self) -> usize {
+        self.status("VmHWM:") << 10
+    }
+
+    fn status(&self, name: &str) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it lives");
+        let line = status.lines().find(|line| line.starts_with(name)).expect("a known line");
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program, with nothing of the tester's environment that would change it.
+pub(crate) fn inkout() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_inkout"));
+    command.env_remove("INKOUT_CONFIG").env_remove("INKOUT_HASH_KEY").env_remove("RUST_LOG").env("NO_COLOR", "1");
+    command
+}
+
+/// Sends records `from..to` of `stream`, a few at a time.
+pub(crate) fn send(peer: &mut TcpStream, stream: u64, numbers: std::ops::Range<u64>) {
+    let mut text = String::new();
+    for number in numbers {
+        text.push_str(&crate::oracle::record(stream, number));
+        text.push('\n');
+        if text.len() > 8 << 10 {
+            peer.write_all(text.as_bytes()).expect("it is read");
+            text.clear();
+        }
+    }
+    peer.write_all(text.as_bytes()).expect("it is read");
+}
+
+/// A folder that is removed at the end.
+pub(crate) struct Folder(tempfile::TempDir);
+
+impl Folder {
+    pub(crate) fn new() -> Folder {
+        Folder(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Writes a file and returns its path.
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, content).expect("a file is written");
+        path
+    }
+}
