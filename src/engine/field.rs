@@ -109,7 +109,7 @@ impl Engine {
                     let word = hit.start as usize..hit.start as usize + usize::from(len);
                     // What we wrote in a name's place names nothing.
                     if self.forms.end_around(text, word.clone()).is_none() {
-                        found = self.keys.examine(group, &joined, word, line.clone());
+                        found = self.keys.examine(&mut scratch.keys, group, &joined, word, line.clone());
                     }
                 }
                 Target::View => *hidden = true,

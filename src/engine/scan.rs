@@ -78,7 +78,7 @@ pub struct Scratch {
     pub(super) costs: Vec<Cost>,
     pub(super) spans: Vec<Span>,
     view_spans: Vec<Span>,
-    keys: Memo,
+    pub(super) keys: Memo,
     known: KnownScratch,
     known_found: Vec<(Range<usize>, usize)>,
     pub(super) counts: Counts,
