@@ -6,10 +6,10 @@ mod configuration;
 #[cfg(feature = "exec")]
 mod exec;
 mod exits;
+#[cfg(feature = "daemon")]
+mod follow;
 mod known;
 mod profiles;
 mod rulesets;
-#[cfg(feature = "daemon")]
-mod follow;
 mod stream;
 mod support;

@@ -111,7 +111,7 @@ const MAX_BLANKS: usize = 64;
 
 /// The end of the blanks that begin at `at`.
 pub(crate) fn skip_blanks(haystack: &[u8], at: usize, end: usize) -> usize {
-    at + BLANK.run(&haystack[at..end.min(at + MAX_BLANKS)])
+    at + haystack.get(at..end.min(at + MAX_BLANKS)).map_or(0, |rest| BLANK.run(rest))
 }
 
 fn starts(haystack: &[u8], at: usize, end: usize, text: &[u8]) -> bool {
