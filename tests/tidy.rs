@@ -24,23 +24,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("message", &["engine"]),
     ("sinks", &["engine", "framing", "message", "config", "metrics"]),
     ("sources", &["config", "metrics", "tail"]),
-    (
-        "pipeline",
-        &["tail", "engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers", "findings"],
-    ),
+    ("pipeline", &["tail", "engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers", "findings"]),
     ("workers", &["engine"]),
     ("metrics", &["engine", "config"]),
     ("findings", &["engine", "metrics", "config"]),
     ("admin", &["metrics", "config"]),
     ("log", &["engine", "metrics", "config"]),
     ("hop", &["engine", "otlp", "workers", "metrics", "findings", "config"]),
-    (
-        "cli",
-        &[
-            "engine", "rules", "otlp", "config", "secrets", "pipe", "exec", "clean", "report", "framing", "message",
-            "sinks", "sources", "pipeline", "workers", "metrics", "findings", "admin", "log", "spool", "tail", "hop",
-        ],
-    ),
+    ("cli", &["engine", "rules", "otlp", "config", "secrets", "pipe", "exec", "clean", "report", "framing", "message", "sinks", "sources", "pipeline", "workers", "metrics", "findings", "admin", "log", "spool", "tail", "hop"]),
 ];
 
 const PURE: &[&str] = &["engine", "rules", "framing", "otlp"];

@@ -62,6 +62,14 @@ pub(super) struct FilterArgs {
         help_heading = REPORT
     )]
     pub(super) stats: Option<StatsWhat>,
+    /// Go on with what is added to the files, through rotation, until interrupted
+    #[cfg(feature = "daemon")]
+    #[arg(short = 'F', long, requires = "files", conflicts_with = "threads", help_heading = RUNNING)]
+    pub(super) follow: bool,
+    /// With -F: remember in this file what was written, and go on there the next time
+    #[cfg(feature = "daemon")]
+    #[arg(long, value_name = "FILE", requires = "follow", help_heading = RUNNING)]
+    pub(super) checkpoint: Option<PathBuf>,
     /// Threads; 0 is one for each processor. Without it, as many as pay
     #[arg(short = 'j', long, value_name = "N", value_parser = threads, help_heading = RUNNING)]
     pub(super) threads: Option<usize>,

@@ -7,7 +7,7 @@ use super::args::FilterArgs;
 use super::print::{OutputError, complain, stdout};
 use super::setup::{Lines, Setup};
 use super::{Closed, Exit, color, stats};
-use crate::engine::Mode;
+use crate::engine::{Engine, Mode};
 use crate::pipe::{self, Input, Output, PipeError, Threads};
 
 pub(super) fn run(args: &FilterArgs, closed: Closed) -> anyhow::Result<Exit> {
@@ -27,7 +27,7 @@ pub(super) fn run(args: &FilterArgs, closed: Closed) -> anyhow::Result<Exit> {
         Some(painter) => Output::painted(stdout()?, painter),
         None => Output::new(stdout()?),
     };
-    let summary = match pipe::run(&engine, inputs, output, threads) {
+    let summary = match read(args, &engine, inputs, output, threads)? {
         Ok(summary) => summary,
         Err(error) => return lost(error),
     };
@@ -35,6 +35,21 @@ pub(super) fn run(args: &FilterArgs, closed: Closed) -> anyhow::Result<Exit> {
         stats::print(what, &engine, &summary, started.elapsed());
     }
     Ok(exit(&summary))
+}
+
+fn read(
+    args: &FilterArgs,
+    engine: &std::sync::Arc<Engine>,
+    inputs: Vec<Input>,
+    output: Output,
+    threads: Threads,
+) -> anyhow::Result<Result<pipe::Summary, PipeError>> {
+    #[cfg(feature = "daemon")]
+    if args.follow {
+        return super::follow::run(engine, &args.files, args.checkpoint.as_deref(), output).map(Ok);
+    }
+    let _ = args;
+    Ok(pipe::run(engine, inputs, output, threads))
 }
 
 fn setup(args: &FilterArgs) -> anyhow::Result<Setup> {
@@ -85,7 +100,7 @@ fn exit(summary: &pipe::Summary) -> Exit {
     if withheld > 0 {
         complain(&format!("{withheld} records could not be inspected and were masked whole"));
     }
-    if summary.failed.is_empty() && withheld == 0 { Exit::Done } else { Exit::Incomplete }
+    if summary.failed.is_empty() && withheld == 0 && !summary.incomplete { Exit::Done } else { Exit::Incomplete }
 }
 
 #[cfg(test)]

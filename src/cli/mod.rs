@@ -22,6 +22,8 @@ mod filter;
 mod findings;
 #[cfg(feature = "archives")]
 mod fingerprint;
+#[cfg(feature = "daemon")]
+mod follow;
 mod man;
 mod panics;
 #[cfg(feature = "archives")]

@@ -208,7 +208,7 @@ impl Engine {
             return Found::Text(UNINSPECTED.to_vec());
         }
         self.count_work(scratch, tally);
-        self.settle(scratch, tally);
+        self.settle(scratch, value, tally);
         if scratch.spans.is_empty() || is_audit(&self.policy) { Found::Nothing } else { Found::Spans }
     }
 

@@ -462,13 +462,13 @@ impl<'w> Walk<'w> {
                 put_escaped(&text, out);
                 out.push(b'"');
             }),
-            Some(Number::Null) => self.take_out(start, lexer.clone(), comma),
+            Some(Number::Null) => self.take_out(start, lexer, comma),
         }
         Ok(())
     }
 
     /// Takes a member out that begins at `start` and ends where `lexer` is, with a comma beside it.
-    fn take_out(&mut self, start: usize, lexer: Lexer<'w>, comma: Option<usize>) {
+    fn take_out(&mut self, start: usize, lexer: &Lexer<'w>, comma: Option<usize>) {
         let mut behind = lexer.clone();
         let range = match comma.filter(|comma| self.splice.is_ahead(*comma)) {
             Some(comma) => comma..lexer.at,

@@ -154,7 +154,9 @@ impl<'b> Lexer<'b> {
         let mut depth = 0usize;
         loop {
             match self.peek() {
-                Some(b'"') => drop(self.string()?),
+                Some(b'"') => {
+                    self.string()?;
+                }
                 Some(b'{' | b'[') => {
                     depth += 1;
                     self.at += 1;
@@ -164,7 +166,9 @@ impl<'b> Lexer<'b> {
                     self.at += 1;
                 }
                 Some(b',' | b':') if depth > 0 => self.at += 1,
-                _ => drop(self.scalar()?),
+                _ => {
+                    self.scalar()?;
+                }
             }
             if depth == 0 {
                 return Ok(());

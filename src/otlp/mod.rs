@@ -107,22 +107,6 @@ pub fn redact(
     body: &Bytes,
 ) -> Result<(Masked, Tally), Malformed> {
     let survey = engine.survey(scratch, body);
-    redact_surveyed(engine, scratch, signal, encoding, limits, body, survey)
-}
-
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the public face with one thing more, for tests that look at every field"
-)]
-fn redact_surveyed(
-    engine: &Engine,
-    scratch: &mut Scratch,
-    signal: Signal,
-    encoding: Encoding,
-    limits: &Limits,
-    body: &Bytes,
-    survey: Survey,
-) -> Result<(Masked, Tally), Malformed> {
     let mut walk = Walk {
         engine,
         scratch,

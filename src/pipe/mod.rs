@@ -46,6 +46,8 @@ pub struct Summary {
     pub costs: Vec<Cost>,
     /// Inputs that could not be read to their end. The others were.
     pub failed: Vec<InputError>,
+    /// Whether something is missing that was named already.
+    pub incomplete: bool,
 }
 
 // Measured on two cores with 256 MiB of clean logs, best of five. Without an engine this room is as fast as copying: from a

@@ -93,6 +93,6 @@ impl State {
     }
 
     pub(super) fn into_summary(self, failed: Vec<InputError>) -> Summary {
-        Summary { tally: self.tally, costs: self.costs, failed }
+        Summary { tally: self.tally, costs: self.costs, failed, incomplete: false }
     }
 }

@@ -330,7 +330,7 @@ impl Spool {
 
     /// Frees the last segment where all was delivered.
     fn reclaim(&mut self) {
-        if self.delivered == self.next && self.synced == self.next && self.active.take().is_some() {
+        if self.delivered == self.next && self.sync().is_ok() && self.active.take().is_some() {
             let _ = self.note().and_then(|()| self.remove_delivered());
         }
     }

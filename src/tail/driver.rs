@@ -9,8 +9,9 @@ use super::event::{Event, FileId};
 use super::tailer::Tailer;
 use super::watch::{Bell, Wakings, Watch};
 
-/// How long a refused event waits for [`Handle::nudge`] before it is offered again.
+/// How long a refused event waits for [`Handle::nudge`] before it is offered again: longer and longer.
 const OFFER_AGAIN: Duration = Duration::from_millis(5);
+const MAX_OFFER_AGAIN: Duration = Duration::from_millis(80);
 /// A folder that was just deleted and made anew is watched again at the next look.
 const WATCH_AGAIN: Duration = Duration::from_secs(5);
 
@@ -115,13 +116,15 @@ fn follow(mut tailer: Tailer, bell: &Arc<Bell>, mut offer: impl FnMut(Event) -> 
 
 /// False when following ends.
 fn hand_on(tailer: &mut Tailer, bell: &Bell, offer: &mut impl FnMut(Event) -> Offer, mut event: Event) -> bool {
+    let mut patience = OFFER_AGAIN;
     loop {
         match offer(event) {
             Offer::Taken => return true,
             Offer::Closed => return false,
             Offer::Full(refused) => event = refused,
         }
-        let wakings = bell.wait(Instant::now() + OFFER_AGAIN);
+        let wakings = bell.wait(Instant::now() + patience);
+        patience = (patience * 2).min(MAX_OFFER_AGAIN);
         let stop = wakings.stop;
         take(tailer, wakings);
         tailer.save_if_due(Instant::now());

@@ -69,6 +69,8 @@ pub(super) struct Followed {
     pub(super) caught_up: bool,
     /// Whether anybody was told of it.
     pub(super) announced: bool,
+    /// Whether it was looked for what was at its place before it, and not seen there.
+    pub(super) looked_beside: bool,
     /// Whether it is in the queue of files to be read.
     pub(super) queued: bool,
     pub(super) handle: Option<File>,
@@ -103,6 +105,7 @@ impl Followed {
             behind: None,
             caught_up: false,
             announced: false,
+            looked_beside: false,
             queued: false,
             handle: Some(found.handle),
             offset: 0,
@@ -130,6 +133,7 @@ impl Followed {
             behind: None,
             caught_up: false,
             announced: false,
+            looked_beside: false,
             queued: false,
             handle: None,
             offset: known.offset,
@@ -238,6 +242,10 @@ impl Followed {
         if stamp.size == self.offset && self.checked == Some(stamp) && self.settled {
             return Ok(Step::Idle);
         }
+        // It was written and cut again since: what was in it may be in a copy.
+        if stamp.size == 0 && self.checked.is_some_and(|checked| checked.modified != stamp.modified) {
+            return Ok(Step::Cut);
+        }
         let overlap = self.offset.min(TAIL_BYTES);
         let wanted = usize::try_from(stamp.size - self.offset).unwrap_or(max).min(max);
         let mut buffer = vec![0; overlap as usize + wanted];
@@ -300,13 +308,27 @@ impl Followed {
             && self.trail.last().map_or(Ok(true), |last| last.fits(prints, file))?)
     }
 
-    /// Whether `file` is a copy that was made of it, perhaps before all was read that was read by now.
-    pub(super) fn was_copied_to(&self, file: &File, size: u64, prints: &PrintKey) -> io::Result<bool> {
-        let head = size >= self.head.to && self.head.fits(prints, file)?;
+    /// By how many bytes `file` is known to be a copy that was made of it, perhaps before all was read that was read by now.
+    /// 0: it is none, or nothing tells.
+    pub(super) fn likeness(&self, file: &File, size: u64, prints: &PrintKey) -> io::Result<u64> {
+        let long = size >= self.head.to;
+        let head = long && self.head.fits(prints, file)?;
         match self.trail.up_to(size) {
-            Some(place) => Ok(place.fits(prints, file)? && (head || size < self.head.to)),
-            None => Ok(head && size > 0 && (self.offset == 0 || self.head.to == HEAD_BYTES)),
+            Some(place) if (head || !long) && place.fits(prints, file)? => Ok(place.to - place.from),
+            None if head && (self.offset == 0 || self.head.to == HEAD_BYTES) => Ok(self.head.to),
+            _ => Ok(0),
         }
+    }
+
+    /// Whether there is something to be read.
+    pub(super) fn has_grown(&self) -> bool {
+        self.full_size() > self.offset
+    }
+
+    /// How large it is, or was before it was cut.
+    pub(super) fn full_size(&self) -> u64 {
+        let now = self.handle.as_ref().and_then(|handle| handle.metadata().ok()).map_or(0, |metadata| metadata.len());
+        now.max(self.size)
     }
 
     /// Reads on in a copy.
@@ -332,11 +354,11 @@ impl Found {
     }
 
     /// Whether `other` begins with all that is in this file.
-    pub(super) fn begins(&self, other: &Found, prints: &PrintKey) -> io::Result<bool> {
+    pub(super) fn begins(&self, other: &File, prints: &PrintKey) -> io::Result<bool> {
         let end = Print::before(prints, &self.handle, self.stamp.size)?;
         let size = HEAD_BYTES.min(self.stamp.size);
         let head = if self.head.to == size { self.head } else { Print::head(prints, &self.handle)? };
-        Ok(head.fits(prints, &other.handle)? && end.map_or(Ok(false), |end| end.fits(prints, &other.handle))?)
+        Ok(head.fits(prints, other)? && end.map_or(Ok(false), |end| end.fits(prints, other))?)
     }
 }
 

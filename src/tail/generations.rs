@@ -18,6 +18,8 @@ use super::rotation;
 /// for so long, unless it turns out to be one.
 pub(super) const SETTLE: Duration = Duration::from_secs(1);
 
+/// Two files that are alike in fewer bytes than this may have the same first line by chance.
+const MIN_LIKENESS: u64 = 64;
 /// How often a folder is listed in which names change all the time.
 const MAX_LISTINGS: usize = 5;
 
@@ -41,10 +43,23 @@ impl Tailer {
                 self.appear(path, *stamp, now);
             }
         }
+        self.begin_paths(&scan);
         if scan.unlisted.is_empty() {
             self.forget_gone(&sights);
         }
         self.folders = scan.folders.iter().chain(self.linked.values()).cloned().collect();
+    }
+
+    /// For paths that are followed from now on: what was rotated before is not read.
+    fn begin_paths(&mut self, scan: &Scan) {
+        let mut fresh = Vec::new();
+        for (path, files) in self.paths.iter().filter(|(path, _)| !self.rotated.contains_key(*path)) {
+            let Some(first) = files.first().and_then(|file| self.files.get(file)) else { continue };
+            fresh.push((path.clone(), first.modified));
+            let beside = scan.siblings.get(path).into_iter().flatten();
+            self.ignored.extend(beside.map(|(_, stamp)| stamp.key).filter(|key| !self.keys.contains_key(key)));
+        }
+        self.rotated.extend(fresh);
     }
 
     fn note_refused(&mut self, scan: &Scan) {
@@ -202,8 +217,8 @@ impl Tailer {
         let copies = beside(path).into_iter().filter_map(|(place, stamp)| {
             let free = self.keys.get(&stamp.key).is_none_or(|holder| *holder == file);
             let (handle, stamp) = free.then(|| open(&place).ok()).flatten()?;
-            let copied = followed.was_copied_to(&handle, stamp.size, self.checkpoints.prints()).unwrap_or(false);
-            copied.then_some((place, handle, stamp))
+            let likeness = followed.likeness(&handle, stamp.size, self.checkpoints.prints()).unwrap_or(0);
+            (likeness > 0).then_some((place, handle, stamp))
         });
         copies.max_by_key(|(_, _, stamp)| stamp.size)
     }
@@ -224,9 +239,6 @@ impl Tailer {
             }
             return self.find_overlooked(path, scan, now);
         }
-        if let Some(metadata) = followed.handle.as_ref().and_then(|handle| handle.metadata().ok()) {
-            followed.modified = Stamp::of(&metadata).modified;
-        }
         followed.retire(now);
         let since = followed.modified;
         self.rotated.insert(path.to_owned(), since);
@@ -244,15 +256,15 @@ impl Tailer {
         let current = unknown.then(|| self.find(path)).flatten();
         let mut next: Vec<(PathBuf, Found)> = Vec::new();
         for (place, stamp) in beside(path) {
-            let new = stamp.modified >= since && !self.keys.contains_key(&stamp.key);
+            let new = self.may_be_overlooked(stamp, since);
             let current = current.as_ref().is_some_and(|found| found.stamp.key == stamp.key);
-            if new && !current && stamp.size > 0 && self.original(path, &place).is_none() {
+            if new && !current && self.original(path, &place).is_none() {
                 next.extend(self.find(&place).map(|found| (place, found)));
             }
         }
         if let Some(current) = &current {
             // A copy of it that is being made, or was just made. If it is cut now, the copy will be looked for.
-            next.retain(|(_, found)| !found.begins(current, self.checkpoints.prints()).unwrap_or(false));
+            next.retain(|(_, found)| !found.begins(&current.handle, self.checkpoints.prints()).unwrap_or(false));
         }
         if let Some(mut current) = current {
             if let Ok(metadata) = current.handle.metadata() {
@@ -272,28 +284,72 @@ impl Tailer {
     fn find_overlooked(&mut self, path: &Path, scan: &Scan, now: Instant) {
         let Some(since) = self.rotated.get(path).copied() else { return };
         for (place, stamp) in scan.siblings.get(path).map_or(&[][..], Vec::as_slice) {
-            let unknown = stamp.modified >= since && !self.keys.contains_key(&stamp.key);
-            if unknown
+            if self.may_be_overlooked(*stamp, since)
                 && self.is_original(path, place, *stamp, now)
                 && let Some(found) = self.find(place)
             {
-                let newest = self.paths.get(path).and_then(|files| files.last()).copied();
-                self.add(path, place, found, None, now);
-                // The newest of the path is still the one that is there.
-                if let (Some(newest), Some(files)) = (newest, self.paths.get_mut(path)) {
-                    files.retain(|file| *file != newest);
-                    files.push(newest);
-                }
+                self.add_before_newest(path, place, found, None, now);
             }
         }
+    }
+
+    /// The newest of the path is still the one that is there.
+    fn add_before_newest(
+        &mut self,
+        path: &Path,
+        place: &Path,
+        found: Found,
+        behind: Option<FileId>,
+        now: Instant,
+    ) -> Option<FileId> {
+        let newest = self.paths.get(path).and_then(|files| files.last()).copied();
+        let added = self.add(path, place, found, behind, now);
+        if let (Some(newest), Some(files)) = (newest, self.paths.get_mut(path)) {
+            files.retain(|file| *file != newest);
+            files.push(newest);
+        }
+        added
+    }
+
+    /// A file that was empty when it took its place may have been written, copied and cut since. Called before its first
+    /// byte is read. True: it has to wait for copies of what it was.
+    pub(super) fn wait_for_copies(&mut self, file: FileId, now: Instant) -> bool {
+        let Some(followed) = self.files.get_mut(&file).filter(|followed| !followed.looked_beside) else { return false };
+        followed.looked_beside = true;
+        let path = followed.path.clone();
+        let turned = self.paths.get(&path).is_some_and(|files| files.len() > 1 && files.last() == Some(&file));
+        let Some(since) = self.rotated.get(&path).copied().filter(|_| turned) else { return false };
+        let mut before: Vec<(PathBuf, Found)> = Vec::new();
+        for (place, stamp) in beside(&path) {
+            if self.may_be_overlooked(stamp, since) && self.original(&path, &place).is_none() {
+                before.extend(self.find(&place).map(|found| (place, found)));
+            }
+        }
+        if let Some(handle) = self.files.get(&file).and_then(|followed| followed.handle.as_ref()) {
+            before.retain(|(_, found)| !found.begins(handle, self.checkpoints.prints()).unwrap_or(false));
+        }
+        before.sort_by_key(|(_, found)| found.stamp.modified);
+        let mut last = None;
+        for (place, found) in before {
+            last = self.add_before_newest(&path, &place, found, last, now).or(last);
+        }
+        let waits = last.is_some();
+        if let Some(followed) = self.files.get_mut(&file).filter(|_| waits) {
+            followed.behind = last;
+        }
+        waits
+    }
+
+    fn may_be_overlooked(&self, stamp: Stamp, since: (i64, i64)) -> bool {
+        let unknown = !self.keys.contains_key(&stamp.key) && !self.ignored.contains(&stamp.key);
+        unknown && stamp.size > 0 && stamp.modified >= since
     }
 
     /// Whether the file at `place`, which may have been rotated from `path`, is no copy of a known one. Not before it is
     /// known to be whole.
     fn is_original(&mut self, path: &Path, place: &Path, stamp: Stamp, now: Instant) -> bool {
         if let Some(original) = self.original(path, place) {
-            self.keys.insert(stamp.key, original);
-            self.settling.remove(&stamp.key);
+            self.remember_copy(stamp.key, original);
             return false;
         }
         let since = self.settling.get(&stamp.key).filter(|(seen, _)| *seen == stamp).map_or(now, |(_, since)| *since);
@@ -306,15 +362,28 @@ impl Tailer {
         settled
     }
 
-    /// The file followed under `path` that `place` is a copy of.
+    /// The file followed under `path` that `place` is a copy of. In doubt it is none: lines come twice then, and none is lost.
     fn original(&self, path: &Path, place: &Path) -> Option<FileId> {
         let files = self.paths.get(path)?;
         let (handle, stamp) = open(place).ok()?;
         let copied = |file: &&FileId| {
             let followed = self.files.get(file)?;
-            followed.was_copied_to(&handle, stamp.size, self.checkpoints.prints()).ok()
+            // What is longer than its original is none of it, unless that was cut.
+            let fits = followed.key.is_none() || stamp.size <= followed.full_size();
+            let alike = followed.likeness(&handle, stamp.size, self.checkpoints.prints()).unwrap_or(0);
+            (fits && alike >= MIN_LIKENESS).then_some(())
         };
-        files.iter().rev().find(|file| copied(file).unwrap_or(false)).copied()
+        files.iter().rev().find(|file| copied(file).is_some()).copied()
+    }
+
+    /// Remembers a copy of `original`. If that was cut before all was read, it is read on in the copy.
+    fn remember_copy(&mut self, key: FileKey, original: FileId) {
+        self.settling.remove(&key);
+        self.keys.insert(key, original);
+        if let Some(followed) = self.files.get_mut(&original).filter(|followed| followed.key.is_none()) {
+            followed.key = Some(key);
+            self.scan_soon();
+        }
     }
 
     /// A file that is named by a pattern and known to nobody.
@@ -364,6 +433,13 @@ impl Tailer {
         if place != path {
             followed.retire(now);
         }
+        // What was added to it until now comes first, however often it was looked at before.
+        if let Some(before) = behind {
+            if let Some(before) = self.files.get_mut(&before) {
+                before.caught_up = false;
+            }
+            self.enqueue(before);
+        }
         followed.behind = behind.filter(|file| self.files.get(file).is_some_and(|before| !before.lets_next()));
         // What waits keeps its handle: it may be rotated and deleted before its turn.
         if followed.behind.is_none() && self.open_files() >= self.options.max_open_files {
@@ -378,6 +454,7 @@ impl Tailer {
     /// What is over, delivered and gone need not be remembered. What is still there must be: it would be taken for new.
     fn forget_gone(&mut self, sights: &Sights) {
         self.settling.retain(|key, _| sights.contains_key(key));
+        self.ignored.retain(|key| sights.contains_key(key));
         self.rotated.retain(|path, _| self.paths.contains_key(path));
         let files = &self.files;
         self.keys.retain(|key, file| {

@@ -1,7 +1,7 @@
 //! The state machine: when to look, in which order to read, what to remember. Which file took whose place is
 //! `generations`' to find out.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -39,8 +39,11 @@ pub struct Tailer {
     pub(super) places: HashMap<PathBuf, FileId>,
     /// To be read, in turn.
     pub(super) ready: VecDeque<FileId>,
-    /// By path, when the file was last written that was last seen to be rotated away from there.
+    /// By path, since when rotated files beside it are of interest: when the file was last written that was last seen to be
+    /// rotated away from there, or the first one that was seen there.
     pub(super) rotated: HashMap<PathBuf, (i64, i64)>,
+    /// Rotated files that were there before their path was followed.
+    pub(super) ignored: HashSet<FileKey>,
     /// Files that may be copies in the making, as they were seen and when.
     pub(super) settling: HashMap<FileKey, (Stamp, Instant)>,
     pub(super) refused: HashMap<PathBuf, Refusal>,
@@ -54,6 +57,8 @@ pub struct Tailer {
     pub(super) unsaved: bool,
     pub(super) next_scan: Instant,
     next_number: u64,
+    /// How often folders were looked at.
+    looks: u64,
     next_check: Instant,
     next_save: Instant,
     earliest_scan: Instant,
@@ -79,6 +84,7 @@ impl Tailer {
             places: HashMap::new(),
             ready: VecDeque::new(),
             rotated: HashMap::new(),
+            ignored: HashSet::new(),
             settling: HashMap::new(),
             refused: HashMap::new(),
             folders: BTreeSet::new(),
@@ -88,6 +94,7 @@ impl Tailer {
             unsaved: false,
             next_scan: now,
             next_number: 0,
+            looks: 0,
             next_check: now,
             next_save: now,
             earliest_scan: now,
@@ -172,7 +179,8 @@ impl Tailer {
 
     /// Writes the checkpoints now. True when they are on disk.
     pub fn save(&mut self, now: Instant) -> bool {
-        let saved = self.checkpoints.save(self.files.values().filter_map(Followed::known));
+        let oldest_first = self.paths.values().flatten().filter_map(|file| self.files.get(file));
+        let saved = self.checkpoints.save(oldest_first.filter_map(Followed::known));
         let pauses = 1 + self.files.len() / FILES_PER_INTERVAL;
         self.next_save = now + self.options.save_interval * u32::try_from(pauses).unwrap_or(u32::MAX);
         self.unsaved = false;
@@ -248,6 +256,7 @@ impl Tailer {
 
     fn look_around(&mut self, now: Instant) {
         let started = Instant::now();
+        self.looks += 1;
         self.scan(now);
         self.start = StartAt::Beginning;
         let interval = if self.watched { self.options.scan_interval } else { UNWATCHED_SCAN };
@@ -300,9 +309,11 @@ impl Tailer {
             looks -= 1;
             let Some(followed) = self.files.get_mut(&file) else { continue };
             followed.queued = false;
-            if followed.behind.is_some() {
+            let unread = followed.offset == 0 && !followed.looked_beside;
+            if followed.behind.is_some() || (unread && followed.has_grown() && self.wait_for_copies(file, now)) {
                 continue;
             }
+            let Some(followed) = self.files.get_mut(&file) else { continue };
             let was_open = followed.handle.is_some();
             let step = followed.step(self.checkpoints.prints(), self.options.max_read_bytes.min(left), now);
             if !was_open && followed.handle.is_some() {
@@ -353,7 +364,7 @@ impl Tailer {
 
     /// A rotated file of which nothing was left when this run began is nobody's business.
     fn finish_silently(&mut self, file: FileId) {
-        let Some(followed) = self.files.get(&file) else { return };
+        let Some(followed) = self.files.get(&file).filter(|_| self.looks == 1) else { return };
         if !followed.announced && followed.handle.is_some() && matches!(followed.state, State::Retiring { .. }) {
             self.end(file);
         }

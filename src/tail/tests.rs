@@ -5,6 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// A folder with logs, and whoever follows them.
@@ -534,4 +536,116 @@ fn thousands_of_files_need_few_descriptors() {
     rig.append("0003.log", "new\n");
     rig.run();
     rig.check("0003.log", "first of 3\nlast\nnew\n");
+}
+
+/// What may happen to a log.
+#[derive(Clone, Debug)]
+enum Act {
+    /// So many lines, the last of them whole or not.
+    Append(usize, bool),
+    Rename,
+    CopyTruncate,
+    /// Deleted after it was looked at; what is in it stays readable while it is open.
+    Delete,
+    /// The old file gets a line after it was renamed.
+    AppendToOld,
+    Look,
+    /// Enough time for everything.
+    Settle,
+    Crash,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        6 => (1usize..40, any::<bool>()).prop_map(|(lines, whole)| Act::Append(lines, whole)),
+        3 => Just(Act::Rename),
+        2 => Just(Act::CopyTruncate),
+        1 => Just(Act::Delete),
+        1 => Just(Act::AppendToOld),
+        5 => Just(Act::Look),
+        2 => Just(Act::Settle),
+        2 => Just(Act::Crash),
+    ]
+}
+
+/// Runs `acts`. Every word that was written comes, and without a crash it comes once.
+fn run_acts(acts: &[Act]) -> Result<(), TestCaseError> {
+    let mut rig = Rig::new("app.log");
+    rig.append("app.log", "");
+    rig.run();
+    let (mut word, mut generation, mut crashed, mut old) = (0, 0, false, None);
+    let mut append = |rig: &Rig, name: &str, lines: usize, whole: bool| {
+        let mut text = String::new();
+        for _ in 0..lines {
+            word += 1;
+            text += &format!("<{word}> {}\n", "x".repeat(word % 50));
+        }
+        rig.append(name, if whole { &text } else { text.trim_end() });
+        word
+    };
+    let mut written = 0;
+    for act in acts {
+        match act {
+            Act::Append(lines, whole) => written = append(&rig, "app.log", *lines, *whole),
+            Act::Rename if rig.at("app.log").exists() => {
+                generation += 1;
+                let name = format!("app.log.{generation}");
+                rig.rename("app.log", &name);
+                old = Some(name);
+            }
+            Act::CopyTruncate if rig.at("app.log").exists() => {
+                generation += 1;
+                rig.copytruncate("app.log", &format!("app.log.{generation}"));
+                // Of what is written and cut within a tick of the file system's clock, nobody can tell the order.
+                std::thread::sleep(Duration::from_millis(8));
+            }
+            Act::Delete => {
+                rig.now += Duration::from_secs(2);
+                rig.drain();
+                let _ = fs::remove_file(rig.at("app.log"));
+            }
+            Act::AppendToOld => {
+                if let Some(name) = &old {
+                    written = append(&rig, name, 1, true);
+                }
+            }
+            Act::Look => {
+                rig.now += Duration::from_secs(2);
+                rig.drain();
+            }
+            Act::Settle => rig.run(),
+            Act::Crash => {
+                rig.crash();
+                rig.start();
+                crashed = true;
+            }
+            _ => {}
+        }
+    }
+    rig.run();
+    rig.run();
+    let text = rig.text("app.log");
+    let mut came: Vec<usize> =
+        text.split('<').skip(1).filter_map(|rest| rest.split_once('>')?.0.parse().ok()).collect();
+    let total = came.len();
+    came.sort_unstable();
+    came.dedup();
+    let missing: Vec<usize> = (1..=written).filter(|word| came.binary_search(word).is_err()).collect();
+    prop_assert!(missing.is_empty(), "missing {missing:?} of {written}, {} known to be lost", rig.lost);
+    prop_assert!(crashed || total == written, "{} came twice", total - written);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_line_is_lost_whatever_happens_to_the_file(acts in proptest::collection::vec(act(), 1..40)) {
+        run_acts(&acts)?;
+    }
+}
+
+/// How much larger a long run is.
+fn cases() -> u32 {
+    64 * std::env::var("INKOUT_TEST_SCALE").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }

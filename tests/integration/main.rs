@@ -9,5 +9,7 @@ mod exits;
 mod known;
 mod profiles;
 mod rulesets;
+#[cfg(feature = "daemon")]
+mod follow;
 mod stream;
 mod support;

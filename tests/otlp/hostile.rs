@@ -132,6 +132,7 @@ fn what_is_no_message_is_refused_with_its_place_and_without_its_bytes() {
 }
 
 /// Tries `seconds` of mutated messages when `INKOUT_FUZZ_SECONDS` asks for it, and a thousand otherwise.
+#[expect(clippy::print_stdout, reason = "what a long run did, and how to repeat it")]
 fn mutate(check: impl Fn(Signal, Encoding, &Bytes)) {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let seconds = std::env::var("INKOUT_FUZZ_SECONDS").ok().and_then(|text| text.parse::<u64>().ok());
@@ -177,6 +178,7 @@ fn mutate(check: impl Fn(Signal, Encoding, &Bytes)) {
 }
 
 /// A seed that differs from run to run, printed so that a run can be repeated.
+#[expect(clippy::print_stdout, reason = "what a long run did, and how to repeat it")]
 fn seed() -> [u8; 32] {
     let mut seed = [0; 32];
     let text = std::env::var("INKOUT_FUZZ_SEED").unwrap_or_else(|_| std::process::id().to_string());

@@ -1,0 +1,133 @@
+//! `inkout -F`: as a user has it in a terminal, beside a writer and a rotation.
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use crate::support::{Folder, code, feed, inkout, made_up, stderr};
+
+struct Followed {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Followed {
+    fn start(command: &mut Command) -> Followed {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let lines = BufReader::new(child.stdout.take().expect("a pipe"));
+        Followed { child, lines }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).expect("a line");
+        line
+    }
+
+    /// Ends it as Ctrl-C does. Its exit code, the rest of its output, and what it said.
+    fn interrupt(self) -> (i32, String, String) {
+        let Followed { child, mut lines } = self;
+        let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+        assert!(killed.success(), "it runs");
+        let mut rest = String::new();
+        lines.read_to_string(&mut rest).expect("UTF-8");
+        let output = child.wait_with_output().expect("it ends");
+        (code(&output), rest, stderr(&output))
+    }
+}
+
+fn append(path: &Path, text: &str) {
+    let mut file = OpenOptions::new().create(true).append(true).open(path).expect("the log");
+    file.write_all(text.as_bytes()).expect("written");
+}
+
+#[test]
+fn a_followed_file_is_masked_through_rotation() {
+    let folder = Folder::new();
+    let path = folder.path("app.log");
+    let secret = made_up("ghp_{alnum:36}");
+    append(&path, &format!("one {secret}\n"));
+    let mut followed = Followed::start(inkout().arg("-F").arg(&path));
+    assert_eq!(followed.line(), "one [REDACTED:github-token]\n");
+    append(&path, &format!("two {}", &secret[..20]));
+    append(&path, &format!("{}\n", &secret[20..]));
+    assert_eq!(followed.line(), "two [REDACTED:github-token]\n");
+    fs::rename(&path, folder.path("app.log.1")).expect("renamed");
+    append(&folder.path("app.log.1"), "late\n");
+    append(&path, "three\n");
+    assert_eq!((followed.line(), followed.line()), ("late\n".to_owned(), "three\n".to_owned()));
+    fs::copy(&path, folder.path("app.log.2")).expect("copied");
+    OpenOptions::new().write(true).open(&path).expect("the log").set_len(0).expect("cut");
+    append(&path, "four\n");
+    assert_eq!(followed.line(), "four\n");
+    append(&path, "no end yet");
+    // The line before it is the sign that it was read.
+    let other = followed.interrupt();
+    assert_eq!((other.0, other.2.as_str()), (0, ""));
+    assert!(other.1.is_empty() || other.1 == "no end yet");
+}
+
+#[test]
+fn a_checkpoint_goes_on_where_it_left() {
+    let folder = Folder::new();
+    let (path, state) = (folder.path("app.log"), folder.path("state"));
+    let start = || Followed::start(inkout().arg("-F").arg(&path).arg("--checkpoint").arg(&state));
+    append(&path, "one\ntwo\npart");
+    let mut followed = start();
+    assert_eq!((followed.line(), followed.line()), ("one\n".to_owned(), "two\n".to_owned()));
+    let second = inkout().arg("-F").arg(&path).arg("--checkpoint").arg(&state).output().expect("it ends");
+    assert_eq!(code(&second), 2);
+    assert!(stderr(&second).contains("another process is using it"), "{}", stderr(&second));
+    assert_eq!(followed.interrupt(), (0, String::new(), String::new()));
+    append(&path, "ial\n");
+    fs::rename(&path, folder.path("app.log.1")).expect("renamed");
+    append(&path, "three\n");
+    let mut followed = start();
+    assert_eq!((followed.line(), followed.line()), ("partial\n".to_owned(), "three\n".to_owned()));
+    assert_eq!(followed.interrupt().0, 0);
+    let checkpoint = fs::read_to_string(&state).expect("a checkpoint");
+    assert!(!checkpoint.contains("partial") && !checkpoint.contains("three"), "no byte of a line is in it");
+}
+
+#[test]
+fn a_private_key_over_a_crash_is_masked_whole() {
+    let folder = Folder::new();
+    let (path, state) = (folder.path("app.log"), folder.path("state"));
+    let body = made_up("{alnum:64}");
+    let start = || Followed::start(inkout().arg("-F").arg(&path).arg("--checkpoint").arg(&state));
+    append(&path, &format!("before\n{}\n{body}\n", ["-----BEGIN", "PRIVATE KEY-----"].join(" ")));
+    let mut followed = start();
+    assert_eq!(followed.line(), "before\n");
+    followed.line();
+    assert_eq!(followed.interrupt().0, 0);
+    append(&path, &format!("{body}\n{}\nafter\n", ["-----END", "PRIVATE KEY-----"].join(" ")));
+    let mut followed = start();
+    let mut text = String::new();
+    while !text.ends_with("after\n") {
+        let line = followed.line();
+        assert!(!line.contains(&body) && !line.is_empty(), "{line}");
+        text += &line;
+    }
+    assert_eq!(followed.interrupt().0, 0);
+}
+
+#[test]
+fn what_cannot_be_followed_is_said() {
+    let folder = Folder::new();
+    let path = folder.path("later.log");
+    fs::create_dir(folder.path("sub")).expect("a folder");
+    let mut followed = Followed::start(inkout().arg("-F").arg(&path).arg(folder.path("sub")));
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    append(&path, "it is there\n");
+    assert_eq!(followed.line(), "it is there\n");
+    let (code, _, said) = followed.interrupt();
+    assert!(said.contains("later.log: it is not there yet; waiting for it"), "{said}");
+    assert!(said.contains("sub: it is a folder; only regular files are followed"), "{said}");
+    assert_eq!(code, 0);
+    let output = feed(inkout().args(["-F", "-"]), b"");
+    assert_eq!(
+        (crate::support::code(&output), stderr(&output).as_str()),
+        (2, "inkout: --follow needs files; standard input is followed by itself\n")
+    );
+}
