@@ -316,15 +316,20 @@ fn list(haystack: &[u8], start: usize, comma: usize, end: usize) -> Option<(usiz
 
 /// `{"stringValue":"…"}`: a text in OTLP's JSON. Returns where its quote is.
 fn any_value(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
-    let inner = skip_space(haystack, at + 1, end);
-    let open = quote::at(haystack, inner, end).filter(|_| haystack[..end].get(at) == Some(&b'{'))?;
+    if haystack[..end].get(at) != Some(&b'{') {
+        return None;
+    }
+    let open = quote::at(haystack, skip_space(haystack, at + 1, end), end)?;
     if !starts(haystack, open.end, end, b"stringValue") {
         return None;
     }
     let behind = quote::at(haystack, open.end + b"stringValue".len(), end)?;
     let colon = skip_space(haystack, behind.end, end);
+    if haystack[..end].get(colon) != Some(&b':') {
+        return None;
+    }
     let value = skip_space(haystack, colon + 1, end);
-    (haystack[..end].get(colon) == Some(&b':') && quote::at(haystack, value, end).is_some()).then_some(value)
+    quote::at(haystack, value, end).map(|_| value)
 }
 
 /// Blanks and line ends that were escaped into a string.
@@ -507,6 +512,10 @@ mod tests {
         let values = r#"[{"stringValue":"--KEY"}, {"stringValue": "v"}]"#;
         check(values, Some((r#""v"}]"#, Joint::Pair)));
         check(&values.replace("--", ""), Some((r#""v"}]"#, Joint::List)));
+        // What follows may not have come, or be on the next line.
+        [r#"["KEY","#, r#"["KEY", "#, r#"["KEY",{"#, r#"["KEY",{"stringValue""#, r#"["KEY",{"stringValue":"#]
+            .into_iter()
+            .for_each(|text| check(text, None));
         check(r#"<add key="KEY" value="v"/>"#, Some((r#""v"/>"#, Joint::Pair)));
         check("app --KEY v", Some(("v", Joint::Flag)));
         check("the KEY is v", Some(("v", Joint::Prose)));
