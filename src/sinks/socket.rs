@@ -26,6 +26,8 @@ const WRITE_BYTES: usize = 256 << 10;
 /// How often the send queue is asked for while something waits in it: soon, then less and less often.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
 const MAX_LOOK: Duration = Duration::from_millis(50);
+/// A receiver that has not closed by then has no hurry; what was confirmed for so long counts as read.
+const PARTING: Duration = Duration::from_secs(1);
 /// When nothing has arrived for so long, the system is asked whether the receiver still answers.
 const SUSPICIOUS: Duration = Duration::from_secs(10);
 /// Where it does not tell, a receiver that takes nothing for so long is taken for gone.
@@ -43,12 +45,14 @@ pub(super) struct Socket {
     sent: Sent,
     /// Nothing more will come from the queue.
     closed: bool,
+    /// A goodbye was answered with a reset. What may have been lost is written again once.
+    parted: bool,
 }
 
 impl Socket {
     pub(super) fn new(name: String, target: Target, framing: Framing, queue: Queue, metrics: SinkMetrics) -> Socket {
         let (encoder, unwritten, sent) = (Encoder::new(framing), VecDeque::new(), Sent::default());
-        Socket { name, target, encoder, queue, metrics, unwritten, sent, closed: false }
+        Socket { name, target, encoder, queue, metrics, unwritten, sent, closed: false, parted: false }
     }
 
     /// Runs until the queue is closed and everything is delivered.
@@ -63,9 +67,6 @@ impl Socket {
                 Err(broken) => broken,
             };
             self.recover(&broken);
-            if self.closed && self.unwritten.iter().all(Queued::is_settled) {
-                return Ended::Done;
-            }
             tokio::time::sleep(pause.next()).await;
             self.metrics.retry();
         }
@@ -85,6 +86,7 @@ impl Socket {
     async fn serve(&mut self, link: &mut Link, pause: &mut Pause) -> Result<(), Broken> {
         tracing::info!(sink = self.name, "connected");
         let mut watch = Watch::new();
+        self.sent.connected(Instant::now());
         loop {
             self.confirm(link, &mut watch, pause)?;
             let room = self.sent.room(Instant::now());
@@ -93,11 +95,31 @@ impl Socket {
                 continue;
             }
             if self.closed && self.unwritten.is_empty() && !self.sent.is_waiting() {
-                // Politeness: everything has arrived already.
-                let _ = tokio::time::timeout(MAX_LOOK, link.io().shutdown()).await;
-                return Ok(());
+                return self.part(link).await;
             }
             self.wait(link, &watch).await?;
+        }
+    }
+
+    /// Says goodbye after everything was confirmed. A receiver that closes in order has read it all; one that resets has not.
+    /// One that does neither is not waited for.
+    async fn part(&mut self, link: &mut Link) -> Result<(), Broken> {
+        let goodbye = async {
+            link.io().shutdown().await.map_err(|error| Broken::failed(&error))?;
+            match link.closed().await {
+                broken if broken.reset => Err(broken),
+                _ => Ok(()),
+            }
+        };
+        match tokio::time::timeout(PARTING, goodbye).await {
+            Ok(Err(broken)) if self.sent.is_unsettled() || !self.parted => {
+                self.parted = true;
+                Err(broken)
+            }
+            _ => {
+                self.sent.settle_all(&self.metrics);
+                Ok(())
+            }
         }
     }
 
@@ -121,7 +143,7 @@ impl Socket {
     /// Settles what has arrived.
     fn confirm(&mut self, link: &Link, watch: &mut Watch, pause: &mut Pause) -> Result<(), Broken> {
         let now = Instant::now();
-        self.sent.release(now);
+        self.sent.release(now, &self.metrics);
         if !self.sent.is_waiting() {
             watch.nothing_waits(now);
             return Ok(());

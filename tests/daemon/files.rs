@@ -128,7 +128,7 @@ fn rotations_while_the_receiver_is_dead_lose_nothing() {
             receiver.die();
         }
         if number % 500 == 499 {
-            fs::rename(&path, folder.path(&format!("logs/0.log.{number}"))).unwrap();
+            fs::rename(&path, folder.path(&format!("logs/0.log.{}", 1 + number / 500))).unwrap();
             file = File::create(&path).unwrap();
             // A rotation is not noticed sooner than files are looked at.
             thread::sleep(Duration::from_millis(100));

@@ -80,8 +80,9 @@ impl Daemon {
         self.until_said("listening");
         let said = self.said();
         let line = said.lines().find(|line| line.contains("listening")).expect("it said so");
-        let address = line.split("address").nth(1).and_then(|rest| rest.split('"').nth(1));
-        address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("no address in {line:?}"))
+        let word = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
+        let address = word.and_then(|word| word.trim_matches('"').parse().ok());
+        address.unwrap_or_else(|| panic!("no address in {line:?}"))
     }
 
     /// A connection to the address it listens on.
