@@ -130,6 +130,10 @@ impl Link {
             match tokio::io::AsyncReadExt::read(&mut self.io, &mut scrap).await {
                 Ok(0) => return Broken::new(SinkError::Write, "the receiver closed the connection"),
                 Ok(_) => {}
+                // TLS without a goodbye of its own: the connection below was closed in order all the same.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Broken::new(SinkError::Write, "the receiver closed the connection");
+                }
                 Err(error) => return Broken::failed(&error),
             }
         }
