@@ -84,7 +84,7 @@ pub(super) struct EngineArgs {
     /// Start without the rules that come with inkout
     #[arg(long, help_heading = RULES)]
     pub(super) no_builtin: bool,
-    /// Refuse to start unless the rules that come with inkout have this version or hash; `inkout --version` shows both
+    /// Refuse to start unless the rules that come with inkout have this version or hash, as --version prints them
     #[arg(long, value_name = "VERSION|HASH", help_heading = RULES)]
     pub(super) rules_pin: Option<String>,
     /// Use a policy that comes with inkout: credentials, pci, gdpr, hipaa. `inkout rules show NAME` prints it

@@ -114,7 +114,12 @@ impl Load {
             end_audit(pipeline, &mut setup, key.as_ref());
         }
         let engine = setup.compile_under(key, Lines::Ignore, |_, _| ());
-        let engine = engine.with_context(|| format!("pipeline `{}`", pipeline.name))?;
+        // What is wrong with a file says so by its line.
+        let named = |error: anyhow::Error| match error.is::<ConfigError>() {
+            true => error,
+            false => error.context(format!("pipeline `{}`", pipeline.name)),
+        };
+        let engine = engine.map_err(named)?;
         engine.warm()?;
         Ok(engine)
     }

@@ -13,6 +13,18 @@ use super::tables::FileTable;
 struct RedactTable {
     /// Rule files, and folders of them, beside the built-in rules.
     rules: Option<Vec<String>>,
+    /// Leave the built-in rules out.
+    no_builtin: Option<bool>,
+    /// Refuse other built-in rules than of this version or hash.
+    rules_pin: Option<String>,
+    /// Policies that come with inkout.
+    profile: Option<Vec<String>>,
+    /// Where known values come from.
+    known: Option<KnownTable>,
+    /// What is left in the clear, and why.
+    allow: Option<Vec<AllowTable>>,
+    /// A folder of files with more `[[allow]]` tables.
+    allow_dir: Option<String>,
     /// Switch on these rules or categories and no others.
     only: Option<Vec<String>>,
     /// Switch these rules or categories off.
@@ -29,6 +41,72 @@ struct RedactTable {
     threads: Option<u16>,
     /// What is done to findings, by rule or category.
     policy: Option<BTreeMap<String, ActionName>>,
+}
+
+/// Where known values come from, all of them together.
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "only its shape is used")]
+struct KnownTable {
+    /// Files of one value per line.
+    files: Option<Vec<String>>,
+    /// Names of environment variables; `*` and `?` may stand in them.
+    env: Option<Vec<String>>,
+    /// Files of `NAME=value` lines.
+    dotenv: Option<Vec<String>>,
+    /// Folders whose files are values.
+    dirs: Option<Vec<String>>,
+    /// Programs that print values.
+    command: Option<Vec<KnownCommandTable>>,
+    /// Whom a finding of a value concerns.
+    contact: Option<Vec<ContactTable>>,
+}
+
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "only its shape is used")]
+struct KnownCommandTable {
+    /// What it is called in messages.
+    name: String,
+    /// The program and its arguments. No shell is involved.
+    argv: Vec<String>,
+    /// How what it prints is read: `dotenv` or `json`.
+    output: Option<String>,
+    /// How long it may take.
+    timeout_seconds: Option<u64>,
+}
+
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "only its shape is used")]
+struct ContactTable {
+    /// Names of values; `*` and `?` may stand in them.
+    names: String,
+    /// Who owns them.
+    owner: Option<String>,
+    /// Where they are revoked.
+    revoke: Option<String>,
+}
+
+/// An exemption.
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "only its shape is used")]
+struct AllowTable {
+    /// The rule whose findings are left.
+    rule: Option<String>,
+    /// Why.
+    reason: String,
+    /// The value that is left.
+    value: Option<String>,
+    /// A shape of values.
+    regex: Option<String>,
+    /// One value by its fingerprint.
+    fingerprint: Option<String>,
+    /// The key path it holds for.
+    path: Option<String>,
+    /// The source it holds for.
+    source: Option<String>,
+    /// From then on it does nothing.
+    expires: Option<String>,
+    /// Known values and passed checksums too.
+    force: Option<bool>,
 }
 
 #[derive(JsonSchema)]

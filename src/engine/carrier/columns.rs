@@ -38,9 +38,11 @@ fn place_in_list(haystack: &[u8], key: Range<usize>, end: usize) -> Option<(usiz
         return None;
     }
     let word = skip(haystack, close + 1, end);
-    let is_values = haystack[word..end].get(..6).is_some_and(|word| word.eq_ignore_ascii_case(b"values"));
-    let first = skip(haystack, word + 6, end.max(word + 6));
-    is_values.then(|| (memchr::memchr_iter(b',', &haystack[open..key.start]).count(), first))
+    if !haystack[word..end].get(..6).is_some_and(|word| word.eq_ignore_ascii_case(b"values")) {
+        return None;
+    }
+    let columns = memchr::memchr_iter(b',', &haystack[open..key.start]).count();
+    Some((columns, skip(haystack, word + 6, end)))
 }
 
 fn skip(haystack: &[u8], at: usize, end: usize) -> usize {

@@ -193,6 +193,10 @@ impl Keys {
 
     /// Whether a field of this name inside a secret object is left: names, ids, types.
     pub(crate) fn is_neutral_leaf(&self, name: &[u8]) -> bool {
+        // A text with quotes in it is no name: what is masked in it would change what it ends in.
+        if !name.iter().all(|byte| KEY_BYTES.contains(*byte) || *byte == b' ') {
+            return false;
+        }
         let segments = Segments::of(name);
         let Some(last) = segments.len().checked_sub(1) else { return false };
         let last = segments.get(last);
