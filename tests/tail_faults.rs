@@ -1,6 +1,16 @@
 //! `inkout -F --checkpoint` whose disk fails, and which is killed between any two steps of writing a checkpoint. `strace`
 //! injects both. Without it the tests say so and pass.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::type_complexity,
+    clippy::needless_pass_by_value,
+    clippy::redundant_clone,
+    clippy::semicolon_if_nothing_returned,
+    reason = "a test that cannot go on fails where it stands, and says what it skipped"
+)]
 #![cfg(feature = "daemon")]
 
 use std::collections::BTreeSet;
@@ -125,7 +135,10 @@ fn a_kill_between_any_two_steps_of_a_checkpoint_loses_nothing() {
                 Some(_) => kills += 1,
                 None => drop(interrupt(child)),
             }
-            rig.rotate();
+            // Before there is a checkpoint nobody can know that what is rotated away now was ever to be read.
+            if rig.at("state").exists() {
+                rig.rotate();
+            }
             rig.write(50);
             let mut child = rig.start(None);
             assert!(rig.wait(&mut child), "{call} {nth}");

@@ -88,7 +88,7 @@ impl History {
     /// Per second, over the last ten seconds.
     pub(super) fn rates(&self) -> Totals {
         let Some((now, totals)) = self.fine.back() else { return Totals::default() };
-        let (then, before) = self.fine.iter().rev().take(11).last().unwrap_or(&self.fine[0]);
+        let (then, before) = &self.fine[self.fine.len().saturating_sub(11)];
         let seconds = now.duration_since(*then).as_secs_f64();
         if seconds > 0.0 { totals.per_second(*before, seconds) } else { Totals::default() }
     }

@@ -148,6 +148,7 @@ impl Relay {
     }
 
     /// Whether a client may come in.
+    #[expect(clippy::result_large_err, reason = "refusing is rare, and the failure is the answer")]
     pub(super) fn admit(&self, headers: &HeaderMap) -> Result<(), Failure> {
         let Some(wanted) = &self.token else { return Ok(()) };
         let shown = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));

@@ -233,11 +233,11 @@ async fn grpc_answer(response: Response<Incoming>, max_bytes: usize) -> Result<B
         return Err(rejected(Failure::from_grpc(&status)));
     }
     let coding = head.headers.get(GRPC_ENCODING).map_or(Some(Coding::Identity), |name| Coding::named(name.as_bytes()));
-    message(gathered.body, coding, max_bytes).ok_or_else(|| broken("upstream's answer is no message"))
+    message(&gathered.body, coding, max_bytes).ok_or_else(|| broken("upstream's answer is no message"))
 }
 
 /// The only message of a body; an empty one where there is none.
-fn message(body: Bytes, coding: Option<Coding>, max_bytes: usize) -> Option<Bytes> {
+fn message(body: &Bytes, coding: Option<Coding>, max_bytes: usize) -> Option<Bytes> {
     let Some((prefix, _)) = body.split_first_chunk::<PREFIX>() else { return body.is_empty().then(Bytes::new) };
     let coding = if prefix[0] == 0 { Coding::Identity } else { coding? };
     coding.inflate(body.slice(PREFIX..), Caps { max_message_bytes: max_bytes, max_ratio: usize::MAX }).ok()

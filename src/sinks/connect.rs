@@ -40,6 +40,7 @@ pub(super) struct Broken {
 }
 
 impl Broken {
+    #[expect(clippy::needless_pass_by_value, reason = "a text or an error, of which only what it says is kept")]
     pub(super) fn new(kind: SinkError, reason: impl ToString) -> Broken {
         Broken { kind, reason: reason.to_string(), reset: false }
     }

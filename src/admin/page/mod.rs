@@ -206,9 +206,9 @@ fn ends(title: &str, other: &str, rows: &[EndRow], page: &mut String) -> fmt::Re
     if rows.is_empty() {
         return writeln!(page, "<p class=\"empty\">None yet.</p></section>");
     }
-    write!(
+    writeln!(
         page,
-        "<div class=\"scroll\"><table><tr><th>Name<th class=\"n\">Rate<th class=\"n\">Records<th class=\"n\">Bytes<th class=\"n\">{other}</tr>\n"
+        "<div class=\"scroll\"><table><tr><th>Name<th class=\"n\">Rate<th class=\"n\">Records<th class=\"n\">Bytes<th class=\"n\">{other}</tr>"
     )?;
     for row in rows {
         let (name, rate) = (Escaped(&row.name), bytes(row.bytes_per_minute / 60.0));

@@ -82,8 +82,8 @@ impl Load {
             &"everything is withheld until there are rules"
         });
         load.files = watched(&load.args, daemon);
-        let engine = Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default())?;
-        let engines = vec![Arc::new(engine); daemon.pipelines.len()];
+        let engine = Arc::new(Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default())?);
+        let engines = daemon.pipelines.iter().map(|_| Arc::clone(&engine)).collect();
         Ok((load, FirstLoad { engines, hash: None, waits }))
     }
 
