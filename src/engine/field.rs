@@ -78,8 +78,8 @@ impl Engine {
     pub fn secret_key(&self, scratch: &mut Scratch, name: &[u8]) -> Option<SecretKey> {
         let name = name[name.len().saturating_sub(MAX_NAME)..].trim_ascii_end();
         let name = name.strip_suffix(b"=").or(name.strip_suffix(b":")).unwrap_or(name);
-        // `a=b` is no name but a text of its own, and what we wrote into one is none either.
-        if name.contains(&b'=') || self.forms.stand_in(name) || self.has_placeholder(name) {
+        // `a=b` and `a: "b"` are no names but texts of their own, and what we wrote into one is none either.
+        if name.contains(&b'=') || name.contains(&b'"') || self.forms.stand_in(name) || self.has_placeholder(name) {
             return None;
         }
         let text = [name, b"="].concat();

@@ -25,10 +25,6 @@ const CAREFUL_BYTES: usize = 128 << 10;
 /// After another one: so many times `CAREFUL_FOR` without a reset until more is dared.
 const CAREFUL_ROUNDS: u32 = 10;
 
-/// A connection is young for so long. One that somebody resets at once is no proof that a program was there. Longer would let
-/// more come twice after a crash.
-const YOUNG_FOR: Duration = Duration::from_millis(100);
-
 /// How much is written at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Care {
@@ -112,13 +108,8 @@ impl Sent {
     /// When the oldest of the delivered ones is to be let go, or the next one to be settled.
     pub(super) fn next_release(&self) -> Option<Instant> {
         let release = self.delivered.front().map(|(at, _)| *at + self.keep_for());
-        let settle =
-            self.delivered.iter().find(|(_, batch)| !batch.is_settled()).map(|(at, _)| *at + self.settle_after());
+        let settle = self.delivered.iter().find(|(_, batch)| !batch.is_settled()).map(|(at, _)| *at + CAREFUL_FOR);
         release.into_iter().chain(settle).min()
-    }
-
-    fn settle_after(&self) -> Duration {
-        if self.care == Care::None { YOUNG_FOR } else { CAREFUL_FOR }
     }
 
     fn keep_for(&self) -> Duration {
@@ -140,9 +131,8 @@ impl Sent {
 
     /// Settles what may be settled, and lets go of what was delivered long ago.
     pub(super) fn release(&mut self, now: Instant, metrics: &SinkMetrics) {
-        let trusted = self.care == Care::None && now.duration_since(self.since) >= YOUNG_FOR;
-        let settle_after = self.settle_after();
-        let sure = |at: Instant| trusted || now.duration_since(at) >= settle_after;
+        let trusted = self.care == Care::None && now.duration_since(self.since) >= CAREFUL_FOR;
+        let sure = |at: Instant| trusted || now.duration_since(at) >= CAREFUL_FOR;
         let unsettled = self.delivered.iter_mut().rev().take_while(|(_, batch)| !batch.is_settled());
         unsettled.filter(|(at, _)| sure(*at)).for_each(|(_, batch)| batch.settle(Ack::Delivered, metrics));
         let keep_for = self.keep_for();
