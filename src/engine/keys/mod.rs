@@ -11,6 +11,8 @@ use memo::Question;
 
 /// How far a key may reach to each side of the word that gave it away.
 const MAX_KEY_SIDE: usize = 64;
+/// The name of a harmless field is no longer.
+const MAX_LEAF: usize = 32;
 /// Segments of one key looked at.
 const MAX_SEGMENTS: usize = 24;
 /// Words shorter than this are found only as whole segments: `compass` holds no `pass`.
@@ -193,8 +195,8 @@ impl Keys {
 
     /// Whether a field of this name inside a secret object is left: names, ids, types.
     pub(crate) fn is_neutral_leaf(&self, name: &[u8]) -> bool {
-        // A text with quotes in it is no name: what is masked in it would change what it ends in.
-        if !name.iter().all(|byte| KEY_BYTES.contains(*byte) || *byte == b' ') {
+        // A text with quotes in it is no name, and neither is a long one: what is masked in it would change what it ends in.
+        if name.len() > MAX_LEAF || !name.iter().all(|byte| KEY_BYTES.contains(*byte) || *byte == b' ') {
             return false;
         }
         let segments = Segments::of(name);
