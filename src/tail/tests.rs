@@ -585,6 +585,11 @@ fn run_acts(acts: &[Act]) -> Result<(), TestCaseError> {
     };
     let mut written = 0;
     for act in acts {
+        // What is rotated away before anybody saw it is lost: a limit that the README names, and not what is tried here.
+        if matches!(act, Act::Rename | Act::CopyTruncate) {
+            rig.now += Duration::from_secs(2);
+            rig.drain();
+        }
         match act {
             Act::Append(lines, whole) => written = append(&rig, "app.log", *lines, *whole),
             Act::Rename if rig.at("app.log").exists() => {
@@ -648,7 +653,6 @@ proptest! {
     })]
 
     #[test]
-    #[ignore = "also writes files that are rotated away before anybody looked, which are lost: a known limit"]
     fn no_line_is_lost_whatever_happens_to_the_file(acts in proptest::collection::vec(act(), 1..40)) {
         run_acts(&acts)?;
     }
