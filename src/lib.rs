@@ -41,6 +41,7 @@
 //! | `exec` | a program with its output masked: child process, signals, one thread for each stream | `engine`, `pipe` |
 //! | `framing` | PURE. records in a stream of bytes: lines, NUL-ended, octet-counted; to lines and back | nothing of ours |
 //! | `message` | what travels between the daemon's tasks: masked batches, and receipts for them | `engine` |
+//! | `pem` | certificates and keys from files, for every side of TLS | nothing of ours |
 //! | `sinks` | standard output and sockets; each batch is settled once its receiver has it | `message`, `framing`, `config`, `metrics`, `engine` |
 //! | `sources` | standard input and listeners: bytes of streams, within limits | `config`, `metrics` |
 //! | `pipeline` | source to workers to sinks: the tasks, what they may hold, reload and drain | all but `cli`, `pipe` |
@@ -104,6 +105,8 @@ pub mod message;
 #[cfg(feature = "daemon")]
 pub mod metrics;
 pub mod otlp;
+#[cfg(feature = "daemon")]
+mod pem;
 #[cfg(feature = "cli")]
 pub mod pipe;
 #[cfg(feature = "daemon")]

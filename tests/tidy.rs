@@ -22,8 +22,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("tail", &[]),
     ("framing", &[]),
     ("message", &["engine"]),
-    ("sinks", &["engine", "framing", "message", "config", "metrics"]),
-    ("sources", &["config", "metrics", "tail"]),
+    ("pem", &[]),
+    ("sinks", &["pem", "engine", "framing", "message", "config", "metrics"]),
+    ("sources", &["pem", "config", "metrics", "tail"]),
     (
         "pipeline",
         &["tail", "engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers", "findings"],
@@ -33,12 +34,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("findings", &["engine", "metrics", "config"]),
     ("admin", &["metrics", "config"]),
     ("log", &["engine", "metrics", "config"]),
-    ("hop", &["engine", "otlp", "workers", "metrics", "findings", "config"]),
+    ("hop", &["pem", "engine", "otlp", "workers", "metrics", "findings", "config"]),
     (
         "cli",
         &[
-            "engine", "rules", "otlp", "config", "secrets", "pipe", "exec", "clean", "report", "framing", "message",
-            "sinks", "sources", "pipeline", "workers", "metrics", "findings", "admin", "log", "spool", "tail", "hop",
+            "pem", "engine", "rules", "otlp", "config", "secrets", "pipe", "exec", "clean", "report", "framing",
+            "message", "sinks", "sources", "pipeline", "workers", "metrics", "findings", "admin", "log", "spool",
+            "tail", "hop",
         ],
     ),
 ];

@@ -14,6 +14,8 @@
 
 mod history;
 mod page;
+
+pub(crate) use page::duration;
 mod status;
 
 use std::convert::Infallible;

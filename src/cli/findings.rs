@@ -7,6 +7,7 @@ use std::path::Path;
 use super::Exit;
 use super::args::SummarizeArgs;
 use super::print::{complain, page};
+use crate::admin::duration;
 use crate::findings::{Exposure, FingerprintKey, Generation, Summary, SummaryError};
 
 /// Prints one entry for each secret, the one seen last first.
@@ -62,7 +63,7 @@ fn entry(exposure: &Exposure, out: &mut dyn Write) -> io::Result<()> {
     let left = if exposure.masked { "" } else { "  NOT MASKED (audit)" };
     writeln!(out, "{}  {}{left}", plain(&exposure.fingerprint), list(&exposure.rules))?;
     let (first, last) = (exposure.first_seen, exposure.last_seen);
-    let window = duration(exposure.exposed_seconds);
+    let window = duration(u64::try_from(exposure.exposed_seconds).unwrap_or(0));
     writeln!(out, "  exposed   {first:.0} to {last:.0} ({window})")?;
     let times = if exposure.count == 1 { "time" } else { "times" };
     writeln!(out, "  seen      {} {times} in {}", exposure.count, list(&exposure.sources))?;
@@ -93,33 +94,9 @@ fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// In the two largest units.
-fn duration(seconds: i64) -> String {
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
-        (0, ..) => format!("{hours} h {minutes} min"),
-        _ => format!("{days} d {hours} h"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_have_two_units() {
-        let cases = [
-            (0, "0 s"),
-            (59, "59 s"),
-            (61, "1 min 1 s"),
-            (3600, "1 h 0 min"),
-            (90_061, "1 d 1 h"),
-            (864_000, "10 d 0 h"),
-        ];
-        cases.into_iter().for_each(|(seconds, text)| assert_eq!(duration(seconds), text));
-    }
 
     #[test]
     fn control_characters_are_not_printed() {

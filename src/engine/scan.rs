@@ -546,8 +546,7 @@ fn map_back(view: &View, span: &Span, out: &mut Vec<Span>) {
     };
     let mut form = span.form;
     for original in view.originals(span.start..span.end) {
-        let form_here = if form == Form::Silent { form } else { view.form_at(&original).unwrap_or(form) };
-        out.push(Span { start: original.start, end: original.end, form: form_here, why, ..*span });
+        out.push(Span { start: original.start, end: original.end, form, why, ..*span });
         form = Form::Silent;
     }
 }

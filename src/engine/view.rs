@@ -4,7 +4,6 @@
 use std::ops::Range;
 
 use super::byteset::ByteSet;
-use super::span::Form;
 
 /// The longest record a view is made of; a longer one is looked at in windows anyway.
 pub(crate) const MAX_VIEW: usize = 2 << 20;
@@ -19,8 +18,6 @@ pub(crate) struct View {
     ends: Vec<u32>,
     /// Where a new part begins, for a view that was joined.
     joints: Vec<usize>,
-    /// Where lists of numbers stood, and whether a string around them would be cut by a quote.
-    lists: Vec<(Range<usize>, bool)>,
 }
 
 /// Letters, digits and the joints of words: what keys and tokens are made of. Quotes and operators stay escaped, because
@@ -31,8 +28,6 @@ const DECODED: ByteSet =
 const DECODED_VALUE: ByteSet = ByteSet::from_bytes(b"!#$%*+/=@^~?:,;()");
 /// What is struck over.
 const STRUCK: ByteSet = DECODED.union(DECODED_VALUE);
-/// Bytes that a text spelt in numbers has at least: a hardware address has six, a digest is no text.
-const MIN_SPELT: usize = 8;
 /// Zero-width spaces and joiners, marks of direction, the soft hyphen, the byte order mark.
 const INVISIBLE: [&[u8]; 8] = [
     b"\xe2\x80\x8b",
@@ -66,8 +61,6 @@ pub(crate) fn triggers() -> Vec<Vec<ByteSet>> {
     found.push(with(b"&#1", &[set(b"012"), digits, set(b";")]));
     found.push(with(b"\\", &[set(b"01"), set(b"4567"), set(b"01234567"), set(b"\\")]));
     found.push(with(b"\x08", &[ByteSet::ALL]));
-    // Hex bytes joined by colons and lists of decimal ones have no literal that the prefilter could look for: they are read
-    // where something else calls for a view.
     found.push(with(b"\xef\xbc", &[ByteSet::EMPTY.with_range(0x90, 0x99).with_range(0xa1, 0xba).with(0xbf)]));
     found.push(with(b"\xef\xbd", &[ByteSet::EMPTY.with_range(0x81, 0x9a)]));
     found
@@ -80,7 +73,6 @@ impl View {
         self.starts.clear();
         self.ends.clear();
         self.joints.clear();
-        self.lists.clear();
         self.append(haystack, line);
     }
 
@@ -99,19 +91,6 @@ impl View {
         let mut under = None;
         while at < line.end {
             let rest = &haystack[at..line.end];
-            let before = at.checked_sub(1).filter(|before| *before >= line.start).map(|before| haystack[before]);
-            if rest[0].is_ascii_hexdigit() && before.is_none_or(|byte| !byte.is_ascii_alphanumeric() && byte != b':') {
-                let spelt = spelt_bytes(rest);
-                if let Some((_, last)) = spelt.last() {
-                    spelt.iter().for_each(|(byte, place)| self.push(*byte, at + place.start, at + place.end));
-                    let list = at..at + last.end;
-                    if haystack[list.clone()].contains(&b',') {
-                        self.lists.push((list, is_in_string(&haystack[line.start..at])));
-                    }
-                    at += last.end;
-                    continue;
-                }
-            }
             let (byte, len) = unit(rest);
             match byte {
                 // A placeholder's bracket before the mark stays one.
@@ -147,50 +126,10 @@ impl View {
         })
     }
 
-    /// How the placeholder of a span whose original is `original` is written, where it stands in a list of numbers.
-    pub(crate) fn form_at(&self, original: &Range<usize>) -> Option<Form> {
-        let list = self.lists.iter().find(|(list, _)| list.contains(&original.start));
-        list.map(|(_, in_string)| if *in_string { Form::Bare } else { Form::Number { level: 0 } })
-    }
-
     /// The original range of `span`, a non-empty range of the view.
     pub(crate) fn original(&self, span: Range<usize>) -> Range<usize> {
         self.starts[span.start] as usize..self.ends[span.end - 1] as usize
     }
-}
-
-/// The bytes of a text that is spelt in numbers at the start of `rest`, each with its place: `67:68:70` in hex, `103, 104` in
-/// decimal. All of them are printable, or there are none.
-fn spelt_bytes(rest: &[u8]) -> Vec<(u8, Range<usize>)> {
-    let hex = |at: usize| radix(rest.get(at..at + 2), 16).map(|byte| (byte, at..at + 2));
-    let decimal = |at: usize| {
-        let len = rest[at..].iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
-        let text = std::str::from_utf8(&rest[at..at + len]).ok()?;
-        text.parse().ok().map(|byte: u8| (byte, at..at + len))
-    };
-    let in_hex = rest.get(2) == Some(&b':');
-    let mut spelt = Vec::new();
-    let mut at = 0;
-    while let Some((byte, place)) = if in_hex { hex(at) } else { decimal(at) } {
-        let end = place.end;
-        if !(b' '..0x7f).contains(&byte) {
-            return Vec::new();
-        }
-        spelt.push((byte, place));
-        at = match (in_hex, rest.get(end), rest.get(end + 1)) {
-            (true, Some(b':'), Some(next)) if next.is_ascii_hexdigit() => end + 1,
-            (false, Some(b','), Some(b' ')) if rest.get(end + 2).is_some_and(u8::is_ascii_digit) => end + 2,
-            (false, Some(b','), Some(next)) if next.is_ascii_digit() => end + 1,
-            _ => break,
-        };
-    }
-    if spelt.len() < MIN_SPELT { Vec::new() } else { spelt }
-}
-
-/// Whether `head` ends within a string in double quotes.
-fn is_in_string(head: &[u8]) -> bool {
-    let quotes = memchr::memchr_iter(b'"', head).filter(|at| *at == 0 || head[at - 1] != b'\\');
-    quotes.count() % 2 == 1
 }
 
 /// What stands first in `rest` (nothing for a colour), and how many bytes spell it.
@@ -285,11 +224,6 @@ mod tests {
             ("a\u{200b}b\u{ad}c", "abc"),
             ("x\x08ay\x08b", "ab"),
             ("\u{ff41}\u{ff22}\u{ff1d}", "aB\u{ff1d}"),
-            ("x 61:62:63:64:65:66:67:68 y", "x abcdefgh y"),
-            ("00:1b:44:11:3a:b7 12:30:45:123", "00:1b:44:11:3a:b7 12:30:45:123"),
-            ("[97, 98, 99, 100, 101,102,103, 104]", "[abcdefgh]"),
-            ("[97, 98, 99, 100]", "[97, 98, 99, 100]"),
-            ("97, 98, 99, 100, 101, 102, 103, 200", "97, 98, 99, 100, 101, 102, 103, 200"),
         ];
         for (text, expected) in cases {
             let mut view = View::default();

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 use crate::config::daemon::{OtlpClientTls, OtlpServerTls};
+use crate::pem;
 
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
@@ -80,15 +80,11 @@ fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    match read.map_err(|error| file(path, &error))? {
-        none if none.is_empty() => Err(file(path, &"holds no certificate")),
-        some => Ok(some),
-    }
+    pem::certificates(path).map_err(|reason| file(path, &reason))
 }
 
 fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_file(path).map_err(|error| file(path, &error))
+    pem::private_key(path).map_err(|reason| file(path, &reason))
 }
 
 fn file(path: &Path, reason: &dyn std::fmt::Display) -> TlsError {

@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::pki_types::pem::{Error as PemError, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -13,6 +12,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::config::daemon::ClientTls;
+use crate::pem;
 
 /// What is wrong with certificates; the operator is to blame.
 #[derive(Debug, thiserror::Error)]
@@ -88,24 +88,9 @@ impl Connector {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let unreadable = |reason: String| TlsError::File { path: path.to_owned(), reason };
-    let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let certificates = certificates.map_err(|error| unreadable(said(&error)))?;
-    if certificates.is_empty() {
-        return Err(unreadable("it holds no PEM certificate".to_owned()));
-    }
-    Ok(certificates)
+    pem::certificates(path).map_err(|reason| TlsError::File { path: path.to_owned(), reason })
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_file(path).map_err(|error| TlsError::File { path: path.to_owned(), reason: said(&error) })
-}
-
-/// A parser's message may quote what it read, and that may be a key.
-fn said(error: &PemError) -> String {
-    match error {
-        PemError::Io(error) => error.to_string(),
-        PemError::NoItemsFound => "it holds no PEM private key or certificate".to_owned(),
-        _ => "it is no valid PEM file".to_owned(),
-    }
+    pem::private_key(path).map_err(|reason| TlsError::File { path: path.to_owned(), reason })
 }

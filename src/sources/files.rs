@@ -1,6 +1,8 @@
 //! Followed files as a source: a thread that follows them (see [`crate::tail`]), and a few lanes that its events go to. The
 //! events of one file all go to one lane, so they stay in order; a lane that is full holds up the reading.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::time::Instant;
 
 use tokio::sync::mpsc::error::TrySendError;
@@ -44,7 +46,9 @@ impl Files {
         };
         let tailer = Tailer::new(options(from), checkpoints, Instant::now())?;
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..lanes.max(1)).map(|_| channel(1)).unzip();
-        let driver = Driver::start(tailer, move |event| offer(&senders, event)).map_err(SourceError::Follow)?;
+        let mut of = Lanes::default();
+        let driver =
+            Driver::start(tailer, move |event| offer(&senders, &mut of, event)).map_err(SourceError::Follow)?;
         let handle = driver.handle();
         let lanes = receivers.into_iter().map(|events| Lane { events, handle: handle.clone() }).collect();
         Ok(Files { lanes, driver })
@@ -70,21 +74,79 @@ fn options(from: &FilesFrom) -> TailOptions {
     TailOptions { exclude: from.exclude.clone(), start_at, ..TailOptions::new(from.paths.clone()) }
 }
 
-fn offer(lanes: &[Sender<Event>], event: Event) -> Offer {
-    // What is about no file in particular goes to the first lane.
-    let lane = file(&event).map_or(0, |file| file.number() as usize % lanes.len());
-    match lanes[lane].try_send(event) {
-        Ok(()) => Offer::Taken,
+/// Which lane the events of a file go to. Files of one path, one rotated away and its successor, share a lane: what stands in
+/// the first comes before what stands in the second.
+#[derive(Default)]
+struct Lanes(HashMap<FileId, usize>);
+
+impl Lanes {
+    fn of(&mut self, event: &Event, count: usize) -> usize {
+        match event {
+            Event::Opened { file, path, .. } => {
+                let lane = BuildHasherDefault::<DefaultHasher>::default().hash_one(path) as usize % count;
+                *self.0.entry(*file).or_insert(lane)
+            }
+            Event::Data { file, .. } | Event::Cut { file, .. } | Event::Ended { file } => {
+                self.0.get(file).copied().unwrap_or(0)
+            }
+            // What is about no file in particular goes to the first.
+            _ => 0,
+        }
+    }
+
+    /// Forgets a file of which nothing more comes.
+    fn taken(&mut self, ended: Option<FileId>) {
+        ended.map(|file| self.0.remove(&file));
+    }
+}
+
+fn offer(senders: &[Sender<Event>], lanes: &mut Lanes, event: Event) -> Offer {
+    let lane = lanes.of(&event, senders.len());
+    let ended = if let Event::Ended { file } = &event { Some(*file) } else { None };
+    match senders[lane].try_send(event) {
+        Ok(()) => {
+            lanes.taken(ended);
+            Offer::Taken
+        }
         Err(TrySendError::Full(event)) => Offer::Full(event),
         Err(TrySendError::Closed(_)) => Offer::Closed,
     }
 }
 
-fn file(event: &Event) -> Option<FileId> {
-    match event {
-        Event::Opened { file, .. } | Event::Data { file, .. } | Event::Cut { file, .. } | Event::Ended { file } => {
-            Some(*file)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tail::{Driver, TailOptions};
+
+    /// The lane of each file that is opened below `folder`, by path.
+    #[test]
+    fn a_rotated_file_and_its_successor_share_a_lane() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a.log", "b.log", "c.log"] {
+            std::fs::write(folder.path().join(name), "one\n").unwrap();
         }
-        _ => None,
+        let pattern = folder.path().join("*.log").display().to_string();
+        let options = TailOptions::new(vec![pattern.into()]);
+        let tailer = Tailer::new(options, Checkpoints::in_memory().unwrap(), Instant::now()).unwrap();
+        let (told, opened) = std::sync::mpsc::channel();
+        let mut lanes = Lanes::default();
+        let driver = Driver::start(tailer, move |event| {
+            let lane = lanes.of(&event, 64);
+            if let Event::Opened { path, file, .. } = &event {
+                let _ = told.send((path.clone(), *file, lane));
+            }
+            Offer::Taken
+        });
+        let driver = driver.unwrap();
+        let next = || opened.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
+        let first: HashMap<_, _> = (0..3).map(|_| next()).map(|(path, file, lane)| (path, (file, lane))).collect();
+        assert!(first.values().any(|(_, lane)| *lane != first.values().next().unwrap().1), "all lanes are used");
+        std::fs::rename(folder.path().join("a.log"), folder.path().join("a.log.1")).unwrap();
+        std::fs::write(folder.path().join("a.log"), "two\n").unwrap();
+        let (path, file, lane) = next();
+        assert!(path.ends_with("a.log") && file != first[&path].0);
+        assert_eq!(lane, first[&path].1);
+        driver.handle().stop();
+        driver.join().unwrap();
     }
 }

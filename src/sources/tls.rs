@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rustls::pki_types::pem::{Error as PemError, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
@@ -11,6 +10,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::SourceError;
 use crate::config::daemon::ServerTls;
+use crate::pem;
 
 /// Certificate, key and authorities of a listener, exchangeable.
 pub(super) struct Acceptor {
@@ -54,23 +54,9 @@ fn refused(path: &Path, reason: String) -> SourceError {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, SourceError> {
-    let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let certificates = certificates.map_err(|error| refused(path, said(&error)))?;
-    if certificates.is_empty() {
-        return Err(refused(path, "it holds no PEM certificate".to_owned()));
-    }
-    Ok(certificates)
+    pem::certificates(path).map_err(|reason| refused(path, reason))
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, SourceError> {
-    PrivateKeyDer::from_pem_file(path).map_err(|error| refused(path, said(&error)))
-}
-
-/// A parser's message may quote what it read, and that may be a key.
-fn said(error: &PemError) -> String {
-    match error {
-        PemError::Io(error) => error.to_string(),
-        PemError::NoItemsFound => "it holds no PEM private key or certificate".to_owned(),
-        _ => "it is no valid PEM file".to_owned(),
-    }
+    pem::private_key(path).map_err(|reason| refused(path, reason))
 }

@@ -12,6 +12,14 @@ struct Followed {
     lines: BufReader<ChildStdout>,
 }
 
+/// A failed assertion leaves nobody behind.
+impl Drop for Followed {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 impl Followed {
     fn start(command: &mut Command) -> Followed {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
@@ -26,14 +34,14 @@ impl Followed {
     }
 
     /// Ends it as Ctrl-C does. Its exit code, the rest of its output, and what it said.
-    fn interrupt(self) -> (i32, String, String) {
-        let Followed { child, mut lines } = self;
-        let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    fn interrupt(mut self) -> (i32, String, String) {
+        let killed = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().expect("kill");
         assert!(killed.success(), "it runs");
-        let mut rest = String::new();
-        lines.read_to_string(&mut rest).expect("UTF-8");
-        let output = child.wait_with_output().expect("it ends");
-        (code(&output), rest, stderr(&output))
+        let (mut rest, mut said) = (String::new(), String::new());
+        self.lines.read_to_string(&mut rest).expect("UTF-8");
+        self.child.stderr.take().expect("a pipe").read_to_string(&mut said).expect("UTF-8");
+        let status = self.child.wait().expect("it ends");
+        (status.code().expect("an exit code"), rest, said)
     }
 }
 

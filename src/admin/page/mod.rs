@@ -284,7 +284,8 @@ fn times(count: u64) -> String {
     if count == 1 { "once".to_owned() } else { format!("{} times", number(count as f64)) }
 }
 
-fn duration(seconds: u64) -> String {
+/// A time in its two largest units.
+pub(crate) fn duration(seconds: u64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
         (0, 0, 0) => format!("{seconds} s"),
@@ -297,6 +298,19 @@ fn duration(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_have_two_units() {
+        let cases = [
+            (0, "0 s"),
+            (59, "59 s"),
+            (61, "1 min 1 s"),
+            (3600, "1 h 0 min"),
+            (90_061, "1 d 1 h"),
+            (864_000, "10 d 0 h"),
+        ];
+        cases.into_iter().for_each(|(seconds, text)| assert_eq!(duration(seconds), text));
+    }
 
     #[test]
     fn numbers_read_well() {
