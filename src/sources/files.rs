@@ -126,7 +126,7 @@ mod tests {
             std::fs::write(folder.path().join(name), "one\n").unwrap();
         }
         let pattern = folder.path().join("*.log").display().to_string();
-        let options = TailOptions::new(vec![pattern.into()]);
+        let options = TailOptions::new(vec![pattern]);
         let tailer = Tailer::new(options, Checkpoints::in_memory().unwrap(), Instant::now()).unwrap();
         let (told, opened) = std::sync::mpsc::channel();
         let mut lanes = Lanes::default();
