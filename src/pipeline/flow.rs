@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::gate;
 use super::lane::{Closed, Lane, Parcel};
-use crate::engine::{Carry, Cutter, Engine, Masked, Mode, Piece, Scratch, Tally};
+use crate::engine::{Carry, Cutter, Engine, Limits, Masked, Mode, Piece, Scratch, Tally};
 use crate::findings::Place;
 use crate::framing::{FrameError, Framing, Unframer};
 use crate::message::{End, StreamId};
@@ -35,8 +35,8 @@ pub(super) struct Flow {
     tail: Tail,
     cutter: Cutter,
     carry: Carry,
-    /// What the stream's last piece was redacted with.
-    engine: Arc<Engine>,
+    /// What the stream's last piece was redacted with, if there was one.
+    engine: Option<Arc<Engine>>,
     /// Bytes redacted with `engine` after it was exchanged.
     pinned_bytes: usize,
     /// The last piece ended in the middle of a record.
@@ -70,7 +70,7 @@ impl Flow {
             lane: Arc::clone(lane),
             stream: lane.new_stream(),
             tail,
-            cutter: Cutter::new(engine.limits().max_record_bytes),
+            cutter: Cutter::new(Limits::default().max_record_bytes),
             carry: Carry::default(),
             engine,
             pinned_bytes: 0,
@@ -153,14 +153,24 @@ impl Flow {
         let records = memchr::memchr_iter(b'\n', piece.body()).count() as u64 + u64::from(!ends_record && !open);
         self.lane.source.received(records, bytes as u64);
         // A file can wait; what comes from elsewhere is held up no longer than the operator wants.
-        if self.origin.is_some() {
-            gate::opens(&mut self.lane.gate.clone()).await;
-        } else if !gate::passes(&mut self.lane.gate.clone()).await {
-            self.forget();
-            self.lane.source.dropped(DropReason::NoRules, records);
-            return Ok(());
+        let passes = if self.origin.is_some() {
+            gate::opens(&mut self.lane.gate.clone()).await.map(|()| true)
+        } else {
+            gate::passes(&mut self.lane.gate.clone()).await
+        };
+        match passes {
+            Ok(true) => {}
+            Ok(false) => {
+                self.forget();
+                self.lane.source.dropped(DropReason::NoRules, records);
+                return Ok(());
+            }
+            Err(Closed) => {
+                self.give_up(records);
+                return Err(Closed);
+            }
         }
-        let engine = self.engine_for(bytes);
+        let Some(engine) = self.engine_for(bytes) else { return Err(Closed) };
         let carry = std::mem::take(&mut self.carry);
         let (lane, offset, origin) = (Arc::clone(&self.lane), self.position - bytes as u64, self.origin.clone());
         let job = move |engine: &Engine, scratch: &mut Scratch| {
@@ -172,7 +182,7 @@ impl Flow {
         };
         let redacted = match self.lane.workers.run_with(Arc::clone(&engine), job).await {
             Ok(redacted) => redacted,
-            Err(Stopped::Panicked) => {
+            Err(Stopped::NoEngine | Stopped::Panicked) => {
                 self.forget();
                 self.lane.source.uninspected(UninspectedReason::RuleFailed, records);
                 self.lane.source.dropped(DropReason::Failed, records);
@@ -192,17 +202,30 @@ impl Flow {
     }
 
     /// The engine for the next piece: the current one, unless something is open that was begun with another.
-    fn engine_for(&mut self, bytes: usize) -> Arc<Engine> {
-        let current = self.lane.workers.engine();
-        let is_open = self.in_record || !self.carry.is_empty();
-        if Arc::ptr_eq(&current, &self.engine) {
+    fn engine_for(&mut self, bytes: usize) -> Option<Arc<Engine>> {
+        let current = self.lane.workers.engine()?;
+        let is_open = self.engine.is_some() && (self.in_record || !self.carry.is_empty());
+        if self.engine.as_ref().is_some_and(|engine| Arc::ptr_eq(&current, engine)) {
             self.pinned_bytes = 0;
         } else if is_open && (self.in_record || self.pinned_bytes < MAX_PINNED_BYTES) {
             self.pinned_bytes += bytes;
         } else {
-            (self.engine, self.pinned_bytes, self.carry) = (current, 0, Carry::default());
+            (self.engine, self.pinned_bytes, self.carry) = (Some(current), 0, Carry::default());
         }
-        Arc::clone(&self.engine)
+        self.engine.clone()
+    }
+
+    /// These records and those behind them stay here, and nothing more comes. A file is read again by a later run.
+    fn give_up(&mut self, records: u64) {
+        if self.origin.is_some() {
+            return;
+        }
+        let rest = self.cutter.buffer();
+        rest.append(&mut self.unfinished);
+        let lines = memchr::memchr_iter(b'\n', rest).count() as u64;
+        let unended = rest.last().is_some_and(|byte| *byte != b'\n');
+        // A part of a record that cannot be passed on is a record that is lost.
+        self.lane.give_up(records.max(1) + lines + u64::from(unended));
     }
 
     /// What came before has nothing to say to what comes next.

@@ -91,7 +91,7 @@ impl Lane {
         let stdin = config.source.kind == SourceKind::Stdin;
         let books = tokio::spawn(keep_books(back, Arc::clone(&settled), pipeline.clone(), files));
         let source = metrics.source(&config.name);
-        source.mode(workers.engine().mode());
+        workers.engine().into_iter().for_each(|engine| source.mode(engine.mode()));
         Arc::new(Lane {
             name: config.name.clone(),
             workers,
@@ -140,6 +140,11 @@ impl Lane {
             }
         }
         Ok(())
+    }
+
+    /// Records that were taken and will not be sent: there is nothing to redact them with, and nothing will come.
+    pub(super) fn give_up(&self, records: u64) {
+        self.settled.sent.fetch_add(records, Ordering::Relaxed);
     }
 
     fn ways(&self) -> Option<Ways> {

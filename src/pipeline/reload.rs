@@ -7,7 +7,7 @@
 mod watch;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch as channel};
@@ -76,13 +76,19 @@ pub struct Reload {
 
 /// Exchanges sets for as long as the process lives. `last` is what the set in use was made of; `None` if there is none.
 pub async fn reload(
-    mut loader: Box<dyn Loader>,
+    loader: Box<dyn Loader>,
     reload: Reload,
     mut triggers: mpsc::Receiver<Trigger>,
     events: mpsc::Sender<Trigger>,
 ) {
     let mut files = Files::new(events);
-    let mut seen = files.look(&loader.files(), loader.day());
+    // A load that panics must not take the loader with it: the next one may succeed.
+    let loader = Arc::new(Mutex::new(loader));
+    let look = |files: &mut Files| {
+        let loader = lock(&loader);
+        files.look(&loader.files(), loader.day())
+    };
+    let mut seen = look(&mut files);
     let mut trouble: Option<Trouble> = None;
     loop {
         let waiting = *reload.gate.borrow() != Gate::Open;
@@ -97,21 +103,22 @@ pub async fn reload(
         while let Ok(more) = triggers.try_recv() {
             told |= more == Trigger::Told;
         }
-        let now = files.look(&loader.files(), loader.day());
+        let now = look(&mut files);
         if told || waiting || now != seen {
             seen = now;
-            let outcome = tokio::task::spawn_blocking(move || {
-                let outcome = loader.load();
-                (loader, outcome)
-            });
-            let Ok((back, outcome)) = outcome.await else { return };
-            loader = back;
+            let loader = Arc::clone(&loader);
+            let outcome = tokio::task::spawn_blocking(move || lock(&loader).load()).await;
+            let outcome = outcome.unwrap_or_else(|_| Err("internal error while loading".to_owned()));
             trouble = reload.exchange(outcome, trouble.take());
         }
         if let Some(trouble) = &mut trouble {
             trouble.remind();
         }
     }
+}
+
+fn lock(loader: &Mutex<Box<dyn Loader>>) -> MutexGuard<'_, Box<dyn Loader>> {
+    loader.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Reload {
@@ -172,5 +179,54 @@ impl Trouble {
             tracing::error!(reason = self.reason, "still cannot load rules and settings; those in use stay");
             self.said = Instant::now();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Limits, Policy, RuleSet};
+
+    /// Loads what each of these makes, one after the other.
+    struct Loads(Vec<fn() -> Result<Loaded, String>>);
+
+    impl Loader for Loads {
+        fn load(&mut self) -> Result<Loaded, String> {
+            let next = self.0.remove(0);
+            next()
+        }
+
+        fn files(&self) -> Vec<PathBuf> {
+            Vec::new()
+        }
+
+        fn day(&self) -> u64 {
+            0
+        }
+    }
+
+    fn good() -> Result<Loaded, String> {
+        let engine = Engine::compile(RuleSet::default(), Policy::default(), &Limits::default()).unwrap();
+        Ok(Loaded { engines: vec![Arc::new(engine)], hash: "0123456789ab".to_owned() })
+    }
+
+    /// Starts a reload of one pipeline that waits for its rules.
+    fn start(loads: Vec<fn() -> Result<Loaded, String>>) -> (mpsc::Sender<Trigger>, channel::Receiver<Gate>, Metrics) {
+        let (gate, state) = channel::channel(Gate::Waiting);
+        let metrics = Metrics::default();
+        let workers = vec![Workers::start(None, 1).unwrap()];
+        let exchange = Reload { workers, gate, listeners: Vec::new(), metrics: metrics.clone(), tell: |_| () };
+        let (triggers, told) = mpsc::channel(8);
+        tokio::spawn(reload(Box::new(Loads(loads)), exchange, told, triggers.clone()));
+        (triggers, state, metrics)
+    }
+
+    #[tokio::test]
+    async fn a_load_that_panics_is_one_that_failed() {
+        let (triggers, mut gate, metrics) = start(vec![|| panic!("on purpose"), good]);
+        triggers.send(Trigger::Told).await.unwrap();
+        triggers.send(Trigger::Told).await.unwrap();
+        gate.wait_for(|state| *state == Gate::Open).await.unwrap();
+        assert!(metrics.is_ready());
     }
 }

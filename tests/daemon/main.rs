@@ -17,6 +17,7 @@ mod connections;
 mod delivery;
 mod files;
 mod framing;
+mod held;
 mod lifecycle;
 mod oracle;
 mod receiver;

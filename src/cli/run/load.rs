@@ -12,7 +12,7 @@ use super::super::print::complain;
 use super::super::setup::{self, Lines, Setup};
 use crate::config::daemon::{AdminOptions, Daemon, HashKeyFrom, OnFatal, Pipeline};
 use crate::config::{Config, ConfigError};
-use crate::engine::{Engine, HashKey, Limits, Mode, Policy};
+use crate::engine::{Engine, HashKey, Mode};
 use crate::pipeline::{Loaded, Loader};
 use crate::rules::Catalog;
 use crate::secrets::{self, SecretError};
@@ -55,8 +55,8 @@ pub(super) struct Load {
 
 /// The engines at the start.
 pub(super) struct FirstLoad {
-    /// By pipeline. Of no use unless there is a hash.
-    pub(super) engines: Vec<Arc<Engine>>,
+    /// By pipeline; `None` while there is no whole set, so that nothing can pass by it.
+    pub(super) engines: Vec<Option<Arc<Engine>>>,
     /// Of the rules; `None` if they could not be loaded.
     pub(super) hash: Option<String>,
     /// What is missing may come: sources wait for it.
@@ -68,7 +68,10 @@ impl Load {
     pub(super) fn first(args: RunArgs, daemon: &Daemon) -> anyhow::Result<(Load, FirstLoad)> {
         let mut load = Load { args, pipelines: daemon.pipelines.clone(), files: Vec::new(), own_rules: 0 };
         let error = match load.engines(daemon, true) {
-            Ok(Loaded { engines, hash }) => return Ok((load, FirstLoad { engines, hash: Some(hash), waits: false })),
+            Ok(Loaded { engines, hash }) => {
+                let engines = engines.into_iter().map(Some).collect();
+                return Ok((load, FirstLoad { engines, hash: Some(hash), waits: false }));
+            }
             Err(error) => error,
         };
         let waits = matches!(error.downcast_ref::<SecretError>(), Some(SecretError::Known { .. }));
@@ -82,8 +85,7 @@ impl Load {
             &"everything is withheld until there are rules"
         });
         load.files = watched(&load.args, daemon);
-        let engine = Arc::new(Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default())?);
-        let engines = daemon.pipelines.iter().map(|_| Arc::clone(&engine)).collect();
+        let engines = daemon.pipelines.iter().map(|_| None).collect();
         Ok((load, FirstLoad { engines, hash: None, waits }))
     }
 

@@ -103,8 +103,9 @@ async fn live(
         exit = Exit::Incomplete;
     }
     signals::stopping();
+    // With it goes the only one who opens the gate: what waits there stays where it is.
     reloading.abort();
-    drop(reloading);
+    let _ = reloading.await;
     let outcome = tokio::select! {
         // A hop has a deadline of its own; both drain at once.
         (outcome, whole) = async { tokio::join!(running.drain(daemon.drain_deadline), hops.drain()) } => {
@@ -129,8 +130,8 @@ fn workers(args: &RunArgs, daemon: &Daemon, first: &FirstLoad, metrics: &Metrics
         Some(count) => count,
     };
     let engines = &first.engines;
-    let pool = Workers::start(engines[0].clone(), threads).context("cannot start threads")?;
-    engines.iter().for_each(|engine| metrics.declare(engine));
+    let pool = Workers::start(None, threads).context("cannot start threads")?;
+    engines.iter().flatten().for_each(|engine| metrics.declare(engine));
     match &first.hash {
         Some(hash) => metrics.reload(Ok::<_, ()>(hash.as_str())),
         None => metrics.reload(Err::<&str, _>(())),
