@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch as channel};
 
 use super::Gate;
 use crate::engine::Engine;
+use crate::log::Guard;
 use crate::metrics::Metrics;
 use crate::sources::Listener;
 use crate::workers::Workers;
@@ -32,6 +33,8 @@ const RETRY: Duration = Duration::from_secs(5);
 pub struct Loaded {
     /// By pipeline.
     pub engines: Vec<Arc<Engine>>,
+    /// For what we say ourselves: they mask what any of the pipelines masks or counts.
+    pub guard: Vec<Arc<Engine>>,
     /// Of the rules.
     pub hash: String,
 }
@@ -68,6 +71,8 @@ pub struct Reload {
     pub gate: channel::Sender<Gate>,
     /// Their certificates are read anew too.
     pub listeners: Vec<Arc<Listener>>,
+    /// What masks our own words.
+    pub guard: Guard,
     /// Told how it went.
     pub metrics: Metrics,
     /// Told before and after: `systemd` wants to know.
@@ -141,6 +146,8 @@ impl Reload {
     }
 
     fn put_into_use(&self, loaded: &Loaded) {
+        // First: what is said of a record must know what the record is redacted with.
+        self.guard.swap(loaded.guard.clone());
         for (workers, engine) in self.workers.iter().zip(&loaded.engines) {
             self.metrics.declare(engine);
             workers.swap(Arc::clone(engine));
@@ -205,9 +212,12 @@ mod tests {
         }
     }
 
+    fn engine() -> Arc<Engine> {
+        Arc::new(Engine::compile(RuleSet::default(), Policy::default(), &Limits::default()).unwrap())
+    }
+
     fn good() -> Result<Loaded, String> {
-        let engine = Engine::compile(RuleSet::default(), Policy::default(), &Limits::default()).unwrap();
-        Ok(Loaded { engines: vec![Arc::new(engine)], hash: "0123456789ab".to_owned() })
+        Ok(Loaded { engines: vec![engine()], guard: vec![engine()], hash: "0123456789ab".to_owned() })
     }
 
     /// Starts a reload of one pipeline that waits for its rules.
@@ -215,7 +225,8 @@ mod tests {
         let (gate, state) = channel::channel(Gate::Waiting);
         let metrics = Metrics::default();
         let workers = vec![Workers::start(None, 1).unwrap()];
-        let exchange = Reload { workers, gate, listeners: Vec::new(), metrics: metrics.clone(), tell: |_| () };
+        let (guard, listeners) = (engine().into(), Vec::new());
+        let exchange = Reload { workers, gate, listeners, guard, metrics: metrics.clone(), tell: |_| () };
         let (triggers, told) = mpsc::channel(8);
         tokio::spawn(reload(Box::new(Loads(loads)), exchange, told, triggers.clone()));
         (triggers, state, metrics)

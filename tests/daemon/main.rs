@@ -20,6 +20,7 @@ mod framing;
 mod held;
 mod lifecycle;
 mod oracle;
+mod own_words;
 mod receiver;
 mod reload;
 mod support;

@@ -12,7 +12,8 @@ use super::super::print::complain;
 use super::super::setup::{self, Lines, Setup};
 use crate::config::daemon::{AdminOptions, Daemon, HashKeyFrom, OnFatal, Pipeline};
 use crate::config::{Config, ConfigError};
-use crate::engine::{Engine, HashKey, Mode};
+use crate::engine::{Engine, HashKey, Limits, Mode, Policy, RuleSet};
+use crate::log::Guard;
 use crate::pipeline::{Loaded, Loader};
 use crate::rules::Catalog;
 use crate::secrets::{self, SecretError};
@@ -57,6 +58,8 @@ pub(super) struct Load {
 pub(super) struct FirstLoad {
     /// By pipeline; `None` while there is no whole set, so that nothing can pass by it.
     pub(super) engines: Vec<Option<Arc<Engine>>>,
+    /// For what we say ourselves.
+    pub(super) guard: Guard,
     /// Of the rules; `None` if they could not be loaded.
     pub(super) hash: Option<String>,
     /// What is missing may come: sources wait for it.
@@ -68,9 +71,9 @@ impl Load {
     pub(super) fn first(args: RunArgs, daemon: &Daemon) -> anyhow::Result<(Load, FirstLoad)> {
         let mut load = Load { args, pipelines: daemon.pipelines.clone(), files: Vec::new(), own_rules: 0 };
         let error = match load.engines(daemon, true) {
-            Ok(Loaded { engines, hash }) => {
-                let engines = engines.into_iter().map(Some).collect();
-                return Ok((load, FirstLoad { engines, hash: Some(hash), waits: false }));
+            Ok(Loaded { engines, guard, hash }) => {
+                let (engines, guard) = (engines.into_iter().map(Some).collect(), Guard::new(guard));
+                return Ok((load, FirstLoad { engines, guard, hash: Some(hash), waits: false }));
             }
             Err(error) => error,
         };
@@ -86,17 +89,27 @@ impl Load {
         });
         load.files = watched(&load.args, daemon);
         let engines = daemon.pipelines.iter().map(|_| None).collect();
-        Ok((load, FirstLoad { engines, hash: None, waits }))
+        let guard = Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default())?;
+        Ok((load, FirstLoad { engines, guard: Arc::new(guard).into(), hash: None, waits }))
     }
 
     fn engines(&mut self, daemon: &Daemon, at_start: bool) -> anyhow::Result<Loaded> {
         self.files = watched(&self.args, daemon);
-        let mut engines = Vec::new();
+        let (mut engines, mut guards) = (Vec::new(), Vec::new());
+        let mut guarded: Vec<&Pipeline> = Vec::new();
         let mut own_rules = 0;
         for pipeline in &daemon.pipelines {
             let setup = Setup::of(pipeline.redact.clone())?;
             own_rules = own_rules.max(setup.own_rules);
-            engines.push(self.engine(pipeline, setup, at_start)?);
+            let rules = setup.catalog.set.clone();
+            let engine = self.engine(pipeline, setup, at_start)?;
+            // Pipelines that redact alike share a guard.
+            let alike = |other: &&Pipeline| (&other.redact, &other.hash_key) == (&pipeline.redact, &pipeline.hash_key);
+            if !guarded.iter().any(alike) {
+                guarded.push(pipeline);
+                guards.push(guard(&engine, rules)?);
+            }
+            engines.push(engine);
         }
         anyhow::ensure!(
             own_rules > 0 || self.own_rules == 0,
@@ -104,7 +117,7 @@ impl Load {
             self.own_rules
         );
         self.own_rules = own_rules;
-        Ok(Loaded { engines, hash: hash(own_rules) })
+        Ok(Loaded { engines, guard: guards, hash: hash(own_rules) })
     }
 
     fn engine(&self, pipeline: &Pipeline, mut setup: Setup, at_start: bool) -> anyhow::Result<Arc<Engine>> {
@@ -164,6 +177,15 @@ fn end_audit(pipeline: &Pipeline, setup: &mut Setup, key: Option<&HashKey>) {
         tracing::warn!(pipeline = pipeline.name, "{over}; masking begins");
         setup.config.mode = Mode::Enforce;
     }
+}
+
+/// What masks, in our own words, everything that `engine` finds: even where it only counts.
+fn guard(engine: &Arc<Engine>, rules: RuleSet) -> anyhow::Result<Arc<Engine>> {
+    if engine.mode() == Mode::Enforce {
+        return Ok(Arc::clone(engine));
+    }
+    let masking = Engine::compile(rules, Policy::default(), &Limits::default())?;
+    Ok(Arc::new(masking.knowing_as(engine)?))
 }
 
 /// The built-in set's hash, and where there are rules beside it how many: they change what is found.

@@ -94,7 +94,8 @@ async fn live(
     let running = Running::start(planned, &metrics, daemon.partial_records_bytes, state.as_ref(), stop).await?;
     let (triggers, told) = mpsc::channel(8);
     let listeners = running.listeners().to_vec();
-    let exchange = Reload { workers, gate, listeners, metrics: metrics.clone(), tell: signals::reloading };
+    let (guard, metrics_of) = (first.guard.clone(), metrics.clone());
+    let exchange = Reload { workers, gate, listeners, guard, metrics: metrics_of, tell: signals::reloading };
     let reloading = tokio::spawn(reload(Box::new(load), exchange, told, triggers.clone()));
     metrics.ready(*passes.borrow() == Gate::Open);
     signals::ready();
