@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::gate;
-use super::lane::{Closed, Lane, Parcel};
+use super::lane::{Closed, Lane, Parcel, Torn};
 use crate::engine::{Carry, Cutter, Engine, Limits, Masked, Mode, Piece, Scratch, Tally};
 use crate::findings::Place;
 use crate::framing::{FrameError, Framing, Unframer};
@@ -16,6 +16,8 @@ use crate::workers::Stopped;
 
 /// For so many bytes a stream that has something open goes on with an engine that was exchanged: an armoured key is shorter.
 const MAX_PINNED_BYTES: usize = 256 << 10;
+/// So much of what was lost is remembered: a private key of 8192 bits has 7 KiB.
+const LOST_BYTES: usize = 16 << 10;
 /// A NUL-ended record that is longer is passed on in parts.
 const MAX_WHOLE_BYTES: usize = 1 << 20;
 
@@ -50,8 +52,20 @@ pub(super) struct Flow {
     position: u64,
     /// Up to here somebody may forget the stream: a record ends there, and nothing is open.
     safe: u64,
+    /// What went nowhere since the last piece that passed.
+    lost: Option<Lost>,
+    /// Sinks that lack a part of the last record.
+    torn: Torn,
     /// Of a file: its name for a sink that mirrors it.
     origin: Option<Arc<Path>>,
+}
+
+/// Records that were not redacted, and so not passed on.
+#[derive(Clone)]
+struct Lost {
+    reason: DropReason,
+    /// The end of them: a secret that was announced there may go on in what follows.
+    tail: Vec<u8>,
 }
 
 /// What a worker made of a piece.
@@ -80,6 +94,8 @@ impl Flow {
             counts: VecDeque::new(),
             position: 0,
             safe: 0,
+            lost: None,
+            torn: lane.whole(),
             origin: None,
         }
     }
@@ -97,11 +113,13 @@ impl Flow {
         }
         let mut counts = Vec::new();
         let pushed = self.unframer.push(bytes, &mut self.unfinished, &mut counts);
-        let whole = if self.unfinished.len() > MAX_WHOLE_BYTES {
-            self.unfinished.len()
-        } else {
-            end_of(&self.unfinished, counts.iter().map(|count| *count as usize).sum())
-        };
+        let mut whole = end_of(&self.unfinished, counts.iter().map(|count| *count as usize).sum());
+        if self.unfinished.len() > MAX_WHOLE_BYTES {
+            let part = memchr::memchr_iter(b'\n', &self.unfinished[whole..]).count() as u32;
+            counts.extend((part > 0).then_some(part));
+            self.unframer.passed_on(part);
+            whole = self.unfinished.len();
+        }
         self.cutter.buffer().extend_from_slice(&self.unfinished[..whole]);
         self.unfinished.drain(..whole);
         self.counts.extend(counts);
@@ -145,6 +163,7 @@ impl Flow {
         let ends_record = piece.body().ends_with(b"\n");
         let (bytes, open) = (piece.len(), piece.goes_on());
         self.position += bytes as u64;
+        let begins = !std::mem::replace(&mut self.in_record, open);
         let end = match (open, ends_record, self.tail) {
             (true, ..) => End::Open,
             (false, true, _) | (false, _, Tail::Kept) => End::Record,
@@ -152,6 +171,11 @@ impl Flow {
         };
         let records = memchr::memchr_iter(b'\n', piece.body()).count() as u64 + u64::from(!ends_record && !open);
         self.lane.source.received(records, bytes as u64);
+        if let Some(lost) = self.lost.as_ref().filter(|_| !begins) {
+            let reason = lost.reason;
+            self.lose(&piece, begins, reason, records);
+            return Ok(());
+        }
         // A file can wait; what comes from elsewhere is held up no longer than the operator wants.
         let passes = if self.origin.is_some() {
             gate::opens(&mut self.lane.gate.clone()).await.map(|()| true)
@@ -161,8 +185,7 @@ impl Flow {
         match passes {
             Ok(true) => {}
             Ok(false) => {
-                self.forget();
-                self.lane.source.dropped(DropReason::NoRules, records);
+                self.lose(&piece, begins, DropReason::NoRules, records);
                 return Ok(());
             }
             Err(Closed) => {
@@ -170,27 +193,16 @@ impl Flow {
                 return Err(Closed);
             }
         }
-        let Some(engine) = self.engine_for(bytes) else { return Err(Closed) };
-        let carry = std::mem::take(&mut self.carry);
-        let (lane, offset, origin) = (Arc::clone(&self.lane), self.position - bytes as u64, self.origin.clone());
-        let job = move |engine: &Engine, scratch: &mut Scratch| {
-            let redacted = redact(engine, scratch, &carry, &piece);
-            let stream = origin.as_deref().map(Path::to_string_lossy);
-            let place = Place { source: &lane.source, stream: stream.as_deref(), offset };
-            lane.findings.inspect(engine, scratch, piece.body(), place);
-            redacted
-        };
-        let redacted = match self.lane.workers.run_with(Arc::clone(&engine), job).await {
+        let Some(engine) = self.engine_for(bytes, begins) else { return Err(Closed) };
+        let redacted = match self.redact(&engine, &piece).await {
             Ok(redacted) => redacted,
             Err(Stopped::NoEngine | Stopped::Panicked) => {
-                self.forget();
+                self.lose(&piece, begins, DropReason::Failed, records);
                 self.lane.source.uninspected(UninspectedReason::RuleFailed, records);
-                self.lane.source.dropped(DropReason::Failed, records);
-                self.lane.fail(format!("{records} records were lost to an internal error"));
+                self.lane.failed_on(records);
                 return Ok(());
             }
         };
-        self.in_record = open;
         self.count(&engine, &redacted, records);
         let lines = self.take_counts(redacted.lines);
         self.carry = redacted.carry;
@@ -198,16 +210,35 @@ impl Flow {
             self.safe = self.position;
         }
         let (stream, payload, position, origin) = (self.stream, redacted.masked, self.safe, self.origin.clone());
-        self.lane.send(Parcel { stream, payload, lines, end, records, position, origin }).await
+        let parcel = Parcel { stream, payload, lines, begins, end, records, position, origin };
+        self.lane.send(parcel, &mut self.torn).await
+    }
+
+    /// Has `piece` redacted on a worker, and its findings told.
+    async fn redact(&mut self, engine: &Arc<Engine>, piece: &Piece) -> Result<Redacted, Stopped> {
+        let (carry, piece, lost) = (self.carry.clone(), piece.clone(), self.lost.clone());
+        let (lane, offset, origin) = (Arc::clone(&self.lane), self.position - piece.len() as u64, self.origin.clone());
+        let job = move |engine: &Engine, scratch: &mut Scratch| {
+            // What was lost goes nowhere, but what it opened has a say in what follows.
+            let carry = lost.map_or(carry.clone(), |lost| engine.redact(scratch, &carry, lost.tail.into()).1);
+            let redacted = redact(engine, scratch, &carry, &piece);
+            let stream = origin.as_deref().map(Path::to_string_lossy);
+            let place = Place { source: &lane.source, stream: stream.as_deref(), offset };
+            lane.findings.inspect(engine, scratch, piece.body(), place);
+            redacted
+        };
+        let redacted = self.lane.workers.run_with(Arc::clone(engine), job).await?;
+        self.lost = None;
+        Ok(redacted)
     }
 
     /// The engine for the next piece: the current one, unless something is open that was begun with another.
-    fn engine_for(&mut self, bytes: usize) -> Option<Arc<Engine>> {
+    fn engine_for(&mut self, bytes: usize, begins: bool) -> Option<Arc<Engine>> {
         let current = self.lane.workers.engine()?;
-        let is_open = self.engine.is_some() && (self.in_record || !self.carry.is_empty());
+        let is_open = self.engine.is_some() && (!begins || !self.carry.is_empty());
         if self.engine.as_ref().is_some_and(|engine| Arc::ptr_eq(&current, engine)) {
             self.pinned_bytes = 0;
-        } else if is_open && (self.in_record || self.pinned_bytes < MAX_PINNED_BYTES) {
+        } else if is_open && (!begins || self.pinned_bytes < MAX_PINNED_BYTES) {
             self.pinned_bytes += bytes;
         } else {
             (self.engine, self.pinned_bytes, self.carry) = (Some(current), 0, Carry::default());
@@ -228,10 +259,18 @@ impl Flow {
         self.lane.give_up(records.max(1) + lines + u64::from(unended));
     }
 
-    /// What came before has nothing to say to what comes next.
-    fn forget(&mut self) {
-        self.carry = Carry::default();
-        self.counts.clear();
+    /// These records go nowhere, nor does what may follow of the last of them: a receiver would take it for a record.
+    fn lose(&mut self, piece: &Piece, begins: bool, reason: DropReason, records: u64) {
+        let body = piece.body();
+        let mut tail = self.lost.take().map(|lost| lost.tail).unwrap_or_default();
+        tail.extend_from_slice(&body[body.len().saturating_sub(LOST_BYTES)..]);
+        tail.drain(..tail.len().saturating_sub(LOST_BYTES));
+        self.lost = Some(Lost { reason, tail });
+        self.take_counts(memchr::memchr_iter(b'\n', body).count() as u64);
+        if !begins || self.in_record {
+            self.torn.all();
+        }
+        self.lane.source.dropped(reason, records);
     }
 
     fn count(&self, engine: &Engine, redacted: &Redacted, records: u64) {
