@@ -6,10 +6,24 @@ use std::sync::Arc;
 
 use super::flow::{Flow, Tail};
 use super::lane::{Closed, Lane};
+use crate::config::daemon::{FilePath, Pipeline, SinkKind};
 use crate::message::StreamId;
 use crate::metrics::DropReason;
 use crate::sources::FileLane;
-use crate::tail::{Event, FileId};
+use crate::tail::{Event, FileId, Globs};
+
+/// Patterns of the files that these pipelines write. Nobody follows them: what is read there was written from what was read.
+pub(super) fn written_by<'p>(pipelines: impl Iterator<Item = &'p Pipeline>) -> Vec<String> {
+    let files = pipelines.flat_map(|pipeline| &pipeline.sinks).filter_map(|sink| match &sink.kind {
+        SinkKind::File(options) => Some(&options.path),
+        _ => None,
+    });
+    let patterns = |path: &FilePath| match path {
+        FilePath::Single(file) => vec![Globs::literal(file), Globs::literal(file) + ".[0-9]*"],
+        FilePath::Mirrored(folder) => vec![Globs::literal(&folder.join("")) + "**"],
+    };
+    files.flat_map(patterns).collect()
+}
 
 /// Reads the events of some of a pipeline's files, until nothing more is read.
 ///

@@ -38,7 +38,7 @@ pub use reload::{Loaded, Loader, Reload, Trigger, reload};
 use crate::config::daemon::{Pipeline, SourceKind};
 use crate::findings::Findings;
 use crate::metrics::Metrics;
-use crate::sinks::{self, Ended, Queue, SinkError};
+use crate::sinks::{self, Ended, Queue, Reopen, SinkError};
 use crate::sources::{FileLane, Files, Listener, SourceError, Stdin};
 use crate::tail::State;
 use crate::workers::Workers;
@@ -96,6 +96,7 @@ pub struct Running {
     lanes: Vec<Arc<Lane>>,
     sinks: Vec<(String, JoinHandle<Ended>)>,
     listeners: Vec<Arc<Listener>>,
+    reopen: Reopen,
     /// Files that are followed; their checkpoints are written last.
     files: Vec<(String, Files)>,
     streams: TaskTracker,
@@ -116,12 +117,14 @@ impl Running {
     ) -> Result<Running, StartError> {
         let budget = Arc::new(Budget::new(partial_records_bytes));
         let (lanes, sinks, listeners, files) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut running = Running { lanes, sinks, listeners, files, streams: TaskTracker::new(), stop };
+        let (reopen, streams) = (Reopen::default(), TaskTracker::new());
+        let mut running = Running { lanes, sinks, listeners, reopen, files, streams, stop };
+        let written = files::written_by(planned.iter().map(|pipeline| &pipeline.config));
         let mut opened = Vec::new();
         for pipeline in planned {
             let config = pipeline.config.clone();
             let failed = |reason| StartError::Source { pipeline: config.name.clone(), reason };
-            let source = running.open(&config, metrics, state).await.map_err(failed)?;
+            let source = running.open(&config, &written, metrics, state).await.map_err(failed)?;
             let lane = running.lane(pipeline, metrics)?;
             opened.push((config, lane, source));
         }
@@ -133,7 +136,13 @@ impl Running {
     }
 
     /// Opens the source of a pipeline. What it reads already goes nowhere before there is a lane for it.
-    async fn open(&mut self, config: &Pipeline, metrics: &Metrics, state: Option<&State>) -> Result<Open, SourceError> {
+    async fn open(
+        &mut self,
+        config: &Pipeline,
+        written: &[String],
+        metrics: &Metrics,
+        state: Option<&State>,
+    ) -> Result<Open, SourceError> {
         if let Some(listener) = Listener::bind(&config.source, metrics.source(&config.name)).await? {
             tracing::info!(pipeline = config.name, address = listener.address(), "listening");
             let listener = Arc::new(listener);
@@ -142,7 +151,9 @@ impl Running {
         }
         let SourceKind::Files(from) = &config.source.kind else { return Ok(Open::Stdin(Stdin::start()?)) };
         let lanes = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MAX_FILE_LANES);
-        let mut files = Files::start(from, &config.name, state, lanes)?;
+        let mut from = from.clone();
+        from.exclude.extend_from_slice(written);
+        let mut files = Files::start(&from, &config.name, state, lanes)?;
         let lanes = std::mem::take(&mut files.lanes);
         self.files.push((config.name.clone(), files));
         Ok(Open::Files(lanes))
@@ -158,7 +169,7 @@ impl Running {
                 if config.name == "main" { sink.name.clone() } else { format!("{}/{}", config.name, sink.name) };
             let counters = metrics.sink(&label);
             let (inlet, queue) = Queue::channel(sink.buffer_bytes, sink.when_full, pipeline.clone(), counters.clone());
-            let task = sinks::start(sink, queue, counters);
+            let task = sinks::start(sink, queue, &self.reopen, counters);
             let task = task.map_err(|reason| StartError::Sink { pipeline: config.name.clone(), reason })?;
             inlets.push(inlet);
             self.sinks.push((label, task));
@@ -200,6 +211,11 @@ impl Running {
     /// How long the source that must not wait has waited.
     pub fn stalled(&self) -> Duration {
         self.lanes.iter().map(|lane| lane.stalled()).max().unwrap_or_default()
+    }
+
+    /// Asks sinks that write files to open them anew: somebody may have rotated them.
+    pub fn reopen(&self) {
+        self.reopen.ask();
     }
 
     /// The listeners, whose certificates can be read anew.

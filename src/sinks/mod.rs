@@ -15,7 +15,7 @@
 
 mod connect;
 mod encode;
-pub mod file;
+mod file;
 mod queue;
 mod sent;
 mod socket;
@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
+pub use file::Reopen;
 pub use queue::{Inlet, Offered, Queue, Queued};
 pub use tls::TlsError;
 
@@ -54,6 +55,16 @@ pub enum SinkError {
         /// What is wrong.
         reason: TlsError,
     },
+    /// A file that cannot be written.
+    #[error("sink `{sink}`: {path}: {reason}")]
+    File {
+        /// Its name.
+        sink: String,
+        /// The path, as it was configured.
+        path: String,
+        /// Why.
+        reason: std::io::Error,
+    },
     /// A descriptor or a thread cannot be had.
     #[error("sink `{sink}`: {reason}")]
     System {
@@ -64,11 +75,11 @@ pub enum SinkError {
     },
 }
 
-/// Starts `sink`, whose batches come from `queue`.
+/// Starts `sink`, whose batches come from `queue`. One that writes files opens them anew when `reopen` is asked.
 ///
 /// # Errors
 /// When its files or descriptors cannot be had. A receiver that does not answer is no error: it is tried again.
-pub fn start(sink: &Sink, queue: Queue, metrics: SinkMetrics) -> Result<JoinHandle<Ended>, SinkError> {
+pub fn start(sink: &Sink, queue: Queue, reopen: &Reopen, metrics: SinkMetrics) -> Result<JoinHandle<Ended>, SinkError> {
     let name = || sink.name.clone();
     let target = match &sink.kind {
         SinkKind::Stdout => {
@@ -81,6 +92,10 @@ pub fn start(sink: &Sink, queue: Queue, metrics: SinkMetrics) -> Result<JoinHand
             let connector =
                 tls::Connector::new(address, tls).map_err(|reason| SinkError::Tls { sink: name(), reason })?;
             connect::Target::Tls(address.clone(), Arc::new(connector))
+        }
+        SinkKind::File(options) => {
+            let failed = |reason| SinkError::File { sink: name(), path: options.path.to_string(), reason };
+            return file::start(options.clone(), sink.framing, reopen.clone(), queue, metrics).map_err(failed);
         }
         // The configuration puts it behind an OTLP source alone, and the hop is its own client.
         SinkKind::Otlp(_) => {

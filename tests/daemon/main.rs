@@ -15,6 +15,7 @@
 mod configuration;
 mod connections;
 mod delivery;
+mod file_sink;
 mod files;
 mod framing;
 mod held;

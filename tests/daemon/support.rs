@@ -182,3 +182,17 @@ impl Folder {
         path
     }
 }
+
+/// The value of the first metric that begins so, as the admin socket at that path tells it; 0 while there is none.
+pub(crate) fn admin_metric(socket: &std::path::Path, name: &str) -> f64 {
+    let ask = || -> std::io::Result<String> {
+        let mut peer = std::os::unix::net::UnixStream::connect(socket)?;
+        peer.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")?;
+        let mut said = String::new();
+        std::io::Read::read_to_string(&mut peer, &mut said)?;
+        Ok(said)
+    };
+    let said = ask().unwrap_or_default();
+    let line = said.lines().find(|line| line.starts_with(name));
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0)
+}

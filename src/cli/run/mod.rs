@@ -169,6 +169,7 @@ async fn wait(
             asked = signals.next() => match asked {
                 Asked::Stop => return Over::Asked,
                 Asked::Reload => {
+                    running.reopen();
                     // One that waits to be heard is enough.
                     let _ = triggers.try_send(Trigger::Told);
                 }

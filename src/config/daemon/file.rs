@@ -142,11 +142,19 @@ impl Reader<'_> {
         Err(self.file.error(name.span(), reason))
     }
 
-    /// Two of one name would share counters, and two on one socket cannot be.
+    /// Two of one name would share counters, and two on one file or one standard input would tear each other's records.
     fn distinct(&self, pipelines: Vec<Pipeline>) -> Result<Vec<Pipeline>, ConfigError> {
         let mut names = BTreeSet::new();
+        let mut files = BTreeSet::new();
         let mut stdin = 0;
         for pipeline in &pipelines {
+            for sink in &pipeline.sinks {
+                if let super::SinkKind::File(options) = &sink.kind
+                    && !files.insert(options.path.to_string())
+                {
+                    return Err(self.file.error(0..0, format!("two sinks write `{}`", options.path)));
+                }
+            }
             stdin += usize::from(pipeline.source.kind == super::SourceKind::Stdin);
             if !names.insert(&pipeline.name) {
                 return Err(self.file.error(0..0, format!("two pipelines are named `{}`", pipeline.name)));
@@ -194,6 +202,7 @@ pub(super) fn name_sinks(sinks: &mut [Sink]) {
             super::SinkKind::Tcp { .. } => "tcp",
             super::SinkKind::Tls { .. } => "tls",
             super::SinkKind::Unix { .. } => "unix",
+            super::SinkKind::File(_) => "file",
             super::SinkKind::Otlp(_) => "otlp",
         };
         let numbered = (2..).map(|number| format!("{kind}-{number}"));

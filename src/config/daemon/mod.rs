@@ -4,6 +4,7 @@
 
 mod endpoint;
 mod file;
+mod file_sink;
 mod observe;
 mod otlp;
 mod schema;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use endpoint::EndpointError;
+pub use file_sink::{FileOptions, FilePath, FilePathError};
 pub use observe::{
     AdminOptions, Contact, FindingsOptions, Listen, LogFormat, LogLevel, LogOptions, MetricsOptions, Observe,
     OtlpOptions, RuleSeries,
@@ -203,6 +205,8 @@ pub enum SinkKind {
         /// The socket.
         path: PathBuf,
     },
+    /// A file, or one for each file that is followed.
+    File(FileOptions),
     /// A receiver of what an OTLP source takes.
     Otlp(Box<OtlpSink>),
 }

@@ -93,6 +93,7 @@ pub(super) enum SinkType {
     Tcp,
     Tls,
     Unix,
+    File,
     Otlp,
 }
 
@@ -162,8 +163,19 @@ pub(super) struct SinkTable {
     pub(super) name: Option<String>,
     /// tcp, tls: the receiver's address, `logs.example:6514`.
     pub(super) address: Option<String>,
-    /// unix: the receiver's socket.
+    /// unix: the receiver's socket. file: the file, `/var/log/all.log`, or one for each followed file,
+    /// `/var/log/inkout/{relative}`.
     pub(super) path: Option<PathBuf>,
+    /// file: a file that is larger is rotated.
+    pub(super) max_size: Option<Size>,
+    /// file: a file that is older is rotated.
+    pub(super) max_age: Option<Time>,
+    /// file: how many rotated files are kept.
+    pub(super) keep: Option<u32>,
+    /// file: permission bits of new files, `"0640"`.
+    pub(super) mode: Option<String>,
+    /// file: whether a record counts as delivered only when the disk has it.
+    pub(super) sync: Option<bool>,
     /// How records are told apart; as in the source unless said here.
     pub(super) framing: Option<FramingName>,
     /// Bytes that may wait in memory.
@@ -257,11 +269,20 @@ impl Word for SinkTable {
             ("tcp", address) => SinkTable { address: Some(address.to_owned()), ..table(SinkType::Tcp) },
             ("tls", address) => SinkTable { address: Some(address.to_owned()), ..table(SinkType::Tls) },
             ("unix", path) => SinkTable { path: Some(path.into()), ..table(SinkType::Unix) },
+            ("file", path) => SinkTable { path: Some(path.into()), ..table(SinkType::File) },
             ("otlp" | "otlp+http" | "otlp+https", _) => {
                 SinkTable { otlp: Some(OtlpSink::from_url(word)?), ..table(SinkType::Otlp) }
             }
             _ => {
-                let known = ["stdout", "tcp:ADDRESS", "tls:ADDRESS", "unix:PATH", "otlp:URL", "otlp+http://HOST:PORT"];
+                let known = [
+                    "stdout",
+                    "file:PATH",
+                    "tcp:ADDRESS",
+                    "tls:ADDRESS",
+                    "unix:PATH",
+                    "otlp:URL",
+                    "otlp+http://HOST:PORT",
+                ];
                 return Err(unknown("sink", word, &known));
             }
         })
