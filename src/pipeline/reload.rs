@@ -50,8 +50,9 @@ pub trait Loader: Send + 'static {
     /// Files and folders that the next set would be made of.
     fn files(&self) -> Vec<PathBuf>;
 
-    /// What changes without a file: the day, on which an audit may end.
-    fn day(&self) -> u64;
+    /// Changes when a new set is due without a file that changed: with the day, on which an audit may end, and when old
+    /// known values need not be looked for any more.
+    fn time(&self) -> u64;
 }
 
 /// Why to look at the files.
@@ -91,7 +92,7 @@ pub async fn reload(
     let loader = Arc::new(Mutex::new(loader));
     let look = |files: &mut Files| {
         let loader = lock(&loader);
-        files.look(&loader.files(), loader.day())
+        files.look(&loader.files(), loader.time())
     };
     let mut seen = look(&mut files);
     let mut trouble: Option<Trouble> = None;
@@ -207,7 +208,7 @@ mod tests {
             Vec::new()
         }
 
-        fn day(&self) -> u64 {
+        fn time(&self) -> u64 {
             0
         }
     }

@@ -58,6 +58,8 @@ fn what_was_taken_from_standard_input_or_a_peer_is_said_to_be_missing() {
             let config = config(&folder, reason, source, &receiver);
             let mut daemon = run(&config, Stdio::piped());
             daemon.until_said(says);
+            // Signals are heard by then.
+            daemon.until_said("connected");
             let (mut peer, mut stdin) = (None, daemon.child().stdin.take().unwrap());
             let text = [RECORD, RECORD, b"unfinished correcthorse"].concat();
             if source == "stdin" {
