@@ -42,7 +42,7 @@
 //! | `framing` | PURE. records in a stream of bytes: lines, NUL-ended, octet-counted; to lines and back | nothing of ours |
 //! | `message` | what travels between the daemon's tasks: masked batches, and receipts for them | `engine` |
 //! | `pem` | certificates and keys from files, for every side of TLS | nothing of ours |
-//! | `sinks` | standard output and sockets; each batch is settled once its receiver has it | `message`, `framing`, `config`, `metrics`, `engine` |
+//! | `sinks` | standard output, files and sockets, with a spool or without; each batch is settled once its receiver has it | `message`, `framing`, `config`, `metrics`, `spool`, `engine` |
 //! | `sources` | standard input and listeners: bytes of streams, within limits | `config`, `metrics` |
 //! | `pipeline` | source to workers to sinks: the tasks, what they may hold, reload and drain | all but `cli`, `pipe` |
 //! | `workers` | threads that redact for the daemon's tasks, around an engine that can be exchanged | `engine` |

@@ -22,5 +22,6 @@ mod lifecycle;
 mod oracle;
 mod receiver;
 mod reload;
+mod spool;
 mod support;
 mod tls;
