@@ -82,6 +82,27 @@ fn what_is_wrong_is_named_with_its_line() {
             sink("{ type = 'file', path = '/x', address = 'y:1' }"),
             "4: `address` is no key of a file sink; it has: name",
         ),
+        (source("{ type = 'file', paths = ['/x'], cri_output = 'merge' }"), "3: unknown value `merge`; did you mean"),
+        (source("{ type = 'stdin', cri_output = 'join' }"), "3: `cri_output` is no key of a stdin source"),
+        (pipeline("record_id = 'yes'"), "4: invalid type: string \"yes\", expected a boolean"),
+        (
+            sink("{ type = 'tcp', address = 'y:1', spool = { max_size = '1MiB' } }"),
+            "4: `spool.max_size`: must be 4MiB or more",
+        ),
+        (
+            sink("{ type = 'tcp', address = 'y:1', spool = { max_size = '8MiB', path = 'x' } }"),
+            "4: `spool.path`: `x` does not begin with /",
+        ),
+        (sink("{ type = 'tcp', address = 'y:1', spool = { size = '8MiB' } }"), "4: unknown key `size`; did you mean"),
+        (sink("{ type = 'tcp', address = 'y:1', spool = '8MiB' }"), "4: invalid type: string"),
+        (
+            sink("{ name = '../x', type = 'tcp', address = 'y:1', spool = { max_size = '8MiB' } }"),
+            "3: `../x` cannot name a spool; allowed are",
+        ),
+        (
+            sink("{ name = 'x', type = 'tcp', address = 'y:1' }, { name = 'x', type = 'stdout' }"),
+            "3: two sinks are named `x`",
+        ),
         (sink("'file:/x', 'file:/x'"), "1: `/x`: two sinks write this file"),
         (
             "[[pipeline]]\nsource = 'file:/var/log/a.log'\nsinks = ['file:/var/log/a.log']\n".to_owned(),
@@ -114,7 +135,7 @@ fn yaml_is_read_with_its_lines_too() {
     let config = folder.file("inkout.yml", good);
     let mut command = inkout();
     let mut child = command
-        .args(["run", "--config"])
+        .args(["run", "--admin", "off", "--config"])
         .arg(&config)
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())

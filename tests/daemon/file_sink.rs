@@ -4,13 +4,13 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 
 use rustix::process::Signal;
 
 use crate::oracle::{Judgement, masked, record};
-use crate::support::{Daemon, Folder, admin_metric, eventually, inkout, scale, send};
+use crate::support::{Daemon, Folder, admin_metric, eventually, inkout, limited, scale, send, unlimited};
 
 fn text(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_default()
@@ -53,7 +53,7 @@ fn mirrored_files_keep_names_bytes_and_order_and_go_on_after_a_stop() {
     let folder = Folder::new();
     fs::create_dir_all(folder.path("logs/ns/pod")).unwrap();
     let config = format!(
-        "admin.listen = 'off'\n[[pipeline]]\nsource = 'file:{0}/**/*.log'\n\
+        "[[pipeline]]\nsource = 'file:{0}/**/*.log'\n\
          sinks = [{{ type = 'file', path = '{0}/out/{{relative}}', mode = '0640' }}]\n",
         folder.path("logs").display()
     );
@@ -97,7 +97,7 @@ fn a_file_is_rotated_between_records_and_opened_anew_on_sighup() {
     let folder = Folder::new();
     let path = folder.path("all.log");
     let config = format!(
-        "admin.listen = 'off'\n[[pipeline]]\nsource = 'tcp:127.0.0.1:0'\n\
+        "[[pipeline]]\nsource = 'tcp:127.0.0.1:0'\n\
          sinks = [{{ type = 'file', path = '{}', max_size = '64KiB', keep = 900 }}]\n",
         path.display()
     );
@@ -137,16 +137,7 @@ fn a_path_that_can_never_be_written_stops_the_start() {
     }
 }
 
-/// A file may grow to so many KiB; what is beyond fails as on a full disk.
-fn limited(kib: u64) -> Command {
-    let mut command = Command::new("sh");
-    let script = format!("trap '' XFSZ; ulimit -S -f {}; exec \"$@\"", kib * 2);
-    command.args(["-c", &script, "sh"]).arg(inkout().get_program());
-    command.env_remove("INKOUT_CONFIG").env_remove("RUST_LOG").env("NO_COLOR", "1");
-    command
-}
-
-/// E-01: writing is tried again until there is room; nothing is torn, lost or acknowledged meanwhile.
+/// D-03: writing is tried again until there is room; nothing is torn, lost or acknowledged meanwhile.
 #[test]
 fn a_full_disk_is_waited_for() {
     let folder = Folder::new();
@@ -174,8 +165,7 @@ fn a_full_disk_is_waited_for() {
     Judgement::of(so_far.lines()).assert_whole(1, 0);
     assert!(so_far.ends_with('\n') || so_far.is_empty());
     // Room comes back.
-    let pid = running.child().id().to_string();
-    assert!(Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited"]).status().unwrap().success());
+    unlimited(&mut running);
     eventually("every record", || text(&folder.path("all.log")).lines().count() as u64 == count);
     assert_eq!(running.stop().0, 0, "{}", running.said());
     Judgement::of(text(&folder.path("all.log")).lines()).assert_exact(1, count);
@@ -189,7 +179,7 @@ fn what_a_full_disk_refused_comes_with_the_next_run() {
     let config = folder.file(
         "inkout.toml",
         format!(
-            "admin.listen = 'off'\ndrain_deadline = '300ms'\n[[pipeline]]\nsource = 'file:{}'\nsinks = ['file:{}']\n",
+            "drain_deadline = '300ms'\n[[pipeline]]\nsource = 'file:{}'\nsinks = ['file:{}']\n",
             folder.path("logs/*.log").display(),
             folder.path("all.log").display()
         ),
@@ -198,7 +188,7 @@ fn what_a_full_disk_refused_comes_with_the_next_run() {
     fs::write(folder.path("logs/0.log"), records(0, 0..count)).unwrap();
     for kill in [false, true] {
         let mut command = limited(256);
-        command.arg("run").arg("--config").arg(&config).arg("--state-dir").arg(folder.path("state"));
+        command.args(["run", "--admin", "off", "--config"]).arg(&config).arg("--state-dir").arg(folder.path("state"));
         let mut running = Daemon::spawn(command.stdin(Stdio::null()).stdout(Stdio::null()));
         running.until_said("a file cannot be written");
         if kill {

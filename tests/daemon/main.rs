@@ -24,5 +24,6 @@ mod oracle;
 mod own_words;
 mod receiver;
 mod reload;
+mod spool;
 mod support;
 mod tls;

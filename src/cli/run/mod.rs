@@ -187,8 +187,11 @@ fn report(outcome: &Outcome) -> bool {
     for (pipeline, records) in &outcome.undelivered {
         complain(&format!("pipeline `{pipeline}`: {records} records were not delivered"));
     }
+    for (sink, batches) in &outcome.spooled {
+        complain(&format!("sink `{sink}`: {batches} batches stay in its spool for the next run"));
+    }
     outcome.failed.iter().for_each(|failed| complain(failed));
-    outcome.undelivered.is_empty() && outcome.failed.is_empty()
+    outcome.undelivered.is_empty() && outcome.spooled.is_empty() && outcome.failed.is_empty()
 }
 
 impl FirstLoad {

@@ -5,9 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::tables::{FramingName, SinkTable, SinkType, SourceTable, SourceType};
+use super::tables::{FramingName, SinkTable, SinkType, SourceTable, SourceType, SpoolTable};
 use super::{
-    ClientTls, FileOptions, FilePath, FilePathError, FilesFrom, ServerTls, Sink, SinkKind, Source, SourceKind,
+    ClientTls, FileOptions, FilePath, FilePathError, FilesFrom, ServerTls, Sink, SinkKind, Source, SourceKind, SpoolTo,
 };
 use crate::framing::Framing;
 
@@ -17,6 +17,8 @@ const PARTIAL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Less than a block would let every block wait for the one before.
 const MIN_BUFFER_BYTES: usize = 64 << 10;
 const BUFFER_BYTES: usize = 8 << 20;
+/// Every batch must fit into a segment or two.
+const MIN_SPOOL_BYTES: u64 = 4 << 20;
 /// Smaller or younger files would be nothing but rotation.
 const MIN_ROTATED_BYTES: u64 = 64 << 10;
 const MIN_ROTATED_AGE: Duration = Duration::from_secs(1);
@@ -152,7 +154,7 @@ pub(super) fn source(table: &SourceTable) -> Result<Source, EndpointError> {
             "tls",
             &["listen", "cert", "key", "client_ca", "framing", "max_connections", "partial_timeout", "idle_timeout"],
         ),
-        SourceType::File => ("file", &["paths", "exclude", "start_at"]),
+        SourceType::File => ("file", &["paths", "exclude", "start_at", "cri_output"]),
         SourceType::Unix => {
             ("unix", &["path", "mode", "framing", "max_connections", "partial_timeout", "idle_timeout"])
         }
@@ -164,6 +166,7 @@ pub(super) fn source(table: &SourceTable) -> Result<Source, EndpointError> {
         ("paths", table.paths.is_some()),
         ("exclude", table.exclude.is_some()),
         ("start_at", table.start_at.is_some()),
+        ("cri_output", table.cri_output.is_some()),
         ("listen", table.listen.is_some()),
         ("path", table.path.is_some()),
         ("mode", table.mode.is_some()),
@@ -217,7 +220,12 @@ fn source_kind(table: &SourceTable, keys: &Keys<'_>) -> Result<SourceKind, Endpo
                 return Err(EndpointError::Value { key: "paths", reason: "is empty".to_owned() });
             }
             let exclude = table.exclude.clone().unwrap_or_default();
-            SourceKind::Files(FilesFrom { paths, exclude, start_at: table.start_at.unwrap_or_default() })
+            SourceKind::Files(FilesFrom {
+                paths,
+                exclude,
+                start_at: table.start_at.unwrap_or_default(),
+                cri_output: table.cri_output.unwrap_or_default(),
+            })
         }
         SourceType::Unix => {
             let path = path(keys.need("path", &table.path, "\"/run/inkout/in.sock\"")?)?;
@@ -233,15 +241,16 @@ fn source_kind(table: &SourceTable, keys: &Keys<'_>) -> Result<SourceKind, Endpo
 
 pub(super) fn sink(table: &SinkTable, framing: Framing) -> Result<Sink, EndpointError> {
     let (kind, known): (_, &[&'static str]) = match table.kind {
-        SinkType::Stdout => ("stdout", &["name", "framing", "buffer", "when_full"]),
-        SinkType::Tcp => ("tcp", &["name", "address", "framing", "buffer", "when_full"]),
+        SinkType::Stdout => ("stdout", &["name", "framing", "buffer", "when_full", "spool"]),
+        SinkType::Tcp => ("tcp", &["name", "address", "framing", "buffer", "when_full", "spool"]),
         SinkType::Tls => {
-            ("tls", &["name", "address", "ca", "server_name", "cert", "key", "framing", "buffer", "when_full"])
+            ("tls", &["name", "address", "ca", "server_name", "cert", "key", "framing", "buffer", "when_full", "spool"])
         }
-        SinkType::Unix => ("unix", &["name", "path", "framing", "buffer", "when_full"]),
-        SinkType::File => {
-            ("file", &["name", "path", "max_size", "max_age", "keep", "mode", "sync", "framing", "buffer", "when_full"])
-        }
+        SinkType::Unix => ("unix", &["name", "path", "framing", "buffer", "when_full", "spool"]),
+        SinkType::File => (
+            "file",
+            &["name", "path", "max_size", "max_age", "keep", "mode", "sync", "framing", "buffer", "when_full", "spool"],
+        ),
         SinkType::Otlp => ("otlp", &["name", "otlp"]),
     };
     let keys = Keys { what: "sink", kind, known };
@@ -258,6 +267,7 @@ pub(super) fn sink(table: &SinkTable, framing: Framing) -> Result<Sink, Endpoint
         ("cert", table.cert.is_some()),
         ("key", table.key.is_some()),
         ("otlp", table.otlp.is_some()),
+        ("spool", table.spool.is_some()),
     ])?;
     let buffer_bytes = table.buffer.map_or(BUFFER_BYTES, |size| size.0);
     if !(MIN_BUFFER_BYTES..=u32::MAX as usize).contains(&buffer_bytes) {
@@ -269,7 +279,20 @@ pub(super) fn sink(table: &SinkTable, framing: Framing) -> Result<Sink, Endpoint
         framing: table.framing.map_or(framing, Framing::from),
         buffer_bytes,
         when_full: table.when_full,
+        spool: table.spool.as_ref().map(spool).transpose()?,
     })
+}
+
+fn spool(table: &SpoolTable) -> Result<SpoolTo, EndpointError> {
+    let max_bytes = table.max_size.0 as u64;
+    if max_bytes < MIN_SPOOL_BYTES {
+        return Err(EndpointError::Value { key: "spool.max_size", reason: "must be 4MiB or more".to_owned() });
+    }
+    if let Some(path) = table.path.as_deref().filter(|path| !path.is_absolute()) {
+        let reason = format!("`{}` does not begin with /", path.display());
+        return Err(EndpointError::Value { key: "spool.path", reason });
+    }
+    Ok(SpoolTo { folder: table.path.clone(), max_bytes })
 }
 
 fn sink_kind(table: &SinkTable, keys: &Keys<'_>) -> Result<SinkKind, EndpointError> {
