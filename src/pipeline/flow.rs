@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::gate;
-use super::lane::{Closed, Lane, Parcel, Torn};
-use crate::engine::{Carry, Cutter, Engine, Limits, Masked, Mode, Piece, Scratch, Tally};
+use super::lane::{Closed, Lane, Parcel, Passes, Torn};
+use crate::engine::{Carry, Cutter, Engine, Limits, Masked, Piece, Scratch, Tally};
 use crate::findings::Place;
 use crate::framing::{FrameError, Framing, Unframer};
 use crate::message::{End, StreamId};
-use crate::metrics::{BypassReason, DropReason, UninspectedReason};
+use crate::metrics::{DropReason, UninspectedReason};
 use crate::workers::Stopped;
 
 /// For so many bytes a stream that has something open goes on with an engine that was exchanged: an armoured key is shorter.
@@ -178,14 +178,14 @@ impl Flow {
         }
         // A file can wait; what comes from elsewhere is held up no longer than the operator wants.
         let passes = if self.origin.is_some() {
-            gate::opens(&mut self.lane.gate.clone()).await.map(|()| true)
+            gate::opens(&mut self.lane.gate.clone()).await.map(|()| Passes::Yes)
         } else {
-            gate::passes(&mut self.lane.gate.clone()).await
+            self.lane.passes().await
         };
         match passes {
-            Ok(true) => {}
-            Ok(false) => {
-                self.lose(&piece, begins, DropReason::NoRules, records);
+            Ok(Passes::Yes) => {}
+            Ok(Passes::No(reason)) => {
+                self.lose(&piece, begins, reason, records);
                 return Ok(());
             }
             Err(Closed) => {
@@ -274,13 +274,8 @@ impl Flow {
     }
 
     fn count(&self, engine: &Engine, redacted: &Redacted, records: u64) {
-        let source = &self.lane.source;
-        source.mode(engine.mode());
-        source.tally(engine, &redacted.tally);
+        self.lane.source.redacted(engine, &redacted.tally, records);
         self.lane.metrics.process_seconds(redacted.time);
-        if engine.mode() == Mode::Audit && redacted.tally.total() > 0 {
-            source.bypassed(BypassReason::Audit, records);
-        }
     }
 
     /// How many lines of the next `lines` each record has; empty where each has one.
