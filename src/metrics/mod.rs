@@ -282,11 +282,10 @@ mod tests {
     #[test]
     fn what_any_pipeline_can_find_is_shown() {
         let (metrics, engine, _) = loaded(RuleSeries::Fired);
-        let text = "[[rule]]\nid = 'door'\nsummary = 'D'\ncategory = 'financial'\nkeys = ['door_code']\n";
+        let text = "[[rule]]\nid = 'door'\nsummary = 'D'\ncategory = 'credential'\nkeys = ['door_code']\n";
         let own = Engine::compile(Catalog::parse("r", text).unwrap().set, Policy::default(), &Limits::default());
         metrics.declare_all([&engine, &own.unwrap()]);
         holds(&metrics, r#"inkout_findings_total{category="credential",action="replace",source="app"} 0"#);
-        holds(&metrics, r#"inkout_findings_total{category="financial",action="replace",source="app"} 0"#);
         let rules = engine.actions().iter().filter(|action| cells::action_index(**action).is_some()).count();
         holds(&metrics, &format!("inkout_rules {}", rules + 1));
     }

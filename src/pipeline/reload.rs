@@ -140,7 +140,7 @@ impl Reload {
                     tracing::info!(rules = loaded.hash, "loaded rules and settings");
                     return None;
                 }
-                Err(reason) => ("cannot load a certificate; the old one stays in use", reason),
+                Err(reason) => ("the old certificate stays in use: the new one cannot be loaded", reason),
             },
             Err(reason) => ("cannot load rules and settings; those in use stay", reason),
         };
