@@ -21,6 +21,7 @@ mod framing;
 mod lifecycle;
 mod oracle;
 mod receiver;
+mod records;
 mod reload;
 mod spool;
 mod support;
