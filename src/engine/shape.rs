@@ -341,7 +341,7 @@ mod tests {
             "{STAMP} stdout P {{\"a\":\n{STAMP} stderr F x inkout_id=app:00ff:{}\n{STAMP} stdout F 1,\"inkout_id\":\"app:00ff:0\"}}\n\
              {STAMP} stdout F y inkout_id=app:00ff:{}\n{STAMP} stdout F \n",
             len + 16,
-            3 * len + 42
+            3 * len + 41
         );
         check(&text, &expected);
     }
