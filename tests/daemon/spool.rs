@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -25,7 +25,7 @@ fn config(folder: &Folder, receiver: &Receiver, spool: &str) -> PathBuf {
     folder.file("inkout.toml", text)
 }
 
-fn start(config: &PathBuf) -> Daemon {
+fn start(config: &Path) -> Daemon {
     Daemon::run(["--config".as_ref(), config.as_os_str()])
 }
 
