@@ -30,6 +30,7 @@ mod reason;
 mod redact;
 mod rule;
 mod scan;
+mod shape;
 mod span;
 mod splice;
 mod stream;
@@ -60,6 +61,7 @@ pub use rule::{
     ValidatorRole,
 };
 pub use scan::{Carry, Cost, Scratch};
+pub use shape::{Begun, Placed, RecordId, Shape};
 pub use span::{Form, Span, Why};
 pub(crate) use splice::{Mark, Splice};
 pub use stream::{MaskingWriter, Stream};

@@ -15,11 +15,14 @@
 mod configuration;
 mod connections;
 mod delivery;
+mod file_sink;
 mod files;
 mod framing;
 mod lifecycle;
 mod oracle;
 mod receiver;
+mod records;
 mod reload;
+mod spool;
 mod support;
 mod tls;
