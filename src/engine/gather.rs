@@ -7,7 +7,8 @@ use super::Engine;
 use super::names::Name;
 use super::prefilter::Hit;
 use super::scan::Scratch;
-use super::survey::Survey;
+use super::survey::{Look, Survey};
+use super::tally::Tally;
 
 /// Bytes of texts that are searched at a time: they and their candidates stay in the first-level cache.
 const FULL: usize = 8 << 10;
@@ -26,10 +27,22 @@ const MAX_AGAIN: usize = 1 << 16;
 pub(crate) struct Memory {
     /// Texts side by side, [`BEHIND`] each of them.
     side: Box<[u8; FULL + STEP]>,
-    /// Where each of them begins there, and in the message.
-    pieces: Vec<(u32, u32)>,
+    pieces: Vec<Piece>,
+    /// The literals of one of them.
+    hits: Vec<Hit>,
     seen: Box<[Seen; SEEN]>,
     again: Vec<Again>,
+}
+
+/// A text that was put aside.
+#[derive(Clone, Copy)]
+struct Piece {
+    /// Where it begins there, and in the message.
+    side: u32,
+    start: u32,
+    len: u32,
+    /// Whether it may name what stands behind it.
+    names: bool,
 }
 
 /// A text that was seen: its first and its last eight bytes, where it stands, how long it is.
@@ -53,6 +66,7 @@ impl Default for Memory {
         Memory {
             side: Box::new([0; FULL + STEP]),
             pieces: Vec::new(),
+            hits: Vec::new(),
             seen: Box::new([Seen::default(); SEEN]),
             again: Vec::new(),
         }
@@ -68,6 +82,8 @@ pub(crate) struct Gatherer<'g> {
     /// How much of `memory.side` is filled.
     filled: usize,
     survey: Survey,
+    /// The work that was done.
+    tally: Tally,
 }
 
 impl Engine {
@@ -80,7 +96,15 @@ impl Engine {
         memory.pieces.clear();
         memory.seen.fill(Seen::default());
         memory.again.clear();
-        Some(Gatherer { engine: self, scratch, memory, body, filled: 0, survey: Survey::of_texts(body.len()) })
+        Some(Gatherer {
+            engine: self,
+            scratch,
+            memory,
+            body,
+            filled: 0,
+            survey: Survey::of_texts(body.len()),
+            tally: Tally::default(),
+        })
     }
 }
 
@@ -103,9 +127,10 @@ impl<'g> Gatherer<'g> {
         self.engine.may_be_key(&self.body[range.clone()], Some(BEHIND))
     }
 
-    /// The text at `range` is to be searched. Texts come in the order of the message and do not overlap.
+    /// The text at `range` is to be searched; `names` where what is found in it counts even if it is no secret. Texts come in
+    /// the order of the message and do not overlap.
     #[inline]
-    pub(crate) fn text(&mut self, range: Range<usize>) {
+    pub(crate) fn text(&mut self, range: Range<usize>, names: bool) {
         let len = range.end - range.start;
         if len == 0 {
             return;
@@ -113,14 +138,14 @@ impl<'g> Gatherer<'g> {
         if len >= LONG {
             return self.long(range);
         }
-        if self.seen_before(&range) {
+        if !names && self.seen_before(&range) {
             return;
         }
         if self.filled + len + 1 > FULL {
             self.search();
         }
         let (from, side) = (self.filled, &mut self.memory.side[..]);
-        self.memory.pieces.push((from as u32, range.start as u32));
+        self.memory.pieces.push(Piece { side: from as u32, start: range.start as u32, len: len as u32, names });
         for at in (0..len).step_by(STEP) {
             let to: &mut [u8; STEP] = side[from + at..].first_chunk_mut().expect("there is room for a step behind it");
             match self.body[range.start + at..].first_chunk() {
@@ -174,22 +199,30 @@ impl<'g> Gatherer<'g> {
         let mut hits = std::mem::take(&mut self.scratch.hits);
         let side = &self.memory.side[..self.filled];
         self.engine.prefilter.find(&mut self.scratch.prefilter, side, &mut hits);
-        let mut pieces = self.memory.pieces.iter();
-        let mut piece = (0, 0);
-        for hit in &hits {
-            let behind = pieces.as_slice().partition_point(|(start, _)| *start <= hit.start);
-            if let Some(last) = behind.checked_sub(1).and_then(|last| pieces.nth(last)) {
-                piece = *last;
+        let (mut rest, mut pieces) = (&hits[..], &self.memory.pieces[..]);
+        let mut own = std::mem::take(&mut self.memory.hits);
+        while let Some(first) = rest.first() {
+            let behind = pieces.partition_point(|piece| piece.side <= first.start);
+            let Some(piece) = behind.checked_sub(1).map(|last| pieces[last]) else { break };
+            pieces = &pieces[behind..];
+            let end = pieces.first().map_or(u32::MAX, |next| next.side);
+            let count = rest.partition_point(|hit| hit.start < end);
+            own.clear();
+            own.extend(rest[..count].iter().map(|hit| Hit { start: hit.start - piece.side, ..*hit }));
+            rest = &rest[count..];
+            let text = &self.body[piece.start as usize..(piece.start + piece.len) as usize];
+            if piece.names || !self.engine.is_nothing(self.scratch, text, Look::Hits(&own), &mut self.tally) {
+                own.iter().for_each(|hit| self.survey.add(Hit { start: hit.start + piece.start, ..*hit }));
             }
-            self.survey.add(Hit { start: hit.start - piece.0 + piece.1, ..*hit });
         }
+        self.memory.hits = own;
         self.memory.pieces.clear();
         self.filled = 0;
         self.scratch.hits = hits;
     }
 
-    /// The survey of the texts that were told.
-    pub(crate) fn finish(mut self) -> Survey {
+    /// The survey of the texts that were told, and the work it was.
+    pub(crate) fn finish(mut self) -> (Survey, Tally) {
         self.search();
         let found = self.survey.found();
         for again in self.memory.again.iter().take_while(|_| found > 0) {
@@ -197,7 +230,7 @@ impl<'g> Gatherer<'g> {
         }
         self.survey.sort();
         self.scratch.gather = Some(self.memory);
-        self.survey
+        (self.survey, self.tally)
     }
 }
 

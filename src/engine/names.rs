@@ -2,7 +2,7 @@
 //! on the name alone.
 
 use super::Engine;
-use super::field::{Scope, SecretKey};
+use super::field::SecretKey;
 use super::gather::ends;
 use super::query;
 use super::scan::Scratch;
@@ -77,10 +77,7 @@ impl Engine {
 
     #[inline(never)]
     fn judge(&self, scratch: &mut Scratch, name: &[u8]) -> Name {
-        let mut tally = Tally::default();
-        self.find_field(scratch, Scope::default(), name, Look::Blind, &mut tally);
-        let untold = scratch.found().is_empty() && scratch.exempted().is_empty() && tally.records_masked_whole == 0;
-        let clean = untold && tally.findings.is_empty() && tally.shadowed.is_empty() && tally.allowed.is_empty();
+        let clean = self.is_nothing(scratch, name, Look::Blind, &mut Tally::default());
         Name { secret: self.secret_key(scratch, name), url: query::names_a_url(name), clean }
     }
 }

@@ -45,6 +45,8 @@ pub(crate) enum Look<'s> {
     Blind,
     /// It stands in the surveyed message, from here on.
     At(&'s Survey, usize),
+    /// The literals that begin in it.
+    Hits(&'s [Hit]),
 }
 
 impl Survey {

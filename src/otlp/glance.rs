@@ -8,7 +8,7 @@ use super::Signal;
 use super::schema::tags::{ARRAY, BOOL, BYTES, DOUBLE, INT, KEY, OBJECT, STRING, VALUE, VALUES};
 use super::schema::{self, Kind, Message};
 use super::wire::{Reader, Refusal, Sized, kind};
-use crate::engine::{Engine, Gatherer, Scratch, Survey, query};
+use crate::engine::{Engine, Gatherer, Scratch, Survey, Tally, query};
 
 /// Values within values.
 const MAX_DEPTH: usize = 8;
@@ -22,19 +22,19 @@ impl From<Refusal> for Odd {
     }
 }
 
-/// A survey of the texts in `body`; `None` where all of it must be surveyed.
+/// A survey of the texts in `body`, and the work it was; `None` where all of it must be surveyed.
 pub(super) fn survey(
     engine: &Engine,
     scratch: &mut Scratch,
     max_depth: usize,
     signal: Signal,
     body: &[u8],
-) -> Option<Survey> {
+) -> Option<(Survey, Tally)> {
     let gatherer = engine.gather(scratch, body)?;
     let mut glance = Glance { gatherer, max_depth: max_depth.min(MAX_DEPTH) };
     let done = glance.message(schema::request(signal), 0..body.len());
-    let survey = glance.gatherer.finish();
-    done.is_ok().then_some(survey)
+    let finished = glance.gatherer.finish();
+    done.is_ok().then_some(finished)
 }
 
 struct Glance<'g> {
@@ -63,9 +63,13 @@ impl<'g> Glance<'g> {
                 Kind::KeyValue => self.key_value(field.content(), 0)?,
                 Kind::Id(len) if field.end - field.start == len => {}
                 Kind::Packed => {}
-                Kind::AnyValue => drop(self.any_value(field.content(), 0)?),
+                Kind::AnyValue => {
+                    self.any_value(field.content(), 0)?;
+                }
                 Kind::Message(inner) => self.message(inner, field.content())?,
-                Kind::Text | Kind::Id(_) | Kind::Number | Kind::Unknown => self.gatherer.text(field.content()),
+                Kind::Text | Kind::Id(_) | Kind::Number | Kind::Unknown => {
+                    self.gatherer.text(field.content(), false);
+                }
             }
         }
     }
@@ -91,7 +95,7 @@ impl<'g> Glance<'g> {
             self.gatherer.flag(key.start);
         }
         if !name.clean {
-            self.gatherer.text(key.clone());
+            self.gatherer.text(key.clone(), true);
         }
         let Some(value) = value else { return Ok(()) };
         let text = self.any_value(value, depth)?;
@@ -107,7 +111,24 @@ impl<'g> Glance<'g> {
     }
 
     /// An `AnyValue`. Returns the text that it is, if it is one and nothing else.
+    #[inline]
     fn any_value(&mut self, range: Range<usize>, depth: usize) -> Result<Option<Range<usize>>, Odd> {
+        // As most are written: a short text, and nothing else.
+        if let [tag, len, text @ ..] = &self.gatherer.body()[range.clone()]
+            && u32::from(*tag) == STRING
+            && *len < 0x80
+            && usize::from(*len) == text.len()
+            && depth < self.max_depth
+        {
+            let text = range.start + 2..range.end;
+            self.gatherer.text(text.clone(), depth > 0);
+            return Ok(Some(text));
+        }
+        self.other_value(range, depth)
+    }
+
+    #[inline(never)]
+    fn other_value(&mut self, range: Range<usize>, depth: usize) -> Result<Option<Range<usize>>, Odd> {
         if depth >= self.max_depth {
             return Err(Odd);
         }
@@ -119,7 +140,7 @@ impl<'g> Glance<'g> {
                 0 => return Ok(text),
                 _ if !first => return Err(Odd),
                 STRING | BYTES => {
-                    self.gatherer.text(reader.sized.content());
+                    self.gatherer.text(reader.sized.content(), depth > 0);
                     text = Some(reader.sized.content());
                 }
                 BOOL | INT | DOUBLE => {}

@@ -19,7 +19,10 @@ const MAX_UNKNOWN: usize = 16;
 pub(super) fn walk(walk: &mut Walk<'_>, signal: Signal) -> Result<(), Malformed> {
     let whole = 0..walk.body.len();
     walk.survey = match glance::survey(walk.engine, walk.scratch, walk.max_depth, signal, walk.body) {
-        Some(survey) => survey,
+        Some((survey, tally)) => {
+            walk.tally = tally;
+            survey
+        }
         None => walk.engine.survey(walk.scratch, walk.body),
     };
     if walk.survey.clears(&whole) {
