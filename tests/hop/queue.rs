@@ -158,7 +158,7 @@ fn a_full_queue_says_come_back_and_takes_more_once_there_is_room() {
         assert!(told.details.ends_with(&[0x0a, 2, 0x08, 1]), "a RetryInfo of a second: {:?}", told.details);
         let page = post_protobuf(hop.http, batch.clone()).await;
         assert_eq!((page.status.as_u16(), &page.headers["retry-after"]), (429, &"1".parse().unwrap()));
-        assert_eq!(hop.counter(r#"inkout_refused_total{reason="overloaded",source="otlp"}"#), 2);
+        assert_eq!(hop.counter(r#"inkout_refused_requests_total{reason="overloaded",source="otlp"}"#), 2);
         open.send(true).unwrap();
         until("there is room", || hop.counter(r#"inkout_queue_bytes{pipeline="otlp"}"#) == 0).await;
         assert_eq!(export(hop.grpc, &batch).await.code, 0);
