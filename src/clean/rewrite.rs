@@ -67,6 +67,7 @@ pub struct Done {
 
 /// Cleans one file, and shows every piece of it to `observer`.
 pub fn clean_file(worker: &mut Worker, file: &FileEntry, options: &CleanOptions, observer: &mut dyn Observer) -> Done {
+    worker.scratch.read_from(&file.path.to_string_lossy());
     match (Cleaning { worker, file, options }).run(observer) {
         Ok((scanned, outcome)) => Done { outcome, tally: scanned.tally, skipped: scanned.skipped },
         Err(reason) => Done { outcome: Outcome::Failed(reason), tally: Tally::default(), skipped: Vec::new() },
@@ -202,11 +203,15 @@ impl Cleaning<'_> {
     ) -> Result<(Scanned, Option<Temp<'f>>), Reason> {
         let read = self.worker.shared.read;
         let budget = Budget::new(original.stat.st_size as u64, read.max_inflated, read.max_ratio);
-        let mut lazy = Lazy { original: &original.file, folder, budget: &budget, wrapping: None, same: 0, open: None };
+        // A file of /proc has no length: what was read is what there is, and reading it again might give something else.
+        let eager = original.stat.st_size == 0 && matches!(self.options.target, Target::Folder(_));
+        let mut lazy =
+            Lazy { original: &original.file, folder, budget: &budget, wrapping: None, same: 0, eager, open: None };
         let scanned = scan(self.worker, &original.source(), observer, Some(&mut lazy))?;
         let temp = match (scanned.changed, scanned.shape) {
-            (false, _) => None,
             (true, Shape::Stream) => lazy.finish()?,
+            (false, _) if eager => lazy.finish()?,
+            (false, _) => None,
             (true, shape) => Some(self.archive(original, folder, &scanned, shape, &budget)?),
         };
         Ok((scanned, temp))
@@ -376,6 +381,8 @@ struct Lazy<'l, 'f> {
     wrapping: Option<(Codec, Vec<u8>)>,
     /// How many bytes of the stream are as they were.
     same: u64,
+    /// Whether it is written although nothing differs.
+    eager: bool,
     open: Option<Out<'f>>,
 }
 
@@ -392,7 +399,7 @@ impl Sink for Lazy<'_, '_> {
     }
 
     fn take(&mut self, original: usize, masked: &Masked, changed: bool) -> Result<(), Reason> {
-        if self.open.is_none() && !changed {
+        if self.open.is_none() && !changed && !self.eager {
             self.same += original as u64;
             return Ok(());
         }
@@ -442,9 +449,9 @@ impl Out<'_> {
 }
 
 /// Reads a file from a place of its own, whoever else reads it.
-struct PositionedReader<'f> {
-    file: &'f File,
-    offset: u64,
+pub(super) struct PositionedReader<'f> {
+    pub(super) file: &'f File,
+    pub(super) offset: u64,
 }
 
 impl Read for PositionedReader<'_> {

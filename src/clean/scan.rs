@@ -7,8 +7,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 
+use super::beside::Beside;
 use super::budget::Budget;
 use super::error::{Reason, Skip};
 use super::format::{Codec, Format};
@@ -16,7 +18,7 @@ use super::stream::{Redacted, Sink, Stream, read_block, redact};
 use super::threads::{Progress, Worker};
 use super::walk::FileEntry;
 use super::{tarball, zipped};
-use crate::engine::{Masked, Piece, Span, Tally};
+use crate::engine::{Carry, Masked, Piece, Span, Tally};
 
 /// How files are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,6 +143,7 @@ pub fn scan_file(worker: &mut Worker, file: &FileEntry, observer: &mut dyn Obser
     let fd = rustix::fs::openat(CWD, &file.real, flags, Mode::empty()).map_err(opening)?;
     let stat = rustix::fs::fstat(&fd).map_err(|error| Reason::Read(error.into()))?;
     regular(FileType::from_raw_mode(stat.st_mode))?;
+    worker.scratch.read_from(&file.path.to_string_lossy());
     let source = Source { file: &File::from(fd), name: file.real.as_os_str().as_bytes(), metered: true };
     scan(worker, &source, observer, None)
 }
@@ -222,6 +225,7 @@ pub(super) fn scan(
             look.packed(Packed { codec, head: &block, rest: &mut file, name, member: None }, sink)
         }
         Format::Unsupported(name) => Ok(Scanned::of_skip(Skip::Unsupported(name))),
+        Format::Wide => Ok(Scanned::of_skip(Skip::Wide)),
         Format::Binary if !shared.read.binary => Ok(Scanned::of_skip(Skip::Binary)),
         Format::Text | Format::Binary => {
             let stream = Stream { format: "", member: None, head: &mut block, rest: &mut file };
@@ -251,16 +255,68 @@ impl Look<'_> {
             Format::Text => None,
             Format::Binary if self.worker.shared.read.binary => None,
             Format::Binary => Some(Skip::Binary),
+            Format::Wide => Some(Skip::Wide),
             Format::Unsupported(name) => Some(Skip::Unsupported(name)),
             nested => Some(Skip::Nested(nested.name())),
         }
     }
 
+    /// What a text that stands beside data becomes, where something in it is masked.
+    pub(super) fn masked(&mut self, text: &[u8]) -> Option<Bytes> {
+        let engine = &self.worker.shared.engine;
+        let block = Bytes::copy_from_slice(text);
+        let (masked, _, _) = engine.redact(&mut self.worker.scratch, &Carry::default(), block);
+        (masked.as_bytes() != text).then(|| masked.into_bytes())
+    }
+
+    /// Looks at the comment of an archive or of one of its members, and shows it as a text of its own where something in it is
+    /// masked: `true` then.
+    pub(super) fn comment(&mut self, of: &[u8], text: &[u8], tally: &mut Tally) -> bool {
+        let piece = Piece::records(Bytes::copy_from_slice(text));
+        let Worker { shared, scratch, .. } = &mut *self.worker;
+        let (masked, _, its) = shared.engine.redact_piece(scratch, &Carry::default(), &piece);
+        if masked.as_bytes() == text {
+            return false;
+        }
+        let name = [of, b"(comment)"].concat();
+        let (member, found) = (Some(&*name), scratch.found());
+        self.observer.begin(member);
+        self.observer.piece(&Seen { member, offset: 0, line: 1, piece: &piece, found, masked: &masked, tally: &its });
+        tally.add(&its);
+        true
+    }
+
+    /// Refuses a file with something to mask beside its data: `what` is that.
+    pub(super) fn nothing_in(&mut self, text: &[u8], what: &str) -> Result<(), Reason> {
+        match self.masked(text) {
+            Some(_) => Err(Reason::Refused(format!("{what} holds something to mask; unpack it to have it masked"))),
+            None => Ok(()),
+        }
+    }
+
     /// A compressed file: a tar archive, or one stream.
     fn packed(&mut self, packed: Packed<'_>, sink: Option<&mut dyn Sink>) -> Result<Scanned, Reason> {
+        let (beside, codec) = (Beside::default(), packed.codec);
+        let scanned = self.unpacked(packed, sink, &beside)?;
+        self.nothing_in(
+            &beside.take(),
+            match codec {
+                Codec::Gzip => "a gzip header",
+                Codec::Zstd => "a skippable frame",
+            },
+        )?;
+        Ok(scanned)
+    }
+
+    fn unpacked(
+        &mut self,
+        packed: Packed<'_>,
+        sink: Option<&mut dyn Sink>,
+        beside: &Beside,
+    ) -> Result<Scanned, Reason> {
         let Packed { codec, head, rest, name, .. } = packed;
         let broken = |error| Reason::reading(codec.name(), error);
-        let mut plain = codec.decoder(head.chain(rest), self.budget).map_err(broken)?;
+        let mut plain = codec.watched(head.chain(rest), self.budget, beside).map_err(broken)?;
         let mut block = Vec::new();
         read_block(&mut plain, &mut block).map_err(broken)?;
         let format = Format::of(&block, name);

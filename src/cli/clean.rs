@@ -10,7 +10,7 @@ use clap::{ArgGroup, Args};
 
 use super::args::{ColorWhen, EngineArgs};
 use super::paths::{PathArgs, stop_flag};
-use super::print::{complain, complain_plainly, page};
+use super::print::{complain, complain_plainly, page, unless_left};
 use super::setup::Setup;
 use super::share::Share;
 use super::tell::Tell;
@@ -96,11 +96,16 @@ pub(super) fn run(args: &CleanArgs) -> anyhow::Result<Exit> {
     let setup = Setup::read(&given)?;
     let mut walked = args.paths.walk(args.out_dir.as_deref())?;
     share.leave_out(&mut walked);
+    if args.out_dir.is_some() {
+        apart(&walked.files)?;
+    }
     let engine = share.compile(setup, &given)?;
     let tell = Tell::new(args, &given, &engine)?;
     if let Target::Folder(folder) = &target {
-        apart(&walked.files)?;
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", shown(folder)))?;
+    }
+    if !args.is_dry() {
+        share.keep()?;
     }
     let options = CleanOptions {
         target,
@@ -115,8 +120,10 @@ pub(super) fn run(args: &CleanArgs) -> anyhow::Result<Exit> {
             tell.file(&file.path, |observer| clean_file(worker, file, &options, observer))
         })
     });
+    // The page may fail to be written; what was done and what was not is said all the same.
+    let exit = report(args, &walked, &done);
     tell.finish(&walked, &done)?;
-    report(args, &walked, &done)
+    exit
 }
 
 fn target(args: &CleanArgs) -> anyhow::Result<Target> {
@@ -176,7 +183,7 @@ fn report(args: &CleanArgs, walked: &Walked, done: &[Done]) -> anyhow::Result<Ex
         counts.total(args.is_dry(), &mut text);
         match args.diff {
             true => complain_plainly(&text),
-            false => page(|out| out.write_all(text.as_bytes()))?,
+            false => unless_left(page(|out| out.write_all(text.as_bytes())))?,
         }
     }
     let whole = counts.failed + counts.interrupted == 0 && !counts.gaps;
@@ -212,8 +219,10 @@ impl Counts {
             Outcome::Failed(reason) => self.failed(&file.path, reason),
         }
         for (member, skip) in &done.skipped {
-            self.gaps |= skip.is_gap();
-            if !args.quiet || skip.is_gap() {
+            // In another folder it goes where the rest goes, and nobody has looked at it.
+            let told = skip.is_gap() || args.out_dir.is_some();
+            self.gaps |= told;
+            if !args.quiet || told {
                 complain(&format!("{}: {}: not inspected: {skip}", shown(&file.path), shown_bytes(member)));
             }
         }
