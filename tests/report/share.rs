@@ -90,6 +90,7 @@ fn what_cannot_be_is_refused_and_leaves_no_key() {
         assert!(stderr(&output).contains(said), "{arguments:?} {}", stderr(&output));
         assert_eq!(fs::read_dir(folder.path("")).unwrap().count(), 1, "{arguments:?}");
     }
+    fs::create_dir(folder.path("other")).unwrap();
     folder.file("other/a.log", "password=hunter2\n");
     for (arguments, expected) in [
         (&["-o", "out", "a.log", "other/a.log"][..], 2),
