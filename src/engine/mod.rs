@@ -101,12 +101,17 @@ impl Engine {
         &self.set.rules
     }
 
-    /// Looks for `known` values too, and for those of `grace`: the set before a rotation, whose values may still be logged.
+    /// Looks for `known` values too, and for those of `grace`: the sets before, the newest first, whose values may still be
+    /// logged.
     /// The rules stay compiled, so that a set can be exchanged in no time.
     ///
     /// # Errors
     /// When no rule has the grammar `known-value`: findings would have no label and no action.
-    pub fn with_known(mut self, known: Arc<Known>, grace: Option<Arc<Known>>) -> Result<Engine, CompileError> {
+    pub fn with_known(
+        mut self,
+        known: Arc<Known>,
+        grace: impl IntoIterator<Item = Arc<Known>>,
+    ) -> Result<Engine, CompileError> {
         if self.known_rule.is_none() {
             return Err(CompileError::NoKnownRule);
         }
