@@ -7,7 +7,9 @@
 mod beside;
 mod budget;
 mod error;
+mod follow;
 mod format;
+mod input;
 mod place;
 mod rewrite;
 mod scan;

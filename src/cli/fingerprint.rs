@@ -3,13 +3,14 @@
 
 use std::io::{self, IsTerminal as _, Read, Write as _};
 use std::os::fd::AsFd as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use zeroize::Zeroizing;
 
+use super::names::Names;
 use super::paths::stop_flag;
 use super::print::{self, complain};
 use super::{Closed, Exit};
@@ -190,10 +191,11 @@ impl Observer for Search<'_> {
 }
 
 /// What of the file at `path` was not looked at, and might hold the token.
-fn gaps(path: &str, scanned: &Scanned) -> Vec<String> {
+fn gaps(names: &Names<'_>, path: &Path, scanned: &Scanned) -> Vec<String> {
+    let path = names.path(path);
     let whole = scanned.skip.filter(|skip| skip.is_gap()).map(|skip| format!("{path}: not inspected: {skip}"));
     let members = scanned.skipped.iter().filter(|(_, skip)| skip.is_gap());
-    let named = members.map(|(name, skip)| format!("{path}!{}: not inspected: {skip}", clean::shown_bytes(name)));
+    let named = members.map(|(name, skip)| format!("{path}!{}: not inspected: {skip}", names.bytes(name)));
     whole.into_iter().chain(named).collect()
 }
 
@@ -205,18 +207,20 @@ fn look_up(args: &FingerprintArgs, engine: &Arc<Engine>, token: &[u8]) -> anyhow
         let scanned = clean::scan_file(worker, file, &mut search);
         (search.found, scanned)
     });
-    walked.failed.iter().for_each(|(path, reason)| complain(&format!("{}: {reason}", clean::shown(path))));
+    let names = Names::new(engine);
+    for (path, reason) in &walked.failed {
+        complain(&format!("{}: {}", names.path(path), names.reason(reason)));
+    }
     let mut complete = walked.failed.is_empty();
     let mut lines = Vec::new();
     for (file, (found, scanned)) in walked.files.iter().zip(done) {
-        let path = clean::shown(&file.path);
         lines.extend(found.into_iter().map(|(member, line)| match member {
-            Some(member) => format!("{path}!{}:{line}", clean::shown_bytes(&member)),
-            None => format!("{path}:{line}"),
+            Some(member) => format!("{}!{}:{line}", names.path(&file.path), names.bytes(&member)),
+            None => format!("{}:{line}", names.path(&file.path)),
         }));
         let gaps = match scanned {
-            Ok(scanned) => gaps(&path, &scanned),
-            Err(reason) => vec![format!("{path}: {reason}")],
+            Ok(scanned) => gaps(&names, &file.path, &scanned),
+            Err(reason) => vec![format!("{}: {}", names.path(&file.path), names.reason(&reason))],
         };
         complete &= gaps.is_empty();
         gaps.iter().for_each(|gap| complain(gap));
