@@ -47,7 +47,7 @@ mod window;
 pub use action::{Fingerprint, PLACEHOLDER_REGEX, Purpose};
 pub use allow::{AllowEntry, AllowValue};
 pub use compile::Limits;
-pub use cut::{Cutter, Piece};
+pub use cut::{Cutter, Piece, is_wide};
 pub use error::CompileError;
 pub(crate) use field::{Found, UNINSPECTED};
 pub use field::{Number, Scope, SecretKey};

@@ -119,6 +119,11 @@ impl Scratch {
             self.source = Some(source.into());
         }
     }
+
+    /// What is read, where [`Scratch::read_from`] said.
+    pub fn source(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
 }
 
 /// The work of one scan.
