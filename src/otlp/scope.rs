@@ -105,8 +105,10 @@ impl Walk<'_> {
         let own = self.key_at(name, at).or(paired);
         let url = self.signed_urls && (outer.scope.url || URLS.contains(&name));
         let neutral = own.is_none() && outer.inherited.is_some() && self.engine.is_neutral_leaf(name);
-        let key = if neutral { None } else { own.or(outer.inherited) };
-        let inherited = own.or(outer.inherited);
+        // A weak key says something of its own value only.
+        let strong = own.filter(|key| !key.is_weak()).or(outer.inherited);
+        let key = if neutral { None } else { strong.or(own) };
+        let inherited = strong;
         Around { scope: Scope { key, listed: false, url }, inherited, depth: outer.depth }
     }
 
