@@ -35,6 +35,8 @@ mod splice;
 mod stream;
 mod survey;
 mod tally;
+#[cfg(test)]
+mod tests;
 pub mod validators;
 mod view;
 mod window;

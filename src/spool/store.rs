@@ -11,8 +11,9 @@ use rustix::fs::{FlockOperation, flock};
 use super::error::SpoolError;
 use super::ledger::Ledger;
 use super::record::{HEAD_BYTES, Head};
-use super::segment::{Found, PREFIX_BYTES, Segment, last_end, private, read_record, write_all_at};
+use super::segment::{Found, PREFIX_BYTES, Segment, last_end, read_record, write_all_at};
 use super::{Counts, Entry, MIN_SEGMENT_BYTES, Pushed, SpoolOptions, Stored, WhenFull};
+use crate::durable::private;
 use crate::engine::Masked;
 
 /// The ledger is written after so many deliveries; a crash repeats at most these.

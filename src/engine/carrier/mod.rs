@@ -82,7 +82,7 @@ impl Site<'_> {
         }
         let at = self.skip_wrapper(bridge.at);
         let at = bridge::skip_dump_type(self.haystack, at, self.end).unwrap_or(at);
-        let stands = |at| self.forms.end_at(self.haystack, at, self.end);
+        let stands = |at| self.ours_at(at, bridge.joint);
         if let Some(end) = bridge.annotation.and_then(stands).or_else(|| stands(at)) {
             return Beside::Value(end);
         }
@@ -183,7 +183,7 @@ impl Site<'_> {
             return;
         }
         let masked = match value::kind_of(&self.haystack[start..end]) {
-            Kind::Blank => false,
+            Kind::Blank => quoted.is_some() && self.key.value != KeyValue::Random && value::is_object(value),
             _ if self.key.value == KeyValue::Random => self.is_random(value, joint),
             // Four digits behind a bare colon are a code; fewer are as likely a count.
             Kind::Number => self.key.numbers && (joint.is_sure(quoted.is_some()) || end - start >= 4),
@@ -217,11 +217,20 @@ impl Site<'_> {
         if needs_bare(self.haystack, start) { Form::Bare } else { Form::Bracket }
     }
 
-    /// Whether what we write ourselves stands at `start`; then it is done with.
+    /// Whether what we write ourselves stands from `start` to `end`; then it is done with. A value that only begins like that
+    /// is one that we did not write.
     fn is_ours(&mut self, start: usize, end: usize) -> bool {
-        let ours = self.forms.end_at(self.haystack, start, end);
-        self.reached = self.reached.max(ours.unwrap_or(0));
-        ours.is_some()
+        let ours = self.forms.stands_at(self.haystack, start, end);
+        self.reached = self.reached.max(if ours { end } else { 0 });
+        ours
+    }
+
+    /// Where what we wrote at `at` ends, if what follows is not more of a secret.
+    fn ours_at(&self, at: usize, joint: Joint) -> Option<usize> {
+        let end = self.forms.end_at(self.haystack, at, self.end)?;
+        let rest = &self.haystack[end..value::bare_end(self.haystack, end, self.end, joint, self.is_query())];
+        let marks = rest.iter().take_while(|byte| !byte.is_ascii_alphanumeric()).count();
+        (value::kind_of(&rest[marks..]) != Kind::Opaque).then_some(end)
     }
 
     /// Adds a span of the key's rule.
