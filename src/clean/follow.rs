@@ -103,6 +103,9 @@ impl Input for Reader {
             if is_whole || buffer.len() > start {
                 return Ok(!is_whole);
             }
+            if written.ended {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
         }
     }
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use super::flow::{Flow, Tail};
 use super::lane::{Closed, Lane};
 use crate::config::daemon::{FilePath, Pipeline, SinkKind};
-use crate::message::StreamId;
 use crate::metrics::DropReason;
 use crate::sources::FileLane;
 use crate::tail::{Event, FileId, Globs};
@@ -39,9 +38,9 @@ pub(super) async fn run(mut events: FileLane, lane: Arc<Lane>) {
 
 pub(super) async fn serve(event: Event, flows: &mut HashMap<FileId, Flow>, lane: &Arc<Lane>) -> Result<(), Closed> {
     match event {
-        Event::Opened { file, path, relative, offset, .. } => {
+        Event::Opened { file, path, relative, offset, fingerprint } => {
             tracing::info!(pipeline = lane.name(), path = %path.display(), offset, "following");
-            let flow = Flow::new(lane, Tail::Ended).of_file(StreamId(file.number()), offset, relative.into());
+            let flow = Flow::new(lane, Tail::Ended).of_file(file, offset, fingerprint, relative.into());
             flows.insert(file, flow);
         }
         Event::Data { file, bytes, .. } => {

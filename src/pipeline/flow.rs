@@ -1,17 +1,19 @@
 //! One stream on its way: bytes in, parcels out, in order, each record redacted by one whole engine.
 
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::gate;
 use super::lane::{Closed, Lane, Parcel, Passes, Torn};
-use crate::engine::{Carry, Cutter, Engine, Limits, Masked, Piece, Scratch, Tally};
+use crate::engine::{Begun, Carry, Cutter, Engine, Limits, Masked, Piece, Placed, RecordId, Scratch, Shape, Tally};
 use crate::findings::Place;
 use crate::framing::{FrameError, Framing, Unframer};
 use crate::message::{End, StreamId};
 use crate::metrics::{DropReason, UninspectedReason};
+use crate::tail::{FileId, Fingerprint};
 use crate::workers::Stopped;
 
 /// For so many bytes a stream that has something open goes on with an engine that was exchanged: an armoured key is shorter.
@@ -58,6 +60,10 @@ pub(super) struct Flow {
     torn: Torn,
     /// Of a file: its name for a sink that mirrors it.
     origin: Option<Arc<Path>>,
+    /// How its records are written.
+    shape: Arc<Shape>,
+    /// The record that has begun and not ended.
+    begun: Option<Begun>,
 }
 
 /// Records that were not redacted, and so not passed on.
@@ -74,7 +80,7 @@ struct Redacted {
     carry: Carry,
     tally: Tally,
     time: Duration,
-    lines: u64,
+    begun: Option<Begun>,
 }
 
 impl Flow {
@@ -97,12 +103,16 @@ impl Flow {
             lost: None,
             torn: lane.whole(),
             origin: None,
+            shape: Arc::new(shape(lane, || format!("{:016x}{:016x}", random(), random()))),
+            begun: None,
         }
     }
 
     /// The same stream as that of a file, begun at `offset`.
-    pub(super) fn of_file(self, stream: StreamId, offset: u64, origin: Arc<Path>) -> Flow {
-        Flow { stream, position: offset, safe: offset, origin: Some(origin), ..self }
+    pub(super) fn of_file(self, file: FileId, offset: u64, fingerprint: Fingerprint, origin: Arc<Path>) -> Flow {
+        let shape = Arc::new(shape(&self.lane, || fingerprint));
+        let stream = StreamId(file.number());
+        Flow { stream, position: offset, safe: offset, origin: Some(origin), shape, ..self }
     }
 
     /// Takes bytes of the stream.
@@ -169,7 +179,10 @@ impl Flow {
             (false, true, _) | (false, _, Tail::Kept) => End::Record,
             (false, false, Tail::Ended) => End::BrokenOff,
         };
-        let records = memchr::memchr_iter(b'\n', piece.body()).count() as u64 + u64::from(!ends_record && !open);
+        let newlines = memchr::memchr_iter(b'\n', piece.body()).count() as u64;
+        let records = newlines + u64::from(!ends_record && !open);
+        // Masking keeps the number of lines.
+        let lines = self.take_counts(newlines);
         self.lane.source.received(records, bytes as u64);
         if let Some(lost) = self.lost.as_ref().filter(|_| !begins) {
             let reason = lost.reason;
@@ -194,7 +207,7 @@ impl Flow {
             }
         }
         let Some(engine) = self.engine_for(bytes, begins) else { return Err(Closed) };
-        let redacted = match self.redact(&engine, &piece).await {
+        let redacted = match self.redact(&engine, &piece, &lines).await {
             Ok(redacted) => redacted,
             Err(Stopped::NoEngine | Stopped::Panicked) => {
                 self.lose(&piece, begins, DropReason::Failed, records);
@@ -204,8 +217,7 @@ impl Flow {
             }
         };
         self.count(&engine, &redacted, records);
-        let lines = self.take_counts(redacted.lines);
-        self.carry = redacted.carry;
+        (self.carry, self.begun) = (redacted.carry, redacted.begun);
         if end != End::Open && (self.carry.is_empty() || end == End::BrokenOff) {
             self.safe = self.position;
         }
@@ -215,16 +227,19 @@ impl Flow {
     }
 
     /// Has `piece` redacted on a worker, and its findings told.
-    async fn redact(&mut self, engine: &Arc<Engine>, piece: &Piece) -> Result<Redacted, Stopped> {
+    async fn redact(&mut self, engine: &Arc<Engine>, piece: &Piece, lines: &[u32]) -> Result<Redacted, Stopped> {
         let (carry, piece, lost) = (self.carry.clone(), piece.clone(), self.lost.clone());
+        let (shape, begun, lines) = (Arc::clone(&self.shape), self.begun.take(), lines.to_vec());
         let (lane, offset, origin) = (Arc::clone(&self.lane), self.position - piece.len() as u64, self.origin.clone());
         let job = move |engine: &Engine, scratch: &mut Scratch| {
             // What was lost goes nowhere, but what it opened has a say in what follows.
             let carry = lost.map_or(carry.clone(), |lost| engine.redact(scratch, &carry, lost.tail.into()).1);
-            let redacted = redact(engine, scratch, &carry, &piece);
+            let mut redacted = redact(engine, scratch, &carry, &piece);
             let stream = origin.as_deref().map(Path::to_string_lossy);
             let place = Place { source: &lane.source, stream: stream.as_deref(), offset };
             lane.findings.inspect(engine, scratch, piece.body(), place);
+            let placed = Placed { body: piece.body(), offset, lines: &lines, goes_on: piece.goes_on(), begun };
+            (redacted.masked, redacted.begun) = shape.apply(redacted.masked, &placed);
             redacted
         };
         let redacted = self.lane.workers.run_with(Arc::clone(engine), job).await?;
@@ -266,7 +281,6 @@ impl Flow {
         tail.extend_from_slice(&body[body.len().saturating_sub(LOST_BYTES)..]);
         tail.drain(..tail.len().saturating_sub(LOST_BYTES));
         self.lost = Some(Lost { reason, tail });
-        self.take_counts(memchr::memchr_iter(b'\n', body).count() as u64);
         if !begins || self.in_record {
             self.torn.all();
         }
@@ -299,8 +313,18 @@ impl Flow {
 fn redact(engine: &Engine, scratch: &mut Scratch, carry: &Carry, piece: &Piece) -> Redacted {
     let started = Instant::now();
     let (masked, carry, tally) = engine.redact_piece(scratch, carry, piece);
-    let lines = memchr::memchr_iter(b'\n', masked.as_bytes()).count() as u64;
-    Redacted { masked, carry, tally, time: started.elapsed(), lines }
+    Redacted { masked, carry, tally, time: started.elapsed(), begun: None }
+}
+
+/// How the records of a stream are written.
+fn shape<F: Display>(lane: &Lane, fingerprint: impl FnOnce() -> F) -> Shape {
+    let id = lane.numbers.then(|| RecordId::new(lane.name(), &fingerprint()));
+    Shape { join: lane.joins, id }
+}
+
+/// Without randomness the ids of two streams may be alike; that is no reason to fail.
+fn random() -> u64 {
+    getrandom::u64().unwrap_or_default()
 }
 
 /// Where the first `lines` lines of `text` end.

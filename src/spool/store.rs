@@ -145,9 +145,13 @@ impl Spool {
         if !self.fits(len) {
             return Ok(self.full());
         }
-        if self.rewrite().is_err() || self.append(&bytes).is_err() {
+        if !self.try_append(&bytes) {
             self.counts.failed_writes += 1;
-            return Ok(self.full());
+            // What was delivered need not fill a disk that is full.
+            self.reclaim();
+            if self.active.is_some() || !self.try_append(&bytes) {
+                return Ok(self.full());
+            }
         }
         let number = self.next;
         self.next += 1;
@@ -343,6 +347,10 @@ impl Spool {
         if self.delivered == self.next && self.sync().is_ok() && self.active.take().is_some() {
             let _ = self.note().and_then(|()| self.remove_delivered());
         }
+    }
+
+    fn try_append(&mut self, bytes: &[u8]) -> bool {
+        self.rewrite().is_ok() && self.append(bytes).is_ok()
     }
 
     /// Writes a record behind the last one, or nothing.

@@ -165,7 +165,7 @@ fn a_full_disk_is_waited_for() {
     Judgement::of(so_far.lines()).assert_whole(1, 0);
     assert!(so_far.ends_with('\n') || so_far.is_empty());
     // Room comes back.
-    unlimited(&mut running);
+    unlimited(&running);
     eventually("every record", || text(&folder.path("all.log")).lines().count() as u64 == count);
     assert_eq!(running.stop().0, 0, "{}", running.said());
     Judgement::of(text(&folder.path("all.log")).lines()).assert_exact(1, count);

@@ -19,10 +19,17 @@ mod file_sink;
 mod files;
 mod framing;
 mod held;
+#[cfg(feature = "otlp")]
+#[path = "../hop/support.rs"]
+#[allow(dead_code, reason = "these tests need a part of it")]
+mod hop_support;
 mod lifecycle;
 mod oracle;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod own_words;
 mod receiver;
+mod records;
 mod reload;
 mod spool;
 mod support;

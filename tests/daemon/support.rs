@@ -215,8 +215,8 @@ pub(crate) fn limited(kib: u64) -> Command {
 }
 
 /// From now on there is room.
-pub(crate) fn unlimited(daemon: &mut Daemon) {
-    let pid = daemon.child().id().to_string();
+pub(crate) fn unlimited(daemon: &Daemon) {
+    let pid = daemon.child.id().to_string();
     let raised = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited"]).status();
     assert!(raised.expect("prlimit is there").success());
 }

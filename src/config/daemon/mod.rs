@@ -22,7 +22,7 @@ pub use observe::{
     OtlpOptions, RuleSeries,
 };
 pub use otlp::{
-    Coding, Endpoint, OptionError, OtlpClientTls, OtlpListen, OtlpServerTls, OtlpSink, OtlpSource, Protocol,
+    Coding, Endpoint, OptionError, OtlpClientTls, OtlpListen, OtlpQueue, OtlpServerTls, OtlpSink, OtlpSource, Protocol,
     header_name, header_value,
 };
 pub use schema::schema;
