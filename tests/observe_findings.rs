@@ -282,3 +282,42 @@ fn what_is_no_stream_is_named_by_its_line_and_never_shown() {
     assert!(stderr.contains("missing.jsonl: No such file"), "{stderr}");
     assert!(!stderr.contains("hunter2"));
 }
+
+/// A writer was killed in the middle of a line, and another one went on.
+#[test]
+fn a_torn_line_costs_itself_and_no_other() {
+    let mut fixture = Fixture::new(|options| fs::write(&options.path, "{\"time\":\"20").expect("written"));
+    fixture.inspect(&compiled(keyed()), 0, "password=hunter2\n");
+    let text = fixture.text();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines.len() == 2 && serde_json::from_str::<Line>(lines[1]).is_ok(), "{text}");
+    let out = summarize(&["findings.jsonl"], fixture.folder.path());
+    let (stdout, stderr) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(stdout.contains("seen      1 time in app"), "{stdout}");
+    assert!(stderr.contains("findings.jsonl:1: no line of a findings stream"), "{stderr}");
+    assert_eq!(out.status.code(), Some(3));
+    fs::write(fixture.path(), format!("{}\n{{\"time", "x".repeat(200_000))).expect("written");
+    let out = summarize(&["findings.jsonl"], fixture.folder.path());
+    let (stdout, stderr) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(!stdout.contains("no secret was found"), "{stdout}");
+    assert!(stderr.contains("findings.jsonl:2: the last line is cut off"), "{stderr}");
+}
+
+/// Nobody reads the pipe that the stream goes to.
+#[test]
+fn a_stream_that_nobody_reads_ends_all_the_same() {
+    let mut held = None;
+    let mut fixture = Fixture::new(|options| {
+        let made = Command::new("mkfifo").arg(&options.path).status().expect("runs");
+        assert!(made.success());
+        held = Some(fs::OpenOptions::new().read(true).write(true).open(&options.path).expect("a pipe"));
+    });
+    let text: String = (0..3000).map(|number| format!("password=hunter{number}x\n")).collect();
+    fixture.inspect(&compiled(keyed()), 0, &text);
+    let (writer, (ended, end)) = (fixture.writer.take().expect("stopped once"), std::sync::mpsc::channel());
+    std::thread::spawn(move || ended.send(writer.stop()));
+    let left = end.recv_timeout(std::time::Duration::from_secs(60)).expect("it ends");
+    assert!(left > 0);
+    assert_eq!(fixture.metric("inkout_findings_unwritten_total"), left);
+    drop(held);
+}

@@ -21,11 +21,20 @@ pub(super) fn summarize(args: &SummarizeArgs) -> anyhow::Result<Exit> {
         }
     }
     summary.torn().iter().for_each(|place| complain(&format!("{place}: the last line is cut off and was left out")));
+    let (named, unreadable) = summary.unreadable();
+    named.iter().for_each(|line| complain(line));
+    if unreadable > named.len() as u64 {
+        complain(&format!("and {} lines more", unreadable - named.len() as u64));
+    }
+    if unreadable > 0 {
+        exit = Exit::Incomplete;
+    }
+    let whole = exit == Exit::Done && summary.torn().is_empty();
     let exposures = summary.exposures();
     if exposures.iter().any(|exposure| exposure.fingerprint_key == FingerprintKey::Random) {
         complain(&"some fingerprints were made with a random key: after a restart the same secret has another one");
     }
-    page(|out| if args.json { json(&exposures, out) } else { text(&exposures, out) })?;
+    page(|out| if args.json { json(&exposures, out) } else { text(&exposures, whole, out) })?;
     Ok(exit)
 }
 
@@ -47,9 +56,12 @@ fn json(exposures: &[Exposure], out: &mut dyn Write) -> io::Result<()> {
     })
 }
 
-fn text(exposures: &[Exposure], out: &mut dyn Write) -> io::Result<()> {
-    if exposures.is_empty() {
-        return writeln!(out, "no secret was found");
+/// `whole`: everything could be read.
+fn text(exposures: &[Exposure], whole: bool, out: &mut dyn Write) -> io::Result<()> {
+    match (exposures.is_empty(), whole) {
+        (true, true) => return writeln!(out, "no secret was found"),
+        (true, false) => return writeln!(out, "what could be read tells of no secret; not everything could be read"),
+        (false, _) => {}
     }
     exposures.iter().enumerate().try_for_each(|(at, exposure)| {
         if at > 0 {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use sha2::{Digest as _, Sha256};
 
 use super::args::{ActionName, EngineArgs};
 use super::print::complain;
@@ -28,6 +29,8 @@ pub(super) struct Setup {
     pub(super) catalog: Catalog,
     /// How many of the rules are the operator's own.
     pub(super) own_rules: usize,
+    /// Of the files they are in.
+    pub(super) own_digest: [u8; 32],
     /// Whether a profile alone asks for hashes: without a key there is one for this run.
     pub(super) pseudonyms: bool,
 }
@@ -50,14 +53,18 @@ impl Setup {
             catalog.extend(family)?;
         }
         let built_in = catalog.set.rules.len();
+        let mut digest = Sha256::new();
         for path in &config.rules {
             for (name, text) in rule_files(path)? {
+                digest.update((text.len() as u64).to_le_bytes());
+                digest.update(&text);
                 let file = parse_rules(&catalog, &name, &text)?;
                 catalog.extend(file)?;
             }
         }
         let own_rules = catalog.set.rules.len() - built_in;
-        Ok(Setup { config, catalog, own_rules, pseudonyms })
+        let own_digest = digest.finalize().into();
+        Ok(Setup { config, catalog, own_rules, own_digest, pseudonyms })
     }
 
     /// Compiles them.

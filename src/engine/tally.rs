@@ -19,6 +19,8 @@ pub struct Tally {
     pub allowed: Vec<(usize, u64)>,
     /// Records masked whole because looking at them failed.
     pub records_masked_whole: u64,
+    /// Of those, the ones that are larger or deeper than the limits allow.
+    pub records_over_limit: u64,
     /// Positions at which the prefilter looked twice.
     pub candidates: u64,
     /// Required literals found.
@@ -65,6 +67,7 @@ impl Tally {
         self.bytes_out += other.bytes_out;
         self.lines += other.lines;
         self.records_masked_whole += other.records_masked_whole;
+        self.records_over_limit += other.records_over_limit;
         self.candidates += other.candidates;
         self.literals += other.literals;
         self.survivors += other.survivors;

@@ -12,10 +12,11 @@ mod writer;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
+use std::time::Duration;
 
 pub use crate::config::daemon::{Contact, FindingsOptions};
 use crate::engine::{
@@ -30,6 +31,8 @@ use writer::{Order, Writer};
 
 /// Lines that wait for the writer.
 const CHANNEL: usize = 1024;
+/// How long the last lines may take when the process ends.
+const LAST_LINES: Duration = Duration::from_secs(1);
 /// A longer key is not told: it is rather text than a name.
 const MAX_KEY_BYTES: usize = 64;
 /// Lines of an armoured key stand closer together than this.
@@ -88,22 +91,33 @@ struct Shared {
     /// Makes fingerprints for engines that have no key.
     fallback: Engine,
     fallback_told: AtomicBool,
+    /// The writer is to end.
+    stopping: AtomicBool,
+    /// Lines that were handed to the writer and are not written.
+    queued: AtomicU64,
     options: FindingsOptions,
     metrics: Metrics,
 }
 
 /// The writer's thread; to be stopped last, so that the last counts are written.
 pub struct FindingsWriter {
-    orders: SyncSender<Order>,
-    thread: JoinHandle<()>,
+    shared: Arc<Shared>,
+    done: Receiver<()>,
 }
 
 impl FindingsWriter {
-    /// Writes what is left and ends the thread.
-    pub fn stop(self) {
-        // It may have ended already; then there is nobody left to tell.
-        let _ = self.orders.send(Order::Stop);
-        let _ = self.thread.join();
+    /// Writes what is left, for a second at most: whoever should read it may not. Returns how many lines are left.
+    pub fn stop(self) -> u64 {
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        // Where there is no room for the word, the flag is seen behind the last line.
+        let _ = self.shared.orders.try_send(Order::Stop);
+        if self.done.recv_timeout(LAST_LINES) != Err(RecvTimeoutError::Timeout) {
+            return 0;
+        }
+        let untold = self.shared.book().close(Now::read()).len() as u64;
+        let left = untold + self.shared.queued.load(Ordering::Relaxed);
+        self.shared.metrics.findings_unwritten(left);
+        left
     }
 }
 
@@ -127,16 +141,24 @@ impl Findings {
         let (orders, received) = sync_channel(CHANNEL);
         let shared = Arc::new(Shared {
             book: Mutex::new(Book::new(options.remember, options.update_interval)),
-            orders: orders.clone(),
+            orders,
             fallback: fallback()?,
             fallback_told: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            queued: AtomicU64::new(0),
             options,
             metrics: metrics.clone(),
         });
         let of_thread = Arc::clone(&shared);
         let spawned = thread::Builder::new().name("findings".to_owned());
-        let thread = spawned.spawn(move || writer.run(&of_thread, &received)).map_err(FindingsError::System)?;
-        Ok((Findings(Some(shared)), FindingsWriter { orders, thread }))
+        let (finished, done) = channel();
+        let work = move || {
+            writer.run(&of_thread, &received);
+            // Whoever waited may have given up.
+            let _ = finished.send(());
+        };
+        spawned.spawn(work).map_err(FindingsError::System)?;
+        Ok((Findings(Some(Arc::clone(&shared))), FindingsWriter { shared, done }))
     }
 
     /// Notes what was found in the last piece. To be called after `redact_piece`, with the same scratch, on the bytes of
@@ -181,7 +203,11 @@ impl Findings {
         shared.metrics.fingerprints_evicted(evicted);
         for line in lines {
             let first = line.event == Event::First;
+            shared.queued.fetch_add(1, Ordering::Relaxed);
             let told = shared.orders.try_send(Order::Write(Box::new(line))).is_ok();
+            if !told {
+                shared.queued.fetch_sub(1, Ordering::Relaxed);
+            }
             match (told, first) {
                 (true, _) => {}
                 (false, true) => shared.book().untold(&key),

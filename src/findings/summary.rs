@@ -11,6 +11,9 @@ use super::line::{FingerprintKey, KnownLine, Line};
 /// A longer line is none of ours.
 const MAX_LINE_BYTES: usize = 64 << 10;
 
+/// So many lines are named that cannot be read.
+const MAX_NAMED: usize = 20;
+
 /// Why a file cannot be summarized.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -22,16 +25,6 @@ pub enum SummaryError {
         name: String,
         /// Why.
         reason: io::Error,
-    },
-    /// A line is none of the findings stream.
-    #[error("{name}:{line}: no line of a findings stream: {reason}")]
-    Foreign {
-        /// The file.
-        name: String,
-        /// One-based.
-        line: usize,
-        /// What is wrong, without the line's text.
-        reason: String,
     },
 }
 
@@ -71,13 +64,17 @@ pub struct Summary {
     counts: BTreeMap<(String, String, Timestamp), u64>,
     /// Files whose last line was cut: `NAME:LINE`.
     torn: Vec<String>,
+    /// Whole lines that are none of the stream, in words and without their text.
+    unreadable: Vec<String>,
+    /// How many those are; not all of them are remembered.
+    unreadable_lines: u64,
 }
 
 impl Summary {
     /// Adds the lines of the file of that name.
     ///
     /// # Errors
-    /// When it cannot be read, or holds a whole line that is none of the stream.
+    /// When it cannot be read. A line that is none of the stream is left out: see [`Summary::unreadable`].
     pub fn read(&mut self, name: &str, mut input: impl BufRead) -> Result<(), SummaryError> {
         let unreadable = |reason| SummaryError::Unreadable { name: name.to_owned(), reason };
         let mut text = Vec::new();
@@ -94,8 +91,15 @@ impl Summary {
                 // The writer was killed in the middle of it.
                 Err(_) if !whole && text.len() <= MAX_LINE_BYTES => self.torn.push(format!("{name}:{number}")),
                 Err(error) => {
-                    let reason = format!("{:?} error at column {}", error.classify(), error.column()).to_lowercase();
-                    return Err(SummaryError::Foreign { name: name.to_owned(), line: number, reason });
+                    if !whole {
+                        skip_line(&mut input).map_err(unreadable)?;
+                    }
+                    self.unreadable_lines += 1;
+                    if self.unreadable.len() < MAX_NAMED {
+                        let reason =
+                            format!("{:?} error at column {}", error.classify(), error.column()).to_lowercase();
+                        self.unreadable.push(format!("{name}:{number}: no line of a findings stream: {reason}"));
+                    }
                 }
             }
         }
@@ -134,6 +138,11 @@ impl Summary {
         &self.torn
     }
 
+    /// Lines that are none of the stream, the first of them in words, and how many there are: what they told is not told here.
+    pub fn unreadable(&self) -> (&[String], u64) {
+        (&self.unreadable, self.unreadable_lines)
+    }
+
     /// Each secret once, the one seen last first.
     pub fn exposures(mut self) -> Vec<Exposure> {
         for ((fingerprint, ..), count) in &self.counts {
@@ -144,5 +153,20 @@ impl Summary {
         let mut exposures: Vec<Exposure> = self.exposures.into_values().collect();
         exposures.sort_by_key(|exposure| std::cmp::Reverse(exposure.last_seen));
         exposures
+    }
+}
+
+/// Reads to the end of a line of which only the beginning was read.
+fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let buffer = input.fill_buf()?;
+        let (len, ended) = match memchr::memchr(b'\n', buffer) {
+            Some(at) => (at + 1, true),
+            None => (buffer.len(), buffer.is_empty()),
+        };
+        input.consume(len);
+        if ended {
+            return Ok(());
+        }
     }
 }

@@ -4,8 +4,9 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt as _, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,8 @@ struct LogFile {
     path: PathBuf,
     file: File,
     max_bytes: u64,
+    /// A write failed, perhaps in the middle of a line.
+    torn: bool,
 }
 
 /// Writes masked lines.
@@ -59,11 +62,13 @@ impl Writer {
             match orders.recv_timeout(SWEEP_EVERY) {
                 Ok(Order::Write(line)) => self.write(&line, shared),
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) if shared.stopping.load(Ordering::Relaxed) => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if swept.elapsed() >= SWEEP_EVERY {
                 swept = Instant::now();
                 let due = shared.book().sweep(Now::read(), super::CHANNEL);
+                shared.queued.fetch_add(due.len() as u64, Ordering::Relaxed);
                 due.iter().for_each(|line| self.write(line, shared));
             }
         }
@@ -71,6 +76,7 @@ impl Writer {
             self.write(&line, shared);
         }
         let last = shared.book().close(Now::read());
+        shared.queued.fetch_add(last.len() as u64, Ordering::Relaxed);
         last.iter().for_each(|line| self.write(line, shared));
     }
 
@@ -80,6 +86,7 @@ impl Writer {
         if self.out.append(self.masker.mask(json).as_bytes()).is_err() {
             shared.metrics.findings_unwritten(1);
         }
+        shared.queued.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -95,7 +102,7 @@ impl Out {
 
 impl LogFile {
     fn open(path: &Path, max_bytes: u64) -> io::Result<LogFile> {
-        Ok(LogFile { path: path.to_owned(), file: open(path)?, max_bytes })
+        Ok(LogFile { path: path.to_owned(), file: open(path)?, max_bytes, torn: false })
     }
 
     fn append(&mut self, line: &[u8]) -> io::Result<()> {
@@ -106,7 +113,13 @@ impl LogFile {
             fs::rename(&self.path, old)?;
             self.file = open(&self.path)?;
         }
-        self.file.write_all(line)
+        if self.torn {
+            end_torn_line(&mut self.file, &self.path)?;
+            self.torn = false;
+        }
+        let written = self.file.write_all(line);
+        self.torn = written.is_err();
+        written
     }
 
     fn reopen_if_moved(&mut self) -> io::Result<()> {
@@ -123,5 +136,18 @@ impl LogFile {
 /// For appending, and for its owner alone: it tells where secrets leak.
 fn open(path: &Path) -> io::Result<File> {
     let no_follow = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).expect("a flag of open(2) fits");
-    OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(no_follow).open(path)
+    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(no_follow).open(path)?;
+    end_torn_line(&mut file, path)?;
+    Ok(file)
+}
+
+/// Ends a line that a writer before us could not: the next one must not be written onto it.
+fn end_torn_line(file: &mut File, path: &Path) -> io::Result<()> {
+    let found = file.metadata()?;
+    if !found.is_file() || found.len() == 0 {
+        return Ok(());
+    }
+    let mut last = [0];
+    File::open(path)?.read_exact_at(&mut last, found.len() - 1)?;
+    if last == *b"\n" { Ok(()) } else { file.write_all(b"\n") }
 }

@@ -9,9 +9,9 @@ use bytes::Bytes;
 use super::budget::Held;
 use super::coding::{Caps, Coding, InflateError};
 use super::count;
-use crate::engine::{Engine, Masked, Scratch};
+use crate::engine::{Engine, Masked, Mode, Scratch};
 use crate::findings::{Findings, Place};
-use crate::metrics::{Metrics, SourceMetrics, UninspectedReason};
+use crate::metrics::{Metrics, SourceMetrics};
 use crate::otlp::{self, Encoding, Limits, Malformed, Signal};
 use crate::workers::Workers;
 
@@ -132,11 +132,11 @@ impl Redactor for WorkersRedactor {
             let started = Instant::now();
             let parcel = load.redact(|signal, encoding, body| {
                 let (masked, tally) = otlp::redact(engine, scratch, signal, encoding, &limits, body)?;
-                source.tally(engine, &tally);
+                // Counting costs a walk over the batch: only what is not masked is counted by its records.
+                let counts = engine.mode() == Mode::Audit || !tally.allowed.is_empty();
+                let records = if counts { count::records(signal, encoding, body) } else { 0 };
+                source.redacted(engine, &tally, records);
                 findings.inspect(engine, scratch, body, Place { source: &source, stream: None, offset: 0 });
-                if tally.records_masked_whole > 0 {
-                    source.uninspected(UninspectedReason::OverLimit, tally.records_masked_whole);
-                }
                 Ok(masked)
             });
             metrics.process_seconds(started.elapsed());

@@ -18,7 +18,9 @@ pub enum Ack {
         /// Records that were refused.
         rejected: u64,
     },
-    /// It will never be delivered: the receiver refuses it, or the operator chose to drop it.
+    /// It will never be delivered: the operator chose to drop it. Who dropped it has counted it.
+    Dropped,
+    /// It will never be delivered: the receiver refuses it.
     Rejected,
     /// Not now; after that time the source may offer it again.
     RetryAfter(Duration),

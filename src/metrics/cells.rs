@@ -49,6 +49,7 @@ pub(super) struct Source {
     pub(super) records: Counter,
     pub(super) bytes: Counter,
     pub(super) dropped: [Counter; DropReason::ALL.len()],
+    pub(super) truncated_bytes: Counter,
     pub(super) uninspected: [Counter; UninspectedReason::ALL.len()],
     pub(super) bypassed: [Counter; BypassReason::ALL.len()],
     pub(super) refused: [Counter; RefuseReason::ALL.len()],
@@ -84,10 +85,29 @@ impl SourceMetrics {
         self.0.bytes.add(bytes);
     }
 
+    /// What `engine` made of a batch with so many records.
+    pub fn redacted(&self, engine: &Engine, tally: &Tally, records: u64) {
+        self.mode(engine.mode());
+        self.tally(engine, tally);
+        if engine.mode() == Mode::Audit && tally.total() > 0 {
+            self.bypassed(BypassReason::Audit, records);
+        }
+        let excepted = tally.allowed.iter().map(|(_, count)| count).sum::<u64>().min(records);
+        if excepted > 0 {
+            self.bypassed(BypassReason::Excepted, excepted);
+        }
+    }
+
     /// What `engine` found in a batch of this source.
     pub fn tally(&self, engine: &Engine, tally: &Tally) {
-        if tally.records_masked_whole > 0 {
-            self.uninspected(UninspectedReason::RuleFailed, tally.records_masked_whole);
+        let over_limit = tally.records_over_limit.min(tally.records_masked_whole);
+        for (reason, records) in [
+            (UninspectedReason::OverLimit, over_limit),
+            (UninspectedReason::RuleFailed, tally.records_masked_whole - over_limit),
+        ] {
+            if records > 0 {
+                self.uninspected(reason, records);
+            }
         }
         tally.findings.iter().for_each(|(rule, count)| {
             if let Some(action) = action_index(engine.action(*rule)) {
@@ -124,6 +144,11 @@ impl SourceMetrics {
     /// Records that were not passed on.
     pub fn dropped(&self, reason: DropReason, records: u64) {
         self.0.dropped[reason.index()].add(records);
+    }
+
+    /// Bytes of a file that its writer cut before they could be read.
+    pub fn truncated(&self, bytes: u64) {
+        self.0.truncated_bytes.add(bytes);
     }
 
     /// What could not be looked at and was masked whole.

@@ -155,6 +155,9 @@ fn source_families(sources: &Sources, shared: &Shared) -> Vec<Family> {
         by_reason("dropped_records", "Records that were not passed on.", sources, |source| {
             counts(DropReason::ALL, DropReason::name, &source.dropped)
         }),
+        count("truncated_bytes", "Bytes of files that were cut before they could be read.", &|source| {
+            source.truncated_bytes.value()
+        }),
         by_reason(
             "uninspected_records",
             "Records masked whole because they could not be looked at.",

@@ -54,10 +54,6 @@ label! {
     UninspectedReason {
         /// A rule failed on it.
         RuleFailed = "rule_failed",
-        /// It is not what its framing says it is.
-        Malformed = "malformed",
-        /// Its encoding cannot be undone.
-        Undecodable = "undecodable",
         /// It is longer or deeper than the limits allow.
         OverLimit = "over_limit",
     }

@@ -133,11 +133,17 @@ impl Metrics {
 
     /// Shows from 0 what `engine` can find. To be called for each engine that comes into use.
     pub fn declare(&self, engine: &Engine) {
+        self.declare_all([engine]);
+    }
+
+    /// The same for the engines of all pipelines, in place of those that were declared before.
+    pub fn declare_all<'e>(&self, engines: impl IntoIterator<Item = &'e Engine>) {
         let of = |rule: &crate::engine::Rule, action| (cells::category_index(rule.category), action);
-        let rules = engine.rules().iter().zip(engine.actions());
+        let rules = engines.into_iter().flat_map(|engine| engine.rules().iter().zip(engine.actions()));
         let on: Vec<_> =
             rules.filter_map(|(rule, action)| cells::action_index(*action).map(|action| (rule, action))).collect();
-        self.0.rule_count.set(on.len() as u64);
+        let ids: BTreeSet<&str> = on.iter().map(|(rule, _)| rule.id.as_str()).collect();
+        self.0.rule_count.set(ids.len() as u64);
         let mut declared = self.0.declared.write().unwrap_or_else(PoisonError::into_inner);
         declared.classes = on.iter().map(|(rule, action)| of(rule, *action)).collect();
         if self.0.rules == RuleSeries::All {
@@ -271,6 +277,33 @@ mod tests {
         let (metrics, ..) = loaded(RuleSeries::Fired);
         let text = metrics.prometheus();
         assert!(series(&text) <= 60, "{} series\n{text}", series(&text));
+    }
+
+    #[test]
+    fn what_any_pipeline_can_find_is_shown() {
+        let (metrics, engine, _) = loaded(RuleSeries::Fired);
+        let text = "[[rule]]\nid = 'door'\nsummary = 'D'\ncategory = 'credential'\nkeys = ['door_code']\n";
+        let own = Engine::compile(Catalog::parse("r", text).unwrap().set, Policy::default(), &Limits::default());
+        metrics.declare_all([&engine, &own.unwrap()]);
+        holds(&metrics, r#"inkout_findings_total{category="credential",action="replace",source="app"} 0"#);
+        let rules = engine.actions().iter().filter(|action| cells::action_index(**action).is_some()).count();
+        holds(&metrics, &format!("inkout_rules {}", rules + 1));
+    }
+
+    #[test]
+    fn what_went_on_unmasked_or_was_masked_whole_is_counted_once_by_its_reason() {
+        let (metrics, engine, source) = loaded(RuleSeries::Fired);
+        let tally = |masked_whole, over_limit, allowed| crate::engine::Tally {
+            records_masked_whole: masked_whole,
+            records_over_limit: over_limit,
+            allowed,
+            ..crate::engine::Tally::default()
+        };
+        source.redacted(&engine, &tally(3, 2, vec![(0, 4)]), 9);
+        holds(&metrics, r#"inkout_uninspected_records_total{reason="over_limit",source="app"} 2"#);
+        holds(&metrics, r#"inkout_uninspected_records_total{reason="rule_failed",source="app"} 1"#);
+        holds(&metrics, r#"inkout_bypassed_records_total{reason="excepted",source="app"} 4"#);
+        holds(&metrics, r#"inkout_bypassed_records_total{reason="audit",source="app"} 0"#);
     }
 
     #[test]

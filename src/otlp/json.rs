@@ -137,6 +137,7 @@ impl<'w> Walk<'w> {
         lexer.skip()?;
         if !self.body[start + 1..lexer.at - 1].trim_ascii().is_empty() {
             self.tally.records_masked_whole += 1;
+            self.tally.records_over_limit += 1;
             self.splice.replace(start..lexer.at, |out| out.extend_from_slice(with));
         }
         Ok(())

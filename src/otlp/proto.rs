@@ -330,6 +330,7 @@ impl<'w> Walk<'w> {
             return;
         }
         self.tally.records_masked_whole += 1;
+        self.tally.records_over_limit += 1;
         self.splice.replace(range, |out| {
             out.push(STRING as u8);
             put_varint(UNINSPECTED.len() as u64, out);

@@ -36,7 +36,7 @@ pub(super) async fn run(mut events: FileLane, lane: Arc<Lane>) {
     }
 }
 
-async fn serve(event: Event, flows: &mut HashMap<FileId, Flow>, lane: &Arc<Lane>) -> Result<(), Closed> {
+pub(super) async fn serve(event: Event, flows: &mut HashMap<FileId, Flow>, lane: &Arc<Lane>) -> Result<(), Closed> {
     match event {
         Event::Opened { file, path, relative, offset, fingerprint } => {
             tracing::info!(pipeline = lane.name(), path = %path.display(), offset, "following");
@@ -50,8 +50,12 @@ async fn serve(event: Event, flows: &mut HashMap<FileId, Flow>, lane: &Arc<Lane>
                 flow.advance().await?;
             }
         }
+        Event::Cut { lost: 0, .. } => {
+            tracing::info!(pipeline = lane.name(), "a file was cut after all of it was read");
+        }
         Event::Cut { lost, .. } => {
             lane.source.dropped(DropReason::Truncated, 1);
+            lane.source.truncated(lost);
             tracing::warn!(pipeline = lane.name(), bytes = lost, "a file was cut before all of it could be read");
         }
         Event::Ended { file } => {

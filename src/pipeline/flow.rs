@@ -7,14 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::gate;
-use super::lane::{Closed, Lane, Parcel, Torn};
-use crate::engine::{
-    Begun, Carry, Cutter, Engine, Limits, Masked, Mode, Piece, Placed, RecordId, Scratch, Shape, Tally,
-};
+use super::lane::{Closed, Lane, Parcel, Passes, Torn};
+use crate::engine::{Begun, Carry, Cutter, Engine, Limits, Masked, Piece, Placed, RecordId, Scratch, Shape, Tally};
 use crate::findings::Place;
 use crate::framing::{FrameError, Framing, Unframer};
 use crate::message::{End, StreamId};
-use crate::metrics::{BypassReason, DropReason, UninspectedReason};
+use crate::metrics::{DropReason, UninspectedReason};
 use crate::tail::{FileId, Fingerprint};
 use crate::workers::Stopped;
 
@@ -193,14 +191,14 @@ impl Flow {
         }
         // A file can wait; what comes from elsewhere is held up no longer than the operator wants.
         let passes = if self.origin.is_some() {
-            gate::opens(&mut self.lane.gate.clone()).await.map(|()| true)
+            gate::opens(&mut self.lane.gate.clone()).await.map(|()| Passes::Yes)
         } else {
-            gate::passes(&mut self.lane.gate.clone()).await
+            self.lane.passes().await
         };
         match passes {
-            Ok(true) => {}
-            Ok(false) => {
-                self.lose(&piece, begins, DropReason::NoRules, records);
+            Ok(Passes::Yes) => {}
+            Ok(Passes::No(reason)) => {
+                self.lose(&piece, begins, reason, records);
                 return Ok(());
             }
             Err(Closed) => {
@@ -290,13 +288,8 @@ impl Flow {
     }
 
     fn count(&self, engine: &Engine, redacted: &Redacted, records: u64) {
-        let source = &self.lane.source;
-        source.mode(engine.mode());
-        source.tally(engine, &redacted.tally);
+        self.lane.source.redacted(engine, &redacted.tally, records);
         self.lane.metrics.process_seconds(redacted.time);
-        if engine.mode() == Mode::Audit && redacted.tally.total() > 0 {
-            source.bypassed(BypassReason::Audit, records);
-        }
     }
 
     /// How many lines of the next `lines` each record has; empty where each has one.

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{Gate, Planned};
+use super::{Gate, Planned, gate};
 use crate::config::daemon::{CriOutput, SourceKind};
 use crate::engine::Masked;
 use crate::findings::Findings;
@@ -45,7 +45,10 @@ pub(super) struct Lane {
     max_stall: Option<Duration>,
     /// Whether waiting is told by the gauge.
     tells_stalls: bool,
-    stalled_since: Mutex<Option<Instant>>,
+    /// What is not delivered is read again by a later run.
+    is_file: bool,
+    /// By sink, and last for the rules: since when somebody waits for it in vain.
+    stalls: Box<[Mutex<Option<Instant>>]>,
     next_stream: AtomicU64,
     failures: Mutex<Vec<String>>,
     /// Records on which redacting failed.
@@ -91,6 +94,13 @@ impl Torn {
     }
 }
 
+/// Whether records may pass.
+pub(super) enum Passes {
+    Yes,
+    /// They are to be dropped.
+    No(DropReason),
+}
+
 /// No sink takes anything any more.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Closed;
@@ -103,12 +113,13 @@ impl Lane {
         files: Option<tail::Handle>,
     ) -> Arc<Lane> {
         let Planned { config, workers, gate, findings } = planned;
-        let (receipts, back) = Receipts::channel();
+        let (sinks, (receipts, back)) = (inlets.len(), Receipts::channel());
         let pipeline = metrics.pipeline(&config.name);
         let settled = Arc::new(Ledger::default());
         let stdin = config.source.kind == SourceKind::Stdin;
-        let books = tokio::spawn(keep_books(back, Arc::clone(&settled), pipeline.clone(), files));
         let source = metrics.source(&config.name);
+        let counters = (pipeline.clone(), source.clone());
+        let books = tokio::spawn(keep_books(back, Arc::clone(&settled), counters, files));
         workers.engine().into_iter().for_each(|engine| source.mode(engine.mode()));
         Arc::new(Lane {
             name: config.name.clone(),
@@ -126,7 +137,8 @@ impl Lane {
             settled,
             max_stall: config.source.max_stall.filter(|_| stdin),
             tells_stalls: stdin,
-            stalled_since: Mutex::default(),
+            is_file: matches!(config.source.kind, SourceKind::Files(_)),
+            stalls: (0..=sinks).map(|_| Mutex::default()).collect(),
             next_stream: AtomicU64::new(0),
             failures: Mutex::default(),
             failed_records: AtomicU64::new(0),
@@ -152,27 +164,33 @@ impl Lane {
         let batch = Batch { stream, payload, lines, end, records, origin, receipt };
         self.settled.sent.fetch_add(records, Ordering::Relaxed);
         self.pipeline.in_flight_add(records);
-        let _waiting = Waiting::of(self);
-        for (inlet, torn) in inlets.iter().zip(&mut torn.0) {
+        for (sink, (inlet, torn)) in inlets.iter().zip(&mut torn.0).enumerate() {
             if *torn && begins {
                 let end = batch.end_of_torn(receipts.receipt(stream, 0, 0, 1));
-                *torn = match inlet.offer(end, self.patience()).await {
+                *torn = match inlet.offer(end, self.patience(sink)).await {
                     Offered::Taken => false,
                     Offered::Full => true,
                     Offered::Closed => return Err(Closed),
                 };
             }
             let offered = if *torn {
-                batch.receipt.clone().settle(Ack::Rejected);
+                batch.receipt.clone().settle(Ack::Dropped);
                 Offered::Full
             } else {
-                inlet.offer(batch.clone(), self.patience()).await
+                inlet.offer(batch.clone(), self.patience(sink)).await
             };
             match offered {
-                Offered::Taken => {}
+                Offered::Taken => self.goes_on(sink),
                 Offered::Full => {
+                    if !inlet.waits() {
+                        self.goes_on(sink);
+                    }
                     *torn |= !begins || end == End::Open;
-                    let reason = if self.max_stall.is_some() { DropReason::Stalled } else { DropReason::QueueFull };
+                    let reason = if self.max_stall.is_some() && inlet.waits() {
+                        DropReason::Stalled
+                    } else {
+                        DropReason::QueueFull
+                    };
                     self.source.dropped(reason, records);
                 }
                 Offered::Closed => return Err(Closed),
@@ -201,15 +219,40 @@ impl Lane {
         self.ways.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How long to wait for room: what is left of `max_stall` since the waiting began.
-    fn patience(&self) -> Option<Duration> {
-        let since = *self.stalled_since.lock().unwrap_or_else(PoisonError::into_inner);
-        self.max_stall.map(|limit| limit.saturating_sub(since.map_or(Duration::ZERO, |since| since.elapsed())))
+    /// Waits while there is nothing to redact with.
+    pub(super) async fn passes(&self) -> Result<Passes, Closed> {
+        let mut gate = self.gate.clone();
+        let at = self.stalls.len() - 1;
+        let opens = match self.patience(at) {
+            None => gate::passes(&mut gate).await?,
+            Some(patience) => match tokio::time::timeout(patience, gate::passes(&mut gate)).await {
+                Ok(opens) => opens?,
+                Err(_) => return Ok(Passes::No(DropReason::Stalled)),
+            },
+        };
+        self.goes_on(at);
+        Ok(if opens { Passes::Yes } else { Passes::No(DropReason::NoRules) })
     }
 
-    /// How long standard input has waited for a sink.
+    /// Somebody waits now. For how long: what is left of `max_stall` since the waiting began. Nothing is left once it is over,
+    /// until what was waited for has come.
+    fn patience(&self, at: usize) -> Option<Duration> {
+        let since = *self.stall(at).get_or_insert_with(Instant::now);
+        self.max_stall.map(|limit| limit.saturating_sub(since.elapsed()))
+    }
+
+    /// Nobody waits any more.
+    fn goes_on(&self, at: usize) {
+        *self.stall(at) = None;
+    }
+
+    fn stall(&self, at: usize) -> MutexGuard<'_, Option<Instant>> {
+        self.stalls[at].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long standard input has waited for a sink, or for rules.
     pub(super) fn stalled(&self) -> Duration {
-        let since = *self.stalled_since.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = (0..self.stalls.len()).filter_map(|at| *self.stall(at)).min();
         since.filter(|_| self.tells_stalls).map_or(Duration::ZERO, |since| since.elapsed())
     }
 
@@ -246,6 +289,13 @@ impl Lane {
         }
     }
 
+    /// Counts what was not delivered when the time to stop ran out. A file is read again.
+    pub(super) fn count_undelivered(&self) {
+        if !self.is_file {
+            self.source.dropped(DropReason::Shutdown, self.undelivered());
+        }
+    }
+
     /// Records that were taken and are not settled.
     pub(super) fn undelivered(&self) -> u64 {
         let settled = self.settled.settled.load(Ordering::Acquire);
@@ -253,34 +303,20 @@ impl Lane {
     }
 }
 
-/// From here on somebody waits for a sink, until this is dropped.
-struct Waiting<'l>(&'l Lane);
-
-impl Waiting<'_> {
-    fn of(lane: &Lane) -> Waiting<'_> {
-        let mut since = lane.stalled_since.lock().unwrap_or_else(PoisonError::into_inner);
-        since.get_or_insert_with(Instant::now);
-        Waiting(lane)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        *self.0.stalled_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-}
-
 /// Counts what comes back from the sinks.
 async fn keep_books(
     mut back: UnboundedReceiver<Settled>,
     ledger: Arc<Ledger>,
-    pipeline: PipelineMetrics,
+    (pipeline, source): (PipelineMetrics, SourceMetrics),
     files: Option<tail::Handle>,
 ) {
     while let Some(settled) = back.recv().await {
         pipeline.in_flight_sub(settled.records);
-        if settled.ack == Ack::Delivered {
-            pipeline.progress();
+        match settled.ack {
+            Ack::Delivered => pipeline.progress(),
+            Ack::Partial { rejected } => source.dropped(DropReason::Rejected, rejected),
+            Ack::Rejected => source.dropped(DropReason::Rejected, settled.records),
+            Ack::Dropped | Ack::RetryAfter(_) => {}
         }
         if let Some(files) = &files
             && !matches!(settled.ack, Ack::RetryAfter(_))

@@ -265,6 +265,7 @@ impl Running {
             lane.settle_rest().await;
             outcome.failed.extend(lane.failures());
             if let left @ 1.. = lane.undelivered() {
+                lane.count_undelivered();
                 outcome.undelivered.push((lane.name().to_owned(), left));
             }
         }

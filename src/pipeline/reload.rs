@@ -28,6 +28,8 @@ const POLL: Duration = Duration::from_secs(5);
 const REMIND: Duration = Duration::from_secs(60);
 /// How often something that is missing is asked for again.
 const RETRY: Duration = Duration::from_secs(5);
+/// And at most, when it could not be had again and again.
+const MAX_RETRY: Duration = Duration::from_secs(60);
 
 /// A whole set, compiled.
 pub struct Loaded {
@@ -110,12 +112,14 @@ pub async fn reload(
             told |= more == Trigger::Told;
         }
         let now = look(&mut files);
-        if told || waiting || now != seen {
+        if told || waiting || now != seen || trouble.as_ref().is_some_and(Trouble::is_due) {
             seen = now;
+            (reload.tell)(true);
             let loader = Arc::clone(&loader);
             let outcome = tokio::task::spawn_blocking(move || lock(&loader).load()).await;
             let outcome = outcome.unwrap_or_else(|_| Err("internal error while loading".to_owned()));
             trouble = reload.exchange(outcome, trouble.take());
+            (reload.tell)(false);
         }
         if let Some(trouble) = &mut trouble {
             trouble.remind();
@@ -130,61 +134,66 @@ fn lock(loader: &Mutex<Box<dyn Loader>>) -> MutexGuard<'_, Box<dyn Loader>> {
 impl Reload {
     /// Puts a set into use, or says why it is not.
     fn exchange(&self, outcome: Result<Loaded, String>, trouble: Option<Trouble>) -> Option<Trouble> {
-        (self.tell)(true);
-        let trouble = match outcome {
-            Ok(loaded) => {
-                self.put_into_use(&loaded);
-                tracing::info!(rules = loaded.hash, "loaded rules and settings");
-                None
-            }
-            Err(reason) => {
-                self.metrics.reload(Err::<&str, _>(()));
-                Some(Trouble::new(reason, trouble))
-            }
+        let (what, reason) = match outcome {
+            Ok(loaded) => match self.put_into_use(&loaded) {
+                Ok(()) => {
+                    tracing::info!(rules = loaded.hash, "loaded rules and settings");
+                    return None;
+                }
+                Err(reason) => ("the old certificate stays in use: the new one cannot be loaded", reason),
+            },
+            Err(reason) => ("cannot load rules and settings; those in use stay", reason),
         };
-        (self.tell)(false);
-        trouble
+        self.metrics.reload(Err::<&str, _>(()));
+        Some(Trouble::new(what, reason, trouble))
     }
 
-    fn put_into_use(&self, loaded: &Loaded) {
+    /// Fails when a certificate is wrong; everything else is exchanged then.
+    fn put_into_use(&self, loaded: &Loaded) -> Result<(), String> {
         // First: what is said of a record must know what the record is redacted with.
         self.guard.swap(loaded.guard.clone());
         for (workers, engine) in self.workers.iter().zip(&loaded.engines) {
-            self.metrics.declare(engine);
             workers.swap(Arc::clone(engine));
         }
-        for listener in &self.listeners {
-            if let Err(error) = listener.reload() {
-                tracing::error!(%error, "the old certificate stays in use");
-            }
-        }
+        self.metrics.declare_all(loaded.engines.iter().map(Arc::as_ref));
         self.metrics.reload(Ok::<_, ()>(loaded.hash.as_str()));
         self.gate.send_replace(Gate::Open);
         self.metrics.ready(true);
+        let wrong = self.listeners.iter().filter_map(|listener| listener.reload().err());
+        let wrong: Vec<String> = wrong.map(|error| error.to_string()).collect();
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
     }
 }
 
-/// A set that could not be loaded.
+/// A set that could not be loaded, or not all of it. It is tried again by itself: what was missing need not be a file.
 struct Trouble {
+    what: &'static str,
     reason: String,
     said: Instant,
+    /// When it is tried again, and how long was waited for that.
+    again: Instant,
+    pause: Duration,
 }
 
 impl Trouble {
     /// Says what is wrong, unless it was just said.
-    fn new(reason: String, before: Option<Trouble>) -> Trouble {
-        match before {
-            Some(before) if before.reason == reason => before,
-            _ => {
-                tracing::error!(reason, "cannot load rules and settings; those in use stay");
-                Trouble { reason, said: Instant::now() }
-            }
+    fn new(what: &'static str, reason: String, before: Option<Trouble>) -> Trouble {
+        let now = Instant::now();
+        let pause = before.as_ref().map_or(RETRY, |before| (before.pause * 2).min(MAX_RETRY));
+        let said = before.filter(|before| (before.what, &before.reason) == (what, &reason)).map(|before| before.said);
+        if said.is_none() {
+            tracing::error!(reason, "{what}");
         }
+        Trouble { what, reason, said: said.unwrap_or(now), again: now + pause, pause }
+    }
+
+    fn is_due(&self) -> bool {
+        Instant::now() >= self.again
     }
 
     fn remind(&mut self) {
         if self.said.elapsed() >= REMIND {
-            tracing::error!(reason = self.reason, "still cannot load rules and settings; those in use stay");
+            tracing::error!(reason = self.reason, "still: {}", self.what);
             self.said = Instant::now();
         }
     }
@@ -240,5 +249,19 @@ mod tests {
         triggers.send(Trigger::Told).await.unwrap();
         gate.wait_for(|state| *state == Gate::Open).await.unwrap();
         assert!(metrics.is_ready());
+    }
+
+    /// Nobody says anything and no file changes: what a command had to say, say, is there again.
+    #[tokio::test]
+    async fn a_load_that_failed_is_tried_again_by_itself() {
+        let (triggers, mut gate, metrics) = start(vec![good, || Err("not now".to_owned()), good]);
+        gate.wait_for(|state| *state == Gate::Open).await.unwrap();
+        triggers.send(Trigger::Told).await.unwrap();
+        for succeeds in [0, 1] {
+            let line = format!("inkout_config_last_reload_successful {succeeds}\n");
+            while !metrics.prometheus().contains(&line) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
     }
 }

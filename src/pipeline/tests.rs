@@ -1,13 +1,14 @@
 //! What streams send their sinks when something is in the way: a full queue, no rules, a record too long to be held.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::flow::{Flow, Tail};
 use super::gate::Gate;
 use super::lane::Lane;
-use super::{Findings, Planned};
+use super::{Findings, Planned, files};
 use crate::config::Config;
 use crate::config::daemon::{Daemon, WhenFull};
 use crate::engine::{Engine, Limits, Policy};
@@ -16,6 +17,7 @@ use crate::message::End;
 use crate::metrics::Metrics;
 use crate::rules::Catalog;
 use crate::sinks::Queue;
+use crate::tail::{Event, FileId};
 use crate::workers::Workers;
 
 /// A pipeline whose sink is the test.
@@ -29,12 +31,18 @@ struct Rig {
 
 impl Rig {
     fn new(framing: Framing, buffer_bytes: usize, gate: Gate) -> Rig {
-        let daemon = Daemon::from_words("tcp:127.0.0.1:0", &["tcp:127.0.0.1:1".to_owned()], false, Config::default());
+        Rig::stalling(framing, buffer_bytes, gate, None)
+    }
+
+    /// Waits for so long, or drops at once what there is no room for.
+    fn stalling(framing: Framing, buffer_bytes: usize, gate: Gate, max_stall: Option<Duration>) -> Rig {
+        let daemon = Daemon::from_words("stdin", &["tcp:127.0.0.1:1".to_owned()], false, Config::default());
         let mut config = daemon.unwrap().pipelines.remove(0);
-        config.source.framing = framing;
+        (config.source.framing, config.source.max_stall) = (framing, max_stall);
+        let when_full = if max_stall.is_some() { WhenFull::Block } else { WhenFull::DropNewest };
         let metrics = Metrics::default();
         let counters = (metrics.pipeline("main"), metrics.sink("out"));
-        let (inlet, queue) = Queue::channel(buffer_bytes, WhenFull::DropNewest, counters.0, counters.1);
+        let (inlet, queue) = Queue::channel(buffer_bytes, when_full, counters.0, counters.1);
         let workers = Workers::start((gate == Gate::Open).then(engine), 1).unwrap();
         let (gate, passes) = watch::channel(gate);
         let planned = Planned { config, workers: workers.clone(), gate: passes, findings: Findings::off() };
@@ -127,4 +135,49 @@ async fn the_rest_of_a_record_whose_beginning_was_withheld_is_withheld_too() {
     let text: String = rig.taken().await.into_iter().map(|(text, ..)| text).collect();
     assert_eq!(text, "next\n");
     rig.assert_dropped("no_rules", 1);
+}
+
+const MAX_STALL: Duration = Duration::from_millis(50);
+
+/// The clock goes on from one piece to the next, and stops when something was taken.
+#[tokio::test]
+async fn a_stall_lasts_until_something_is_taken() {
+    let mut rig = Rig::stalling(Framing::Newline, 600, Gate::Open, Some(MAX_STALL));
+    let mut flow = Flow::new(&rig.lane, Tail::Kept);
+    push(&mut flow, "taken\n").await;
+    assert_eq!(rig.lane.stalled(), Duration::ZERO);
+    for dropped in 1..4 {
+        push(&mut flow, "dropped\n").await;
+        rig.assert_dropped("stalled", dropped);
+        assert!(rig.lane.stalled() >= MAX_STALL, "{dropped}");
+    }
+    rig.taken().await;
+    push(&mut flow, "taken\n").await;
+    assert_eq!(rig.lane.stalled(), Duration::ZERO);
+    assert_eq!(rig.taken().await.len(), 1);
+}
+
+#[tokio::test]
+async fn to_wait_for_known_values_is_a_stall_too() {
+    let mut rig = Rig::stalling(Framing::Newline, 1 << 20, Gate::Waiting, Some(MAX_STALL));
+    let mut flow = Flow::new(&rig.lane, Tail::Kept);
+    push(&mut flow, "dropped\n").await;
+    rig.assert_dropped("stalled", 1);
+    assert!(rig.lane.stalled() >= MAX_STALL);
+    rig.workers.swap(engine());
+    rig.gate.send_replace(Gate::Open);
+    push(&mut flow, "taken\n").await;
+    assert_eq!((rig.lane.stalled(), rig.taken().await.len()), (Duration::ZERO, 1));
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_counts_as_lost_only_where_something_was() {
+    let rig = Rig::new(Framing::Newline, 1 << 20, Gate::Open);
+    let mut flows = std::collections::HashMap::new();
+    for (lost, records, bytes) in [(0, 0, 0), (7, 1, 7), (0, 1, 7), (5, 2, 12)] {
+        files::serve(Event::Cut { file: FileId::of(1), lost }, &mut flows, &rig.lane).await.unwrap();
+        rig.assert_dropped("truncated", records);
+        let line = format!("inkout_truncated_bytes_total{{source=\"main\"}} {bytes}\n");
+        assert!(rig.metrics.prometheus().contains(&line), "{line}");
+    }
 }

@@ -33,7 +33,7 @@ pub struct Queue(UnboundedReceiver<Queued>);
 pub enum Offered {
     /// The sink will deliver it.
     Taken,
-    /// There was no room; the batch is settled as rejected.
+    /// There was no room; the batch is settled as dropped.
     Full,
     /// The sink has ended; the batch stays unsettled.
     Closed,
@@ -101,13 +101,18 @@ impl Inlet {
             }
         };
         let Some(permit) = permit else {
-            batch.receipt.settle(Ack::Rejected);
+            batch.receipt.settle(Ack::Dropped);
             return Offered::Full;
         };
         let bytes = bytes as u64;
         self.pipeline.queue_add(bytes);
         let room = Some(Room { _permit: permit, bytes, pipeline: self.pipeline.clone() });
         self.sender.send(Queued { batch, room }).map_or(Offered::Closed, |()| Offered::Taken)
+    }
+
+    /// Whether an offer waits for room.
+    pub fn waits(&self) -> bool {
+        self.when_full == WhenFull::Block
     }
 
     /// The name of the sink.

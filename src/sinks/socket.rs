@@ -148,6 +148,11 @@ impl Socket {
             watch.nothing_waits(now);
             return Ok(());
         }
+        self.look(link, watch, pause, now)
+    }
+
+    /// Looks how much has arrived while something is on its way, and whether the receiver still answers.
+    fn look(&mut self, link: &Link, watch: &mut Watch, pause: &mut Pause, now: Instant) -> Result<(), Broken> {
         let arrived = link.arrived().map_err(|error| Broken::failed(&error))?;
         if self.sent.confirm(arrived, now, &self.metrics) {
             pause.reset();
@@ -190,11 +195,23 @@ impl Socket {
                     Some(Ok(0)) => return Err(Broken::new(SinkError::Write, "the connection takes nothing")),
                     Some(Ok(_)) => {}
                     Some(Err(error)) => return Err(Broken::failed(&error)),
-                    None => self.confirm(link, watch, pause)?,
+                    None => self.look(link, watch, pause, Instant::now())?,
                 }
             }
         }
-        link.io().flush().await.map_err(|error| Broken::failed(&error))
+        // TLS has bytes of its own that wait for the receiver.
+        loop {
+            let look = watch.next_look(true, None);
+            let flushed = tokio::select! {
+                biased;
+                flushed = link.io().flush() => Some(flushed),
+                () = sleep_until(look) => None,
+            };
+            match flushed {
+                Some(flushed) => return flushed.map_err(|error| Broken::failed(&error)),
+                None => self.look(link, watch, pause, Instant::now())?,
+            }
+        }
     }
 }
 

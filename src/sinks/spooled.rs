@@ -212,7 +212,7 @@ impl Spooled {
     fn drop_first(&mut self, reason: DropReason) {
         let mut dropped = self.unstored.pop_front().expect("there is a first one");
         self.around.source.dropped(reason, dropped.batch.records);
-        dropped.let_go(Ack::Rejected);
+        dropped.let_go(Ack::Dropped);
     }
 
     fn trouble(&mut self, reason: &(impl std::fmt::Display + ?Sized)) {

@@ -32,8 +32,8 @@ pub(super) struct Segment {
 pub(super) enum Found {
     /// A record, and where the next one begins.
     Record { head: Head, body: Body, next: u64 },
-    /// Damaged bytes; what is next begins there.
-    Damaged { next: u64 },
+    /// Damaged bytes; what is next begins there, with that number or a later one.
+    Damaged { next: u64, expected: u64 },
     /// Nothing more.
     End,
 }
@@ -83,35 +83,47 @@ impl Segment {
     }
 }
 
-/// What stands at `at` in a segment of `len` bytes.
-pub(super) fn read_record(file: &File, at: u64, len: u64) -> io::Result<Found> {
+/// What stands at `at` in a segment of `len` bytes, where the record of the number `expected` or a later one is.
+pub(super) fn read_record(file: &File, at: u64, len: u64, expected: u64) -> io::Result<Found> {
     if at >= len {
         return Ok(Found::End);
     }
     let mut bytes = [0; HEAD_BYTES];
     let read = read_at(file, &mut bytes, at)?;
-    let head = Head::parse(&bytes[..read]).filter(|head| at + HEAD_BYTES as u64 + head.body_len() <= len);
-    let Some(head) = head else { return seek(file, at + 1, len) };
+    // No number is followed by none.
+    let head = Head::parse(&bytes[..read]).filter(|head| head.number < u64::MAX);
+    let Some(head) = head else { return seek(file, at + 1, len, expected) };
+    if at + HEAD_BYTES as u64 + head.body_len() > len {
+        // Torn: what there is of its payload may look like anything, like a head too.
+        return Ok(Found::Damaged { next: len, expected });
+    }
     let mut body = vec![0; usize::try_from(head.body_len()).map_err(io::Error::other)?];
     let next = at + HEAD_BYTES as u64 + head.body_len();
     if read_at(file, &mut body, at + HEAD_BYTES as u64)? < body.len() {
-        return Ok(Found::Damaged { next });
+        return Ok(Found::Damaged { next, expected: head.number + 1 });
     }
     Ok(match head.body(&Bytes::from(body)) {
         Some(body) => Found::Record { head, body, next },
-        None => Found::Damaged { next },
+        None => Found::Damaged { next, expected: head.number + 1 },
     })
 }
 
-/// The next place from `from` on where a head stands.
-fn seek(file: &File, from: u64, len: u64) -> io::Result<Found> {
+/// The next place from `from` on where a head stands. What stands between may be a damaged payload, and what a log line says
+/// may look like a head: so its number must be one that the bytes that were skipped have room for.
+fn seek(file: &File, from: u64, len: u64, expected: u64) -> io::Result<Found> {
     let mut at = from;
     while at < len {
         let mut bytes = vec![0; (len - at).min(SEEK_BYTES) as usize];
         let read = read_at(file, &mut bytes, at)?;
         bytes.truncate(read);
-        if let Some(found) = find_head(&bytes, 0) {
-            return Ok(Found::Damaged { next: at + found as u64 });
+        let mut behind = 0;
+        while let Some(found) = find_head(&bytes, behind) {
+            let place = at + found as u64;
+            let last = expected.saturating_add((place - from) / HEAD_BYTES as u64 + 1);
+            if Head::parse(&bytes[found..]).is_some_and(|head| (expected..=last).contains(&head.number)) {
+                return Ok(Found::Damaged { next: place, expected });
+            }
+            behind = found + 1;
         }
         if read <= HEAD_BYTES {
             break;
@@ -119,19 +131,20 @@ fn seek(file: &File, from: u64, len: u64) -> io::Result<Found> {
         // A head may stand over the end of what was read.
         at += (read - HEAD_BYTES + 1) as u64;
     }
-    Ok(Found::Damaged { next: len })
+    Ok(Found::Damaged { next: len, expected })
 }
 
 /// Where the last whole record of a segment ends, and the number that comes after it.
 pub(super) fn last_end(file: &File, segment: &Segment) -> io::Result<(u64, u64)> {
-    let (mut at, mut end, mut number) = (PREFIX_BYTES, PREFIX_BYTES, segment.first);
+    let (mut at, mut end, mut number, mut expected) = (PREFIX_BYTES, PREFIX_BYTES, segment.first, segment.first);
     loop {
-        match read_record(file, at, segment.len)? {
+        match read_record(file, at, segment.len, expected)? {
             Found::Record { head, next, .. } => {
                 (at, end) = (next, next);
                 number = number.max(head.number + 1);
+                expected = head.number + 1;
             }
-            Found::Damaged { next } => at = next,
+            Found::Damaged { next, expected: behind } => (at, expected) = (next, behind),
             Found::End => return Ok((end, number)),
         }
     }

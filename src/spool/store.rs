@@ -52,6 +52,8 @@ struct Reader {
     /// The first number of the segment, and the segment.
     open: Option<(u64, File)>,
     at: u64,
+    /// The lowest number that may stand there.
+    lowest: u64,
     /// The number that is expected next.
     number: u64,
 }
@@ -209,10 +211,10 @@ impl Spool {
     /// When the disk fails. A damaged record is no error: it is skipped and counted.
     pub fn read(&mut self) -> Result<Option<Stored>, SpoolError> {
         loop {
-            let Some((file, segment, at)) = self.open_reader()? else { return Ok(None) };
-            match read_record(file, at, segment.len).map_err(SpoolError::disk(&segment.path))? {
+            let Some((file, segment, at, lowest)) = self.open_reader()? else { return Ok(None) };
+            match read_record(file, at, segment.len, lowest).map_err(SpoolError::disk(&segment.path))? {
                 Found::Record { head, body, next } => {
-                    self.reader.at = next;
+                    (self.reader.at, self.reader.lowest) = (next, head.number + 1);
                     // Written again after a failed sync, or delivered before a crash.
                     if head.number < self.reader.number {
                         continue;
@@ -221,7 +223,7 @@ impl Spool {
                     self.reader.number = head.number + 1;
                     return Ok(Some(stored(&head, body)));
                 }
-                Found::Damaged { next } => self.reader.at = next,
+                Found::Damaged { next, expected } => (self.reader.at, self.reader.lowest) = (next, expected),
                 Found::End if !self.next_segment() => {
                     self.skip_rest();
                     return Ok(None);
@@ -423,7 +425,7 @@ impl Spool {
     }
 
     /// The segment that is read, opened, and the place in it.
-    fn open_reader(&mut self) -> Result<Option<(&File, &Segment, u64)>, SpoolError> {
+    fn open_reader(&mut self) -> Result<Option<(&File, &Segment, u64, u64)>, SpoolError> {
         let open = self.reader.open.as_ref().map(|(first, _)| *first);
         let segment = match open.and_then(|first| self.segments.iter().find(|segment| segment.first == first)) {
             Some(segment) => segment,
@@ -434,11 +436,11 @@ impl Spool {
                 let Some(segment) = before.or(self.segments.front()) else { return Ok(None) };
                 let file = segment.open().map_err(SpoolError::disk(&segment.path))?;
                 self.reader.open = Some((segment.first, file));
-                self.reader.at = PREFIX_BYTES;
+                (self.reader.at, self.reader.lowest) = (PREFIX_BYTES, segment.first);
                 segment
             }
         };
-        Ok(self.reader.open.as_ref().map(|(_, file)| (file, segment, self.reader.at)))
+        Ok(self.reader.open.as_ref().map(|(_, file)| (file, segment, self.reader.at, self.reader.lowest)))
     }
 
     /// Goes on to the segment after the one that is read. False when there is none.
@@ -447,7 +449,7 @@ impl Spool {
         let Some(next) = self.segments.iter().find(|segment| segment.first > first) else { return false };
         let Ok(file) = next.open() else { return false };
         self.reader.open = Some((next.first, file));
-        self.reader.at = PREFIX_BYTES;
+        (self.reader.at, self.reader.lowest) = (PREFIX_BYTES, next.first);
         // What is missing before it will never come.
         self.counts.skipped += next.first.saturating_sub(self.reader.number);
         self.reader.number = self.reader.number.max(next.first);

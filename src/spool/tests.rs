@@ -25,8 +25,12 @@ fn entry(number: u64, len: usize) -> Entry {
 }
 
 impl Masked {
-    /// Through an engine without rules.
     fn of_a_test(text: String) -> Masked {
+        Masked::from_test_bytes(text.into_bytes())
+    }
+
+    /// Through an engine without rules.
+    fn from_test_bytes(bytes: Vec<u8>) -> Masked {
         use crate::engine::{Carry, Engine, Limits, Policy};
         thread_local! {
             static ENGINE: Engine = {
@@ -35,7 +39,7 @@ impl Masked {
                 Engine::compile(set, Policy::default(), &Limits::default()).unwrap()
             };
         }
-        ENGINE.with(|engine| engine.redact(&mut engine.scratch(), &Carry::default(), Bytes::from(text)).0)
+        ENGINE.with(|engine| engine.redact(&mut engine.scratch(), &Carry::default(), Bytes::from(bytes)).0)
     }
 }
 
@@ -221,6 +225,32 @@ fn a_bit_flipped_anywhere_costs_one_record() {
         );
         drop(spool);
         let _ = fs::remove_file(folder.path().join("ledger"));
+    }
+}
+
+/// A log line may hold what looks like the head of a record. Where the record it stands in was torn or damaged, it is none.
+#[test]
+fn what_looks_like_a_head_in_a_payload_is_none() {
+    for number in [0, 3, 1000, u64::MAX - 1, u64::MAX] {
+        let mut forged = Vec::new();
+        record::Head::write(&entry(0, 8), number, &mut forged);
+        // A head and nothing behind it, or what a whole record has.
+        for forged in [&forged[..record::HEAD_BYTES], &forged[..]] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut spool = open(folder.path());
+            (0..2).for_each(|number| push(&mut spool, number, 10));
+            let text = [b"begin ", forged, &b"x".repeat(500)].concat();
+            spool.push(Entry { payload: Masked::from_test_bytes(text), ..entry(2, 0) }).unwrap();
+            spool.sync().unwrap();
+            drop(spool);
+            let path = segment::Segment::list(folder.path()).unwrap().remove(0).path;
+            let len = fs::metadata(&path).unwrap().len();
+            fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(len - 100).unwrap();
+            let mut spool = open(folder.path());
+            assert_eq!(read_all(&mut spool), [0, 1], "{number}");
+            let Pushed::Stored { number: next } = spool.push(entry(2, 10)).unwrap() else { panic!("no room") };
+            assert!(next <= 2, "{next} after a forged {number}");
+        }
     }
 }
 

@@ -180,3 +180,36 @@ fn nonsense_passes_as_what_it_is() {
     expected.push(b'\n');
     assert!(receiver.raw() == expected);
 }
+
+/// Whole records that no sink takes: each connection holds little, once all of them hold much.
+#[test]
+fn what_no_sink_takes_is_bounded_over_all_connections() {
+    let (folder, receiver) = (Folder::new(), Receiver::start(Habits::default()));
+    receiver.stop_reading();
+    let text = format!(
+        "partial_records = '1MiB'\n[[pipeline]]\nsource = 'tcp:127.0.0.1:0'\n\
+         sinks = [{{ type = 'tcp', address = '{}', buffer = '64KiB' }}]\n",
+        receiver.address
+    );
+    let config = folder.file("inkout.toml", text);
+    let daemon = Daemon::run(["--config".as_ref(), config.as_os_str()]);
+    let mut first = daemon.connect();
+    first.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    while first.write_all(&b"an ordinary line of a log\n".repeat(1000)).is_ok() {}
+    let (before, count) = (daemon.memory(), 300);
+    let block = b"an ordinary line of a log, nothing to see here\n".repeat(8_000);
+    let peers: Vec<TcpStream> = (0..count)
+        .map(|_| {
+            let mut peer = daemon.connect();
+            peer.set_nonblocking(true).unwrap();
+            let _ = peer.write(&block);
+            peer
+        })
+        .collect();
+    for _ in 0..10 {
+        thread::sleep(Duration::from_millis(100));
+        peers.iter().for_each(|mut peer| drop(peer.write(&block)));
+    }
+    let grown = daemon.memory().saturating_sub(before);
+    assert!(grown <= (8 << 20) + count * (64 << 10), "{count} connections hold {} KiB", grown >> 10);
+}

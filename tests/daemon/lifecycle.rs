@@ -159,3 +159,24 @@ fn standard_input_waits_no_longer_than_it_may() {
     assert_eq!((judgement.wrong.len(), judgement.duplicates(), judgement.late), (0, 0, 0));
     assert!(!judgement.lost(0, count).is_empty(), "nothing had to be dropped");
 }
+
+/// `systemd` hears of us as long as the workers answer, whatever the receiver does.
+#[test]
+fn the_watchdog_hears_of_a_process_whose_receiver_is_dead() {
+    let (folder, receiver) = (Folder::new(), Receiver::start(Habits::default()));
+    receiver.die();
+    let socket = std::os::unix::net::UnixDatagram::bind(folder.path("notify")).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+    let mut command = inkout();
+    command.args(["run", "--from", "tcp:127.0.0.1:0", "--to", &format!("tcp:{}", receiver.address)]);
+    command.env("NOTIFY_SOCKET", folder.path("notify")).env("WATCHDOG_USEC", "1000000");
+    let daemon = Daemon::spawn(command.stdin(Stdio::null()).stdout(Stdio::null()));
+    send(&mut daemon.connect(), 0, 0..100);
+    daemon.until_said("lost or refused");
+    let mut heard = 0;
+    while heard < 3 {
+        let mut word = [0; 256];
+        let len = socket.recv(&mut word).expect("a word in time");
+        heard += usize::from(word[..len].windows(10).any(|word| word == b"WATCHDOG=1"));
+    }
+}

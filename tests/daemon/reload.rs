@@ -266,3 +266,51 @@ fn without_rules_nothing_passes() {
     });
     assert!(receiver.lines().iter().all(|line| line.contains("password=ONE")));
 }
+
+/// Each pipeline has its rules: what one of them lost, another one's do not make up for. And a changed rule is another set.
+#[test]
+fn the_rules_of_each_pipeline_are_compared_by_themselves() {
+    let (folder, receiver) = (Folder::new(), Receiver::start(Habits::default()));
+    let pipeline = |name: &str| {
+        format!(
+            "[[pipeline]]\nname = '{name}'\nrules = ['{name}.toml']\nsource = 'tcp:127.0.0.1:0'\nsinks = ['tcp:{}']\n",
+            receiver.address
+        )
+    };
+    let rules = |count: usize, key: &str| -> String {
+        (0..count).map(|n| RULES.replace("'door'", &format!("'door{n}'")).replace("door_code", key)).collect()
+    };
+    put(&folder, "one.toml", &rules(2, "door_code"));
+    put(&folder, "two.toml", &rules(1, "door_code"));
+    put(&folder, "inkout.toml", &(pipeline("one") + &pipeline("two")));
+    let daemon = Daemon::run(["--config".as_ref(), folder.path("inkout.toml").as_os_str()]);
+    daemon.until_said("connected");
+    let hash = |daemon: &Daemon, before: usize| {
+        daemon.signal(Signal::HUP);
+        eventually("a reload", || daemon.said().matches("loaded rules").count() > before);
+        let said = daemon.said();
+        said.rsplit("rules=").next().unwrap().split_whitespace().next().unwrap().to_owned()
+    };
+    let first = hash(&daemon, 0);
+    put(&folder, "one.toml", &rules(2, "gate_code"));
+    let second = hash(&daemon, daemon.said().matches("loaded rules").count());
+    assert_ne!(first, second, "other rules, as many as before");
+    put(&folder, "two.toml", "# nothing\n");
+    daemon.signal(Signal::HUP);
+    daemon.until_said("pipeline `two`: the rule files hold no rule any more");
+}
+
+#[test]
+fn settings_that_a_reload_does_not_change_are_named() {
+    let (folder, receiver) = (Folder::new(), Receiver::start(Habits::default()));
+    let daemon = start(&folder, &receiver);
+    daemon.until_said("connected");
+    let changed =
+        format!("drain_deadline = '1s'\npartial_records = '32MiB'\n{}[log]\nlevel = 'debug'\n", text(&receiver, "TWO"));
+    put(&folder, "inkout.toml", &changed);
+    daemon.signal(Signal::HUP);
+    daemon.until_said("these change when the process is started anew");
+    let said = daemon.said();
+    assert!(said.contains("[log], drain_deadline, partial_records"), "{said}");
+    eventually("what does change", || masked(&daemon, &receiver).contains("password=TWO"));
+}

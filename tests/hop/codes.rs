@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http_body_util::Full;
+use inkout::engine::{Mode, Policy};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
@@ -164,6 +165,21 @@ fn what_is_not_served_is_told_so_in_the_clients_encoding() {
         let told = call(hop.grpc, LOGS, &[("grpc-encoding", "snappy")], frame(b"")).await.unwrap();
         assert_eq!(told.code, Code::Unimplemented as i32);
         assert!(upstream.seen().is_empty());
+    });
+}
+
+#[test]
+fn an_audit_is_told_and_counted() {
+    run(async {
+        let upstream = Upstream::taking().await;
+        let policy = Policy { mode: Mode::Audit, ..Policy::default() };
+        let hop = Running::under(&format!("sink.endpoint = 'http://{}'", upstream.address), policy).await;
+        for text in ["nothing", "password=hunter2hunter2"] {
+            assert_eq!(export(hop.grpc, &logs(text)).await.code, Code::Ok as i32);
+        }
+        assert_eq!(texts(&upstream.seen()[1].body)[1], "password=hunter2hunter2");
+        assert_eq!(hop.counter(r#"inkout_audit{source="otlp"}"#), 1);
+        assert_eq!(hop.counter(r#"inkout_bypassed_records_total{reason="audit",source="otlp"}"#), 1);
     });
 }
 

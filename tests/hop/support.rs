@@ -204,7 +204,11 @@ pub(crate) fn options(settings: &str) -> Result<HopOptions, String> {
 
 /// The program's own redactor, with one thread and the built-in rules.
 pub(crate) fn redactor(metrics: &Metrics) -> Arc<WorkersRedactor> {
-    let engine = Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default()).unwrap();
+    redactor_under(metrics, Policy::default())
+}
+
+fn redactor_under(metrics: &Metrics, policy: Policy) -> Arc<WorkersRedactor> {
+    let engine = Engine::compile(Catalog::builtin().set, policy, &Limits::default()).unwrap();
     Arc::new(WorkersRedactor {
         workers: Workers::start(Arc::new(engine), 1).unwrap(),
         limits: otlp::Limits::default(),
@@ -231,11 +235,16 @@ impl Running {
     }
 
     pub(crate) async fn with(settings: &str) -> Running {
+        Running::under(settings, Policy::default()).await
+    }
+
+    /// The same with another policy.
+    pub(crate) async fn under(settings: &str, policy: Policy) -> Running {
         let mut options = options(settings).expect("settings");
         options.source.grpc = "127.0.0.1:0".parse().unwrap();
         options.source.http = "127.0.0.1:0".parse().unwrap();
         let metrics = Metrics::default();
-        let redactor = redactor(&metrics);
+        let redactor = redactor_under(&metrics, policy);
         let cancel = CancellationToken::new();
         let hop = Hop::open(options, redactor, &metrics, cancel.clone()).await.expect("a hop");
         let (grpc, http) = (hop.grpc().unwrap(), hop.http().unwrap());

@@ -38,6 +38,7 @@ impl Hops {
         let name = options.name.clone();
         let gate: watch::Receiver<Gate> = planned.gate;
         let open = move || *gate.borrow() == Gate::Open;
+        planned.workers.engine().into_iter().for_each(|engine| metrics.source(&name).mode(engine.mode()));
         let redactor = WorkersRedactor {
             workers: planned.workers,
             limits: Limits::default(),

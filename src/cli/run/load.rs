@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use sha2::{Digest as _, Sha256};
 
 use super::super::args::RunArgs;
 use super::super::print::complain;
@@ -47,14 +48,22 @@ fn read_pipelines(args: &RunArgs) -> anyhow::Result<Daemon> {
 /// Makes the engines of a process.
 pub(super) struct Load {
     args: RunArgs,
-    /// As they were at the start; only what they redact with may change.
-    pipelines: Vec<Pipeline>,
+    /// As it was at the start; only what pipelines redact with may change.
+    started: Daemon,
     /// What the set in use was made of.
     files: Vec<PathBuf>,
-    /// Rules of the operator's own in the set in use.
-    own_rules: usize,
+    /// Rules of the operator's own in the set in use, by pipeline.
+    own_rules: Vec<OwnRules>,
     /// The known values, by pipeline.
     rotations: Vec<Rotation>,
+}
+
+/// The rules of a pipeline beside the built-in ones.
+#[derive(Clone)]
+struct OwnRules {
+    count: usize,
+    /// Of their files.
+    digest: [u8; 32],
 }
 
 /// The engines at the start.
@@ -72,9 +81,9 @@ pub(super) struct FirstLoad {
 impl Load {
     /// The first set. Without one the process goes on only where that was asked for, or known values are awaited.
     pub(super) fn first(args: RunArgs, daemon: &Daemon) -> anyhow::Result<(Load, FirstLoad)> {
-        let (pipelines, files) = (daemon.pipelines.clone(), Vec::new());
-        let rotations = vec![Rotation::default(); pipelines.len()];
-        let mut load = Load { args, pipelines, files, own_rules: 0, rotations };
+        let rotations = vec![Rotation::default(); daemon.pipelines.len()];
+        let (files, own_rules) = (Vec::new(), Vec::new());
+        let mut load = Load { args, started: daemon.clone(), files, own_rules, rotations };
         let error = match load.engines(daemon, true) {
             Ok(Loaded { engines, guard, hash }) => {
                 let (engines, guard) = (engines.into_iter().map(Some).collect(), Guard::new(guard));
@@ -102,12 +111,19 @@ impl Load {
         self.files = watched(&self.args, daemon);
         let (mut engines, mut guards) = (Vec::new(), Vec::new());
         let mut guarded: Vec<&Pipeline> = Vec::new();
-        let mut own_rules = 0;
+        let mut own_rules = Vec::new();
         // Values are replaced when the whole set is.
         let mut rotations = self.rotations.clone();
         for (pipeline, rotation) in daemon.pipelines.iter().zip(&mut rotations) {
             let setup = Setup::of(pipeline.redact.clone())?;
-            own_rules = own_rules.max(setup.own_rules);
+            let own = OwnRules { count: setup.own_rules, digest: setup.own_digest };
+            let before = self.own_rules.get(own_rules.len()).map_or(0, |before| before.count);
+            anyhow::ensure!(
+                own.count > 0 || before == 0,
+                "pipeline `{}`: the rule files hold no rule any more; an empty set does not replace one of {before} rules",
+                pipeline.name
+            );
+            own_rules.push(own);
             let rules = setup.catalog.set.clone();
             let engine = self.engine(pipeline, rotation, setup, at_start)?;
             // Pipelines that redact alike share a guard.
@@ -118,13 +134,9 @@ impl Load {
             }
             engines.push(engine);
         }
-        anyhow::ensure!(
-            own_rules > 0 || self.own_rules == 0,
-            "the rule files hold no rule any more; an empty set does not replace one of {} rules",
-            self.own_rules
-        );
+        let hash = hash(&own_rules);
         (self.own_rules, self.rotations) = (own_rules, rotations);
-        Ok(Loaded { engines, guard: guards, hash: hash(own_rules) })
+        Ok(Loaded { engines, guard: guards, hash })
     }
 
     fn engine(
@@ -154,13 +166,19 @@ impl Load {
 
     fn again(&mut self) -> anyhow::Result<Loaded> {
         let daemon = read(&self.args)?;
-        let same = daemon.pipelines.len() == self.pipelines.len()
-            && daemon.pipelines.iter().zip(&self.pipelines).all(|(new, old)| same_way(new, old));
+        let same = daemon.pipelines.len() == self.started.pipelines.len()
+            && daemon.pipelines.iter().zip(&self.started.pipelines).all(|(new, old)| same_way(new, old));
         anyhow::ensure!(
             same,
             "pipelines, sources and sinks change when the process is started anew, not while it runs"
         );
-        self.engines(&daemon, false)
+        let loaded = self.engines(&daemon, false)?;
+        let ignored = ignored(&daemon, &self.started);
+        if !ignored.is_empty() {
+            let settings = ignored.join(", ");
+            tracing::warn!(settings, "these change when the process is started anew, not while it runs");
+        }
+        Ok(loaded)
     }
 }
 
@@ -215,9 +233,30 @@ fn guard(engine: &Arc<Engine>, rules: RuleSet) -> anyhow::Result<Arc<Engine>> {
     Ok(Arc::new(masking.knowing_as(engine)?))
 }
 
-/// The built-in set's hash, and where there are rules beside it how many: they change what is found.
-fn hash(own_rules: usize) -> String {
-    if own_rules == 0 { Catalog::hash() } else { format!("{}+{own_rules}", Catalog::hash()) }
+/// Settings that are not as they were at the start, and stay in force as they were.
+fn ignored(new: &Daemon, old: &Daemon) -> Vec<&'static str> {
+    let changed = [
+        ("[admin]", new.observe.admin != old.observe.admin),
+        ("[log]", new.observe.log != old.observe.log),
+        ("[findings]", new.observe.findings != old.observe.findings),
+        ("[metrics]", new.observe.metrics != old.observe.metrics),
+        ("drain_deadline", new.drain_deadline != old.drain_deadline),
+        ("on_fatal", new.on_fatal != old.on_fatal),
+        ("partial_records", new.partial_records_bytes != old.partial_records_bytes),
+        ("state_dir", new.state_dir != old.state_dir),
+        ("threads", new.redact.threads != old.redact.threads),
+    ];
+    changed.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
+}
+
+/// The built-in set's hash, and where there are rules beside it theirs: they change what is found.
+fn hash(own_rules: &[OwnRules]) -> String {
+    if own_rules.iter().all(|own| own.count == 0) {
+        return Catalog::hash();
+    }
+    let mut digest = Sha256::new();
+    own_rules.iter().for_each(|own| digest.update(own.digest));
+    digest.finalize().iter().take(6).fold(Catalog::hash() + "+", |hash, byte| format!("{hash}{byte:02x}"))
 }
 
 fn hash_key(from: &HashKeyFrom) -> anyhow::Result<HashKey> {

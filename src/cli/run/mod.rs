@@ -94,13 +94,14 @@ async fn live(
     let running = Running::start(planned, &metrics, daemon.partial_records_bytes, state.as_ref(), stop).await?;
     let (triggers, told) = mpsc::channel(8);
     let listeners = running.listeners().to_vec();
+    let watchdog = signals::Watchdog::new(workers[0].clone());
     let (guard, metrics_of) = (first.guard.clone(), metrics.clone());
     let exchange = Reload { workers, gate, listeners, guard, metrics: metrics_of, tell: signals::reloading };
     let reloading = tokio::spawn(reload(Box::new(load), exchange, told, triggers.clone()));
     metrics.ready(*passes.borrow() == Gate::Open);
     signals::ready();
     let mut exit = Exit::Done;
-    if wait((&running, &hops), &mut signals, &triggers, &metrics).await == Over::Broken {
+    if wait((&running, &hops), &mut signals, watchdog, &triggers, &metrics).await == Over::Broken {
         exit = Exit::Incomplete;
     }
     signals::stopping();
@@ -132,7 +133,7 @@ fn workers(args: &RunArgs, daemon: &Daemon, first: &FirstLoad, metrics: &Metrics
     };
     let engines = &first.engines;
     let pool = Workers::start(None, threads).context("cannot start threads")?;
-    engines.iter().flatten().for_each(|engine| metrics.declare(engine));
+    metrics.declare_all(engines.iter().flatten().map(AsRef::as_ref));
     match &first.hash {
         Some(hash) => metrics.reload(Ok::<_, ()>(hash.as_str())),
         None => metrics.reload(Err::<&str, _>(())),
@@ -152,6 +153,7 @@ enum Over {
 async fn wait(
     (running, hops): (&Running, &Hops),
     signals: &mut Signals,
+    mut watchdog: signals::Watchdog,
     triggers: &mpsc::Sender<Trigger>,
     metrics: &Metrics,
 ) -> Over {
@@ -162,7 +164,6 @@ async fn wait(
     };
     let mut ended = std::pin::pin!(ended);
     let mut tick = tokio::time::interval(TICK);
-    let mut watchdog = signals::Watchdog::new();
     loop {
         tokio::select! {
             broken = ended.as_mut() => return if broken { Over::Broken } else { Over::Asked },
@@ -176,7 +177,7 @@ async fn wait(
             },
             _ = tick.tick() => {
                 metrics.stalled(running.stalled());
-                watchdog.pet(metrics);
+                watchdog.pet();
             }
         }
     }

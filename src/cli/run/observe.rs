@@ -4,6 +4,7 @@
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::super::print::complain;
 use super::load::FirstLoad;
 use crate::admin::{Admin, AdminOptions};
 use crate::config::daemon::{Daemon, Observe, SinkKind};
@@ -59,7 +60,10 @@ impl Observers {
     /// Writes the last lines of each.
     pub(super) fn stop(self) {
         if let Some(writer) = self.writer {
-            writer.stop();
+            let left = writer.stop();
+            if left > 0 {
+                complain(&format!("{left} lines of the findings stream were not written"));
+            }
         }
         self.log.stop();
     }

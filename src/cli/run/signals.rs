@@ -1,12 +1,14 @@
 //! What the world tells a running process, and what the process tells `systemd`.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::metrics::Metrics;
+use crate::workers::Workers;
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,22 +71,35 @@ fn tell(state: &[NotifyState<'_>]) {
     let _ = sd_notify::notify(state);
 }
 
-/// Tells `systemd` that work is moving, as often as it wants to know.
+/// Tells `systemd` that the runtime and the workers answer, as often as it wants to know. A receiver that does not is no
+/// reason to be killed: what waits for it would be lost.
 pub(super) struct Watchdog {
     every: Option<Duration>,
-    told: Instant,
+    asked: Instant,
+    workers: Workers,
+    /// Whether the workers have been asked and have not answered.
+    waits: Arc<AtomicBool>,
 }
 
 impl Watchdog {
-    pub(super) fn new() -> Watchdog {
-        Watchdog { every: sd_notify::watchdog_enabled().map(|limit| limit / 2), told: Instant::now() }
+    pub(super) fn new(workers: Workers) -> Watchdog {
+        let every = sd_notify::watchdog_enabled().map(|limit| limit / 2);
+        Watchdog { every, asked: Instant::now(), workers, waits: Arc::default() }
     }
 
-    /// A pipeline that does not move is not told about: `systemd` starts the process anew.
-    pub(super) fn pet(&mut self, metrics: &Metrics) {
-        if self.every.is_some_and(|every| self.told.elapsed() >= every) && metrics.stuck().is_empty() {
-            tell(&[NotifyState::Watchdog]);
-            self.told = Instant::now();
+    /// Asks the workers if it is time to, and tells when they answer.
+    pub(super) fn pet(&mut self) {
+        let due = self.every.is_some_and(|every| self.asked.elapsed() >= every);
+        if !due || self.waits.swap(true, Ordering::Relaxed) {
+            return;
         }
+        self.asked = Instant::now();
+        let (workers, waits) = (self.workers.clone(), Arc::clone(&self.waits));
+        tokio::spawn(async move {
+            // Without an engine there is nothing they could be stuck in.
+            let _ = workers.run(|_, _| ()).await;
+            waits.store(false, Ordering::Relaxed);
+            tell(&[NotifyState::Watchdog]);
+        });
     }
 }

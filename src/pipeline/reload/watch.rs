@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 
 use super::Trigger;
@@ -30,7 +30,11 @@ pub(super) struct Files {
 impl Files {
     /// Tells `events` when something happens.
     pub(super) fn new(events: mpsc::Sender<Trigger>) -> Files {
-        let tell = move |_: notify::Result<notify::Event>| {
+        let tell = move |event: notify::Result<Event>| {
+            // Our own looking into a folder is told, too.
+            if event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_)) && !event.need_rescan()) {
+                return;
+            }
             // One that waits to be heard is enough. The last place is for a word: a folder may be busy.
             if events.capacity() > 1 {
                 let _ = events.try_send(Trigger::Event);
@@ -97,5 +101,31 @@ mod tests {
         changed("what it links to", &|| fs::write(path("rules/a.toml"), "333").unwrap());
         changed("a name", &|| fs::rename(path("rules/a.toml"), path("rules/b.toml")).unwrap());
         assert_ne!(files.look(&watched, 2), before, "the day");
+    }
+
+    /// Looking at a folder is an event of its own: it must not be a reason to look again.
+    #[test]
+    fn looking_rings_no_bell_and_writing_does() {
+        let folder = tempfile::tempdir().unwrap();
+        // Not the temporary folder itself: its parent is everybody's.
+        let rules = folder.path().join("rules");
+        fs::create_dir(&rules).unwrap();
+        fs::write(rules.join("a.toml"), "1").unwrap();
+        let (events, mut told) = mpsc::channel(8);
+        let mut files = Files::new(events);
+        let watched = [rules.clone()];
+        for _ in 0..20 {
+            files.look(&watched, 1);
+            fs::read(rules.join("a.toml")).unwrap();
+        }
+        fs::write(rules.join("a.toml"), "22").unwrap();
+        assert_eq!(told.blocking_recv(), Some(Trigger::Event));
+        // The bells of one write, one behind the other, and none of the forty looks before it.
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let mut rung = 1;
+        while told.try_recv().is_ok() {
+            rung += 1;
+        }
+        assert!(rung <= 3, "{rung} bells");
     }
 }

@@ -76,10 +76,11 @@ fn write(mut files: Files, mut queue: Queue, metrics: &SinkMetrics) -> Ended {
                 settle(batch, Ack::Rejected, metrics);
                 continue;
             }
-            if let Err(error) = files.write_in_the_end(&batch.batch, metrics) {
-                return failed(&error, metrics);
+            match files.write_in_the_end(&batch.batch, metrics) {
+                Ok(true) => written.push(batch),
+                Ok(false) => settle(batch, Ack::Rejected, metrics),
+                Err(error) => return failed(&error, metrics),
             }
-            written.push(batch);
         }
         if let Err(error) = files.sync() {
             return failed(&error, metrics);
@@ -147,12 +148,17 @@ impl Files {
     }
 
     /// Writes `batch`, however often that has to be tried: a disk that is full now has room later. An error of a sync is one
-    /// for ever.
-    fn write_in_the_end(&mut self, batch: &Batch, metrics: &SinkMetrics) -> io::Result<()> {
+    /// for ever. False: its file has a name that cannot be one, and must not hold up the others.
+    fn write_in_the_end(&mut self, batch: &Batch, metrics: &SinkMetrics) -> io::Result<bool> {
         let (mut pause, mut said) = (FIRST_PAUSE, None::<Instant>);
         while let Err(error) = self.write(batch) {
             if self.open.values().any(|open| open.file.is_broken()) {
                 return Err(error);
+            }
+            if self.is_name_wrong(&error) {
+                metrics.error(SinkError::Rejected);
+                tracing::error!(sink = metrics.name(), reason = %error, "a mirrored file cannot be; its records are dropped");
+                return Ok(false);
             }
             metrics.error(SinkError::Disk);
             if said.is_none_or(|said| said.elapsed() >= REMIND) {
@@ -166,7 +172,16 @@ impl Files {
         if said.is_some() {
             tracing::info!(sink = metrics.name(), "files are written again");
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Whether it is one file's name that the system does not take: who writes the followed files chose it.
+    fn is_name_wrong(&self, error: &io::Error) -> bool {
+        use rustix::io::Errno;
+        let wrong =
+            [Errno::LOOP, Errno::NOTDIR, Errno::ISDIR, Errno::NAMETOOLONG, Errno::INVAL, Errno::ACCESS, Errno::PERM];
+        matches!(self.options.path, FilePath::Mirrored(_))
+            && error.raw_os_error().is_some_and(|code| wrong.iter().any(|known| known.raw_os_error() == code))
     }
 
     fn write(&mut self, batch: &Batch) -> io::Result<()> {
@@ -183,7 +198,13 @@ impl Files {
             open.file.follow(&options)?;
             open.followed = now;
         }
-        open.file.rotate_if_due(&options, SystemTime::now())?;
+        if let Err(error) = open.file.rotate_if_due(&options, SystemTime::now()) {
+            if open.file.is_broken() {
+                return Err(error);
+            }
+            // A file that is too large is better than none.
+            tracing::warn!(reason = %error, "a file cannot be rotated; it grows on");
+        }
         // The encoder remembers a record that is open; it must not remember what was not written.
         let (mut encoder, mut chunks) = (open.encoder.clone(), Chunks::default());
         encoder.encode(batch, &mut chunks);

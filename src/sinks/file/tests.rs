@@ -92,6 +92,23 @@ fn no_link_leads_out_of_the_folder() {
     assert!(!rig.files.has_place(&rig.batch("", "x\n")));
 }
 
+/// Whoever names a followed file must not be able to stop the sink.
+#[test]
+fn a_name_that_cannot_be_costs_its_own_records_only() {
+    let mut rig = Rig::new("{relative}", |_| {});
+    let metrics = Metrics::default().sink("out");
+    rig.write("taken", "a file\n");
+    fs::create_dir_all(rig.at("folder")).unwrap();
+    symlink(rig.folder.path().join("elsewhere"), rig.at("link.log")).unwrap();
+    for origin in ["taken/below.log", "folder", "link.log", &"n".repeat(300)] {
+        let batch = rig.batch(origin, "lost\n");
+        assert!(!rig.files.write_in_the_end(&batch, &metrics).unwrap(), "{origin}");
+    }
+    let batch = rig.batch("good.log", "kept\n");
+    assert!(rig.files.write_in_the_end(&batch, &metrics).unwrap());
+    assert_eq!(rig.text("good.log"), "kept\n");
+}
+
 #[test]
 fn a_file_that_is_large_is_rotated_between_records() {
     let mut rig = Rig::new("all.log", |options| (options.max_bytes, options.keep) = (Some(8), 2));
