@@ -126,6 +126,18 @@ impl Engine {
         Ok(self)
     }
 
+    /// Looks for the known values of `other` too, and for no others.
+    ///
+    /// # Errors
+    /// When `other` has some, and no rule has the grammar `known-value`.
+    pub fn knowing_as(mut self, other: &Engine) -> Result<Engine, CompileError> {
+        if self.known_rule.is_none() && !other.known.is_empty() {
+            return Err(CompileError::NoKnownRule);
+        }
+        self.known.clone_from(&other.known);
+        Ok(self)
+    }
+
     /// The name of the known value that [`Why::Known`] tells the index of.
     pub fn known_name(&self, value: usize) -> Option<&str> {
         self.known_at(value).and_then(|(known, value)| known.name(value))

@@ -19,7 +19,7 @@ use super::known::KnownScratch;
 use super::names::Names;
 use super::pattern::{self, Cache, MAX_WINDOW, TOKEN_BYTES};
 use super::prefilter::{self, Hit};
-use super::rule::{Matcher, RuleId, ValidatorRole};
+use super::rule::{KeyValue, Matcher, RuleId, ValidatorRole};
 use super::span::{Form, Span, Why};
 use super::view::{MAX_VIEW, View};
 
@@ -380,14 +380,17 @@ impl Engine {
         if self.forms.stand_in(&haystack[key.start..key.end]) {
             return;
         }
-        // Another word of the same key has nothing to add.
-        place.done_to = place.done_to.max(key.end);
+        // Another word of the same key has nothing to add, unless this one is weak.
+        if key.value != KeyValue::Random {
+            place.done_to = place.done_to.max(key.end);
+        }
         scratch.counts.survivors += 1;
         let end = place.line.end;
         let (keys, forms, spans) = (&self.keys, &self.forms, &mut scratch.spans);
         let mut site = Site { haystack, end, key, keys, forms, spans, header: &mut place.header, reached: 0 };
         match site.search() {
             Beside::Nothing => {}
+            Beside::Value(_) | Beside::NextLines(_) if key.value == KeyValue::Random => {}
             Beside::Value(to) => place.done_to = place.done_to.max(to),
             Beside::NextLines(pending) if depth == Depth::Original => {
                 let state = LineState::new(pending, key.rule, b"");
