@@ -93,7 +93,7 @@ impl Setup {
         self.compile_under(key, lines, more)
     }
 
-    /// Compiles them under this key.
+    /// Compiles under a key that is at hand; what `more` has to add goes to the known values.
     pub(super) fn compile_under(
         self,
         key: Option<HashKey>,
