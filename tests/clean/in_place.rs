@@ -286,7 +286,7 @@ fn w13_a_name_that_becomes_a_link_leads_no_write_elsewhere() {
 #[test]
 fn a_long_file_is_the_same_whatever_threads_there_are() {
     let folder = Folder::new();
-    let line = |number: usize| if number % 977 == 0 { SECRET.to_owned() } else { format!("{number} {CLEAN}") };
+    let line = |number: usize| if number.is_multiple_of(977) { SECRET.to_owned() } else { format!("{number} {CLEAN}") };
     let old: String = (1..260_000).map(line).collect();
     let cleaned = old.replace(SECRET, MASKED);
     let packed = |text: &str| zstd::encode_all(text.as_bytes(), 1).unwrap();
