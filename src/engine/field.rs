@@ -8,6 +8,7 @@ use super::carrier::{Site, needs_bare};
 use super::compile::{Target, is_audit};
 use super::keys::{Key, Keys};
 use super::policy::{Action, NumberAs};
+use super::prefilter::Hit;
 use super::rule::{KeyValue, RuleId};
 use super::scan::{Carry, Counts, Scratch};
 use super::span::{Form, Span, Why};
@@ -73,6 +74,13 @@ pub(crate) enum Found {
     Text(Vec<u8>),
 }
 
+impl SecretKey {
+    /// Whether only a value that looks random is secret under it, and nothing of an object below it by that alone.
+    pub fn is_weak(&self) -> bool {
+        self.value == KeyValue::Random
+    }
+}
+
 impl Engine {
     /// What a field of this name is, if its value is secret: the table of keys decides as it does in text.
     pub fn secret_key(&self, scratch: &mut Scratch, name: &[u8]) -> Option<SecretKey> {
@@ -97,7 +105,7 @@ impl Engine {
     }
 
     fn has_placeholder(&self, name: &[u8]) -> bool {
-        memchr::memchr_iter(b'[', name).any(|at| self.forms.stands_at(name, at, name.len()))
+        memchr::memchr_iter(b'[', name).any(|at| self.forms.end_at(name, at, name.len()).is_some())
     }
 
     /// The secret key that `text`, a name and an equals sign, is. Says in `hidden` whether letters of it may be hidden.
@@ -115,11 +123,11 @@ impl Engine {
             hits.iter().flat_map(|hit| self.targets[usize::from(hit.literal)].iter().map(move |target| (hit, target)))
         {
             match *target {
-                Target::Key { group, len } if found.is_none() => {
+                Target::Key { group, len } if found.is_none_or(|key: Key| key.value == KeyValue::Random) => {
                     let word = hit.start as usize..hit.start as usize + usize::from(len);
                     // What we wrote in a name's place names nothing.
                     if self.forms.end_around(text, word.clone()).is_none() {
-                        found = self.keys.examine(&mut scratch.keys, group, &joined, word, line.clone());
+                        found = self.keys.examine(&mut scratch.keys, group, &joined, word, line.clone()).or(found);
                     }
                 }
                 Target::View => *hidden = true,
@@ -212,6 +220,17 @@ impl Engine {
         if scratch.spans.is_empty() || is_audit(&self.policy) { Found::Nothing } else { Found::Spans }
     }
 
+    /// Whether nothing in `text`, a text by itself, is written otherwise or counted. Then the work is added to `tally`.
+    pub(super) fn is_nothing(&self, scratch: &mut Scratch, text: &[u8], look: Look<'_>, tally: &mut Tally) -> bool {
+        let mut own = Tally::default();
+        self.find_field(scratch, Scope::default(), text, look, &mut own);
+        let nothing = scratch.spans.is_empty() && scratch.exempted.is_empty() && own.tells_nothing();
+        if nothing {
+            tally.add(&own);
+        }
+        nothing
+    }
+
     /// A value that is too long to be seen whole.
     fn find_in_windows(&self, scratch: &mut Scratch, value: &[u8], tally: &mut Tally) -> Found {
         let mut cutter = Cutter::new(self.limits.max_record_bytes);
@@ -246,13 +265,18 @@ impl Engine {
 
     /// The value as a text by itself.
     fn search_text(&self, scratch: &mut Scratch, value: &[u8], look: Look<'_>) {
-        let Look::At(survey, start) = look else {
-            self.scan(scratch, &Carry::default(), value);
-            return;
-        };
         scratch.counts = Counts::default();
         let mut hits = std::mem::take(&mut scratch.hits);
-        let known = survey.hits_in(&(start..start + value.len()), &self.literal_lens, &mut hits);
+        let known = match look {
+            Look::Blind => false,
+            Look::At(survey, start) => survey.hits_in(&(start..start + value.len()), &self.literal_lens, &mut hits),
+            Look::Hits(begun) => {
+                let end = |hit: &Hit| hit.start as usize + usize::from(self.literal_lens[usize::from(hit.literal)]);
+                hits.clear();
+                hits.extend(begun.iter().filter(|hit| end(hit) <= value.len()));
+                true
+            }
+        };
         if known && !hits.is_empty() {
             self.scan_hits(scratch, &Carry::default(), value, &hits);
         }

@@ -11,6 +11,7 @@ mod error;
 mod field;
 mod fragment;
 mod gate;
+mod gather;
 mod glob;
 #[cfg(test)]
 mod haystacks;
@@ -19,6 +20,7 @@ mod known;
 mod learned;
 mod literal;
 mod masked;
+mod names;
 mod pattern;
 mod policy;
 pub mod prefilter;
@@ -30,11 +32,14 @@ mod reason;
 mod redact;
 mod rule;
 mod scan;
+mod shape;
 mod span;
 mod splice;
 mod stream;
 mod survey;
 mod tally;
+#[cfg(test)]
+mod tests;
 pub mod validators;
 mod view;
 mod window;
@@ -42,11 +47,12 @@ mod window;
 pub use action::{Fingerprint, PLACEHOLDER_REGEX, Purpose};
 pub use allow::{AllowEntry, AllowValue};
 pub use compile::Limits;
-pub use cut::{Cutter, Piece};
+pub use cut::{Cutter, Piece, is_wide};
 pub use error::CompileError;
 pub(crate) use field::{Found, UNINSPECTED};
 pub use field::{Number, Scope, SecretKey};
 pub(crate) use gate::{KEYWORD_BYTES, check_allow};
+pub(crate) use gather::Gatherer;
 pub use glob::glob;
 pub use known::{Known, KnownScratch, KnownValue, SkipReason, Skipped};
 pub(crate) use literal::is_rare;
@@ -58,6 +64,7 @@ pub use rule::{
     ValidatorRole,
 };
 pub use scan::{Carry, Cost, Scratch};
+pub use shape::{Begun, Placed, RecordId, Shape};
 pub use span::{Form, Span, Why};
 pub(crate) use splice::{Mark, Splice};
 pub use stream::{MaskingWriter, Stream};
@@ -116,6 +123,18 @@ impl Engine {
             return Err(CompileError::NoKnownRule);
         }
         self.known = std::iter::once(known).chain(grace).collect();
+        Ok(self)
+    }
+
+    /// Looks for the known values of `other` too, and for no others.
+    ///
+    /// # Errors
+    /// When `other` has some, and no rule has the grammar `known-value`.
+    pub fn knowing_as(mut self, other: &Engine) -> Result<Engine, CompileError> {
+        if self.known_rule.is_none() && !other.known.is_empty() {
+            return Err(CompileError::NoKnownRule);
+        }
+        self.known.clone_from(&other.known);
         Ok(self)
     }
 

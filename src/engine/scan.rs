@@ -13,11 +13,13 @@ use super::Engine;
 use super::carrier::{self, Beside, LineState, Pending, Site, armour};
 use super::compile::Target;
 use super::fragment;
+use super::gather;
 use super::keys::Memo;
 use super::known::KnownScratch;
+use super::names::Names;
 use super::pattern::{self, Cache, MAX_WINDOW, TOKEN_BYTES};
 use super::prefilter::{self, Hit};
-use super::rule::{Matcher, RuleId, ValidatorRole};
+use super::rule::{KeyValue, Matcher, RuleId, ValidatorRole};
 use super::span::{Form, Span, Why};
 use super::view::{MAX_VIEW, View};
 
@@ -81,6 +83,10 @@ pub struct Scratch {
     pub(super) spans: Vec<Span>,
     view_spans: Vec<Span>,
     pub(super) keys: Memo,
+    /// What the names of fields are.
+    pub(super) names: Names,
+    /// Of whoever makes a survey of texts.
+    pub(super) gather: Option<gather::Memory>,
     known: KnownScratch,
     known_found: Vec<(Range<usize>, usize)>,
     pub(super) counts: Counts,
@@ -112,6 +118,11 @@ impl Scratch {
         if self.source.as_deref() != Some(source) {
             self.source = Some(source.into());
         }
+    }
+
+    /// What is read, where [`Scratch::read_from`] said.
+    pub fn source(&self) -> Option<&str> {
+        self.source.as_deref()
     }
 }
 
@@ -369,14 +380,17 @@ impl Engine {
         if self.forms.stand_in(&haystack[key.start..key.end]) {
             return;
         }
-        // Another word of the same key has nothing to add.
-        place.done_to = place.done_to.max(key.end);
+        // Another word of the same key has nothing to add, unless this one is weak.
+        if key.value != KeyValue::Random {
+            place.done_to = place.done_to.max(key.end);
+        }
         scratch.counts.survivors += 1;
         let end = place.line.end;
         let (keys, forms, spans) = (&self.keys, &self.forms, &mut scratch.spans);
         let mut site = Site { haystack, end, key, keys, forms, spans, header: &mut place.header, reached: 0 };
         match site.search() {
             Beside::Nothing => {}
+            Beside::Value(_) | Beside::NextLines(_) if key.value == KeyValue::Random => {}
             Beside::Value(to) => place.done_to = place.done_to.max(to),
             Beside::NextLines(pending) if depth == Depth::Original => {
                 let state = LineState::new(pending, key.rule, b"");
@@ -526,6 +540,7 @@ impl Engine {
         let originals = std::mem::replace(&mut scratch.spans, originals);
         let mut states = States { open: Vec::new(), at: 0 };
         self.walk(scratch, &view.bytes, &hits, &mut states, Depth::View);
+        self.scan_always(scratch, &view.bytes);
         self.scan_known(scratch, &view.bytes);
         let found = std::mem::replace(&mut scratch.spans, originals);
         found.iter().for_each(|span| map_back(view, span, &mut scratch.spans));

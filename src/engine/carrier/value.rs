@@ -199,6 +199,13 @@ fn is_blank(value: &[u8]) -> bool {
     (same && b"*xX.-_#\xe2".contains(&first)) || is_template(value) || is_cut_prefix(value)
 }
 
+/// Whether a value that begins like what we write goes on as a secret: right behind it, `****!hunter2x`.
+pub(super) fn goes_on(haystack: &[u8], ours: usize, end: usize) -> bool {
+    let rest = haystack[ours..end].split(u8::is_ascii_whitespace).next().unwrap_or_default();
+    let marks = rest.iter().take_while(|byte| !byte.is_ascii_alphanumeric()).count();
+    kind_of(&rest[marks..]) == Kind::Opaque
+}
+
 /// A visibly cut prefix, as providers print it: `sk-proj-ab...`.
 fn is_cut_prefix(value: &[u8]) -> bool {
     value.strip_suffix(b"...").is_some_and(|shown| shown.len() <= 12)
@@ -210,21 +217,38 @@ fn is_template(value: &[u8]) -> bool {
         value.len() > open.len() + close.len() && value.starts_with(open) && value.ends_with(close)
     };
     let inner = &value[1.min(value.len())..];
+    // A digit that no `_` stands before is a password's: `$ECRET1`.
     let constant = |name: &[u8]| {
-        !name.is_empty() && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
+        let letters = |part: &[u8]| part.iter().all(u8::is_ascii_uppercase);
+        let part = |part: &[u8]| letters(part) || part.iter().all(u8::is_ascii_digit);
+        !name.is_empty()
+            && name.split(|b| *b == b'_').enumerate().all(|(at, text)| letters(text) || at > 0 && part(text))
     };
-    within(b"${", b"}")
+    let argument = |name: &[u8]| !name.is_empty() && name.len() <= 2 && name.iter().all(u8::is_ascii_digit);
+    let words = |name: &[u8]| {
+        let joined = name.iter().any(|b| b" _-".contains(b));
+        name.iter().all(|b| b.is_ascii_alphabetic() || b" _-<>".contains(b) || joined && b.is_ascii_digit())
+    };
+    within(b"${", b"}") && !has_default(value)
         || within(b"{{", b"}}")
         || within(b"$(", b")")
-        || within(b"<", b">") && inner.iter().all(|b| b.is_ascii_alphanumeric() || b" _-<>".contains(b))
+        || within(b"<", b">") && words(inner)
         || within(b"%", b"%") && constant(&value[1..value.len() - 1])
-        || value[0] == b'$' && constant(inner)
+        || value[0] == b'$' && (constant(inner) || argument(inner))
         || matches!(value, b"%s" | b"%d" | b"%v" | b"%q" | b"{}" | b"{0}" | b"?" | b"%w" | b"%x")
         || is_object(value)
 }
 
-/// `Token{a64f992 …` and `org.app.Token@4f3a2b`: an object's name, not a value.
-fn is_object(value: &[u8]) -> bool {
+/// `${NAME:-value}` and its kin: what stands there in the variable's place is as secret as the variable.
+fn has_default(value: &[u8]) -> bool {
+    let inner = &value[2..value.len() - 1];
+    let name = inner.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let default = inner[name..].strip_prefix(b":").unwrap_or(&inner[name..]);
+    name > 0 && matches!(default.first(), Some(b'-' | b'=')) && !is_blank(default[1..].trim_ascii())
+}
+
+/// `Token{a64f992 …`, `org.app.Token@4f3a2b`, `read_password()`, `os.getenv(NAME)`: an object's name or a call, not a value.
+pub(super) fn is_object(value: &[u8]) -> bool {
     const IDENT: ByteSet =
         ByteSet::from_bytes(b"_.$").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
     let name = IDENT.run(value);
@@ -232,10 +256,17 @@ fn is_object(value: &[u8]) -> bool {
     let identity = |hex: &[u8]| !hex.is_empty() && hex.len() <= 8 && hex.iter().all(u8::is_ascii_hexdigit);
     let dotted = value[..name].contains(&b'.');
     match value.get(name) {
-        Some(b'{') => capital,
+        Some(b'{') => {
+            let inner = &value[name + 1..];
+            let id = inner.iter().take_while(|b| b.is_ascii_hexdigit()).count();
+            let field = inner.iter().take_while(|b| b.is_ascii_alphabetic() || **b == b'_').count();
+            let fields = field > 0 && matches!(inner.get(field), Some(b'=' | b':'));
+            capital && value[..name].iter().all(|b| !b.is_ascii_digit()) && (id >= 6 || fields)
+        }
         Some(b'@') => capital && dotted && identity(&value[name + 1..]),
         Some(b'(') => {
-            value[..name].iter().all(|b| b.is_ascii_alphabetic() || b"_.".contains(b)) && value.ends_with(b")")
+            let called = value[..name].iter().all(|b| b.is_ascii_alphabetic() || b"_.".contains(b));
+            called && value.ends_with(b")") && (dotted || value.len() == name + 2)
         }
         _ => false,
     }
@@ -274,7 +305,45 @@ pub(super) fn is_bare_token(value: &[u8]) -> bool {
         && !is_uuid(value)
 }
 
-fn is_uuid(value: &[u8]) -> bool {
+/// Whether a value can be nothing but drawn at random: a long run of letters and digits that changes between them too often
+/// for words and numbers. Names, paths, addresses, dates, versions and UUIDs do not.
+pub(super) fn looks_random(value: &[u8]) -> bool {
+    let value = value.trim_ascii();
+    let inner = &value[..value.len() - value.iter().rev().take_while(|byte| **byte == b'=').count()];
+    // A symbol in sixteen is what base64 has; more of them join words.
+    let joints = inner.iter().filter(|byte| !byte.is_ascii_alphanumeric()).count();
+    let is_run = |part: &[u8]| part.len() >= MIN_RUN && changes_often(part);
+    (MIN_RANDOM..=MAX_RANDOM).contains(&inner.len())
+        && inner.iter().all(|byte| TOKEN_BYTES.contains(*byte) || b"~:!".contains(byte))
+        && !inner.starts_with(b"/")
+        && joints * 6 <= inner.len()
+        && !is_uuid(inner)
+        && inner.split(|byte| !byte.is_ascii_alphanumeric()).any(is_run)
+}
+
+/// Whether a value is as long as a digest in hexadecimal, of one case: a commit, a trace, a checksum.
+pub(super) fn is_digest(value: &[u8]) -> bool {
+    let hex = value.iter().all(u8::is_ascii_hexdigit);
+    hex && matches!(value.len(), 16 | 32 | 40 | 56 | 64 | 96 | 128)
+}
+
+/// Shorter values are too often names; the run within them that must look random may be a little shorter.
+const MIN_RANDOM: usize = 16;
+const MIN_RUN: usize = 12;
+/// A longer value is none of a service's keys.
+const MAX_RANDOM: usize = 512;
+
+/// Whether letters, their cases and digits change as often as in a random run: hexadecimal does so at half of its places, base
+/// 36 at four in ten. `ubuntu2004server` does at two in sixteen.
+fn changes_often(run: &[u8]) -> bool {
+    let kind = |byte: &u8| (byte.is_ascii_digit(), byte.is_ascii_uppercase());
+    let digits = run.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let letters = run.len() - digits;
+    let changes = run.windows(2).filter(|pair| kind(&pair[0]) != kind(&pair[1])).count();
+    letters >= 3 && (digits >= 2 && changes * 5 >= run.len() || digits == 1 && changes * 5 >= run.len() * 2)
+}
+
+pub(super) fn is_uuid(value: &[u8]) -> bool {
     let dashes = value.len() == 36 && [8, 13, 18, 23].iter().all(|at| value[*at] == b'-');
     dashes && value.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-')
 }
@@ -343,6 +412,28 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_drawn_at_random_looks_random() {
+        for name in [
+            "",
+            "ubuntu2004server",
+            "production-eu-west-1-default",
+            "org.example.module2.internal.Layout17",
+            "2026-11-22T10:00:00Z",
+            "/srv/app/releases/20261122100000/current",
+            "getUserByIdFromList2",
+            "00000000-0000-4000-8000-00000000000a",
+            "12345678901234567890",
+            "ada_lovelace_1815_paris",
+        ] {
+            assert!(!looks_random(name.as_bytes()), "{name}");
+        }
+        for token in ["a1B2".repeat(6), "0f9".repeat(12), ["aB3", "dE5f", "G7hJ", "9kL1", "mN3p"].concat() + "=="] {
+            assert!(looks_random(token.as_bytes()), "{token}");
+        }
+        assert!(is_digest("0f".repeat(20).as_bytes()) && !is_digest("0g".repeat(20).as_bytes()));
+    }
+
+    #[test]
     fn a_value_is_judged_by_what_it_is() {
         let cases: &[(&str, Kind)] = &[
             ("", Kind::Blank),
@@ -352,7 +443,26 @@ mod tests {
             ("{{ token }}", Kind::Blank),
             ("<your-token>", Kind::Blank),
             ("$1", Kind::Blank),
+            ("<api key 2>", Kind::Blank),
+            ("$DB_PASSWORD_2", Kind::Blank),
+            ("%DB_PASSWORD%", Kind::Blank),
+            ("${PASSWORD:-}", Kind::Blank),
+            ("${PASSWORD:-null}", Kind::Blank),
+            ("${PASSWORD:?it is not set}", Kind::Blank),
             ("Token{a64f992", Kind::Blank),
+            ("Token{id=7", Kind::Blank),
+            ("org.app.Token@4f3a2b", Kind::Blank),
+            ("read_password()", Kind::Blank),
+            ("os.getenv(NAME)", Kind::Blank),
+            ("Summer(2024)", Kind::Opaque),
+            ("Hunter(x)", Kind::Word),
+            ("Winter{2024}", Kind::Opaque),
+            ("Passw0rd{1", Kind::Opaque),
+            ("$ECRET123", Kind::Opaque),
+            ("%PASS1%", Kind::Opaque),
+            ("<S3cret9x>", Kind::Opaque),
+            ("${PASSWORD:-hunter2x}", Kind::Opaque),
+            ("${PASSWORD-hunter2x}", Kind::Opaque),
             ("4096", Kind::Number),
             ("expired", Kind::Word),
             ("a1", Kind::Word),
