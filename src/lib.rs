@@ -41,8 +41,9 @@
 //! | `exec` | a program with its output masked: child process, signals, one thread for each stream | `engine`, `pipe` |
 //! | `framing` | PURE. records in a stream of bytes: lines, NUL-ended, octet-counted; to lines and back | nothing of ours |
 //! | `message` | what travels between the daemon's tasks: masked batches, and receipts for them | `engine` |
+//! | `durable` | files that survive a crash: replaced whole, readable by their owner alone | nothing of ours |
 //! | `pem` | certificates and keys from files, for every side of TLS | nothing of ours |
-//! | `sinks` | standard output and sockets; each batch is settled once its receiver has it | `message`, `framing`, `config`, `metrics`, `engine` |
+//! | `sinks` | standard output, files and sockets, with a spool or without; each batch is settled once its receiver has it | `message`, `framing`, `config`, `metrics`, `spool`, `engine` |
 //! | `sources` | standard input and listeners: bytes of streams, within limits | `config`, `metrics` |
 //! | `pipeline` | source to workers to sinks: the tasks, what they may hold, reload and drain | all but `cli`, `pipe` |
 //! | `workers` | threads that redact for the daemon's tasks, around an engine that can be exchanged | `engine` |
@@ -50,8 +51,8 @@
 //! | `findings` | the findings stream: which secret was found, since when and how often, without a byte of it | `engine`, `metrics` |
 //! | `admin` | the admin port: health, metrics, and a status page | `metrics` |
 //! | `log` | the daemon's own log: masked, limited, never waited for | `engine`, `metrics` |
-//! | `tail` | follows files through rotation and restarts; hands out bytes with their place, keeps checkpoints | nothing of ours |
-//! | `spool` | masked records on disk until a sink has them: segments, checksums, a quota | `engine` |
+//! | `tail` | follows files through rotation and restarts; hands out bytes with their place, keeps checkpoints | `durable` |
+//! | `spool` | masked records on disk until a sink has them: segments, checksums, a quota | `engine`, `durable` |
 //! | `hop` | servers and client for OTLP: batches are redacted between the one who sends and the one who is to get them | `engine`, `otlp`, `workers`, `metrics`, `findings`, `config` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
 //!
@@ -89,6 +90,8 @@ pub mod clean;
 pub mod cli;
 #[cfg(feature = "cli")]
 pub mod config;
+#[cfg(feature = "daemon")]
+mod durable;
 pub mod engine;
 #[cfg(feature = "exec")]
 pub mod exec;

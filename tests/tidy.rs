@@ -18,12 +18,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("clean", &["engine", "rules", "config", "secrets"]),
     ("report", &["engine", "rules", "config", "secrets", "clean"]),
     ("exec", &["engine", "pipe"]),
-    ("spool", &["engine"]),
-    ("tail", &[]),
+    ("durable", &[]),
+    ("spool", &["engine", "durable"]),
+    ("tail", &["durable"]),
     ("framing", &[]),
     ("message", &["engine"]),
     ("pem", &[]),
-    ("sinks", &["pem", "engine", "framing", "message", "config", "metrics"]),
+    ("sinks", &["pem", "engine", "framing", "message", "config", "metrics", "spool"]),
     ("sources", &["pem", "config", "metrics", "tail"]),
     (
         "pipeline",
@@ -38,9 +39,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "pem", "engine", "rules", "otlp", "config", "secrets", "pipe", "exec", "clean", "report", "framing",
-            "message", "sinks", "sources", "pipeline", "workers", "metrics", "findings", "admin", "log", "spool",
-            "tail", "hop",
+            "durable", "pem", "engine", "rules", "otlp", "config", "secrets", "pipe", "exec", "clean", "report",
+            "framing", "message", "sinks", "sources", "pipeline", "workers", "metrics", "findings", "admin", "log",
+            "spool", "tail", "hop",
         ],
     ),
 ];

@@ -98,7 +98,7 @@ impl Engine {
     }
 
     fn has_placeholder(&self, name: &[u8]) -> bool {
-        memchr::memchr_iter(b'[', name).any(|at| self.forms.stands_at(name, at, name.len()))
+        memchr::memchr_iter(b'[', name).any(|at| self.forms.end_at(name, at, name.len()).is_some())
     }
 
     /// The secret key that `text`, a name and an equals sign, is. Says in `hidden` whether letters of it may be hidden.

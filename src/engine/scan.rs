@@ -532,6 +532,7 @@ impl Engine {
         let originals = std::mem::replace(&mut scratch.spans, originals);
         let mut states = States { open: Vec::new(), at: 0 };
         self.walk(scratch, &view.bytes, &hits, &mut states, Depth::View);
+        self.scan_always(scratch, &view.bytes);
         self.scan_known(scratch, &view.bytes);
         let found = std::mem::replace(&mut scratch.spans, originals);
         found.iter().for_each(|span| map_back(view, span, &mut scratch.spans));

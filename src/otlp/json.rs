@@ -213,7 +213,7 @@ impl<'w> Walk<'w> {
     ) -> Result<(), Malformed> {
         let Place { around, role, .. } = place;
         let said = self.said(Some(name));
-        match (&said[..], lexer.start()?) {
+        match (&*camel_case(&said), lexer.start()?) {
             (b"stringValue", Start::String) => self.value(lexer, place),
             (b"bytesValue", Start::String) => {
                 let text = lexer.string()?;
@@ -525,4 +525,18 @@ fn string_at(lexer: Lexer<'_>) -> Option<Text> {
 fn is_number(text: &[u8]) -> bool {
     let digits = text.iter().any(u8::is_ascii_digit) && text.iter().all(|b| b.is_ascii_digit() || b"+-.eE".contains(b));
     digits || matches!(text, b"NaN" | b"Infinity" | b"-Infinity")
+}
+
+/// A field's name as OTLP's JSON writes it: readers take protobuf's own `bytes_value` for `bytesValue` too.
+fn camel_case(name: &[u8]) -> Cow<'_, [u8]> {
+    if !name.contains(&b'_') {
+        return Cow::Borrowed(name);
+    }
+    let mut parts = name.split(|byte| *byte == b'_');
+    let mut camel = parts.next().unwrap_or_default().to_vec();
+    for part in parts {
+        camel.extend(part.first().map(u8::to_ascii_uppercase));
+        camel.extend(part.iter().skip(1));
+    }
+    Cow::Owned(camel)
 }

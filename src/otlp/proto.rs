@@ -311,7 +311,11 @@ impl<'w> Walk<'w> {
         match self.engine.redact_number(key, &mut self.tally) {
             Number::Keep => {}
             Number::Null => self.splice.replace(field, |_| {}),
-            Number::Zero => self.splice.replace(field, |out| out.extend_from_slice(&[INT as u8, 0])),
+            Number::Zero => {
+                let double = self.body[field.start] == DOUBLE as u8;
+                let zero: &[u8] = if double { &[DOUBLE as u8, 0, 0, 0, 0, 0, 0, 0, 0] } else { &[INT as u8, 0] };
+                self.splice.replace(field, |out| out.extend_from_slice(zero));
+            }
             Number::Text(text) => self.splice.replace(field, |out| {
                 out.push(STRING as u8);
                 put_varint(text.len() as u64, out);

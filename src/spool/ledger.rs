@@ -2,10 +2,10 @@
 //! twice.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::segment::{private, sync_folder};
+use crate::durable;
 
 const LEN: usize = 12;
 
@@ -28,12 +28,7 @@ impl Ledger {
 
     pub(super) fn write(&self, number: u64) -> io::Result<()> {
         let number = number.to_le_bytes();
-        let fresh = self.path.with_extension("new");
-        let mut file = private().create(true).truncate(true).open(&fresh)?;
-        file.write_all(&number)?;
-        file.write_all(&crc32fast::hash(&number).to_le_bytes())?;
-        file.sync_all()?;
-        fs::rename(&fresh, &self.path)?;
-        sync_folder(&self.path)
+        let crc = crc32fast::hash(&number).to_le_bytes();
+        durable::replace(&self.path, &[&number[..], &crc].concat())
     }
 }

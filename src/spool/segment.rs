@@ -1,15 +1,16 @@
 //! One segment: a file that begins with the mark and the version of its format, named by the number of its first record.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use rustix::fs::OFlags;
+
+use crate::durable::{private, read_at, sync_folder_of};
 
 use super::SpoolError;
-use super::record::{HEAD_BYTES, Head, find_head};
+use super::record::{Body, HEAD_BYTES, Head, find_head};
 
 const MARK: &[u8; 8] = b"inkspool";
 const VERSION: u32 = 1;
@@ -30,7 +31,7 @@ pub(super) struct Segment {
 /// What stands at a place of a segment.
 pub(super) enum Found {
     /// A record, and where the next one begins.
-    Record { head: Head, lines: Vec<u32>, payload: Bytes, next: u64 },
+    Record { head: Head, body: Body, next: u64 },
     /// Damaged bytes; what is next begins there.
     Damaged { next: u64 },
     /// Nothing more.
@@ -59,7 +60,7 @@ impl Segment {
     pub(super) fn create(folder: &Path, first: u64) -> io::Result<(Segment, File)> {
         let path = folder.join(format!("{first:020}.seg"));
         let file = private().create(true).truncate(true).open(&path)?;
-        let made = write_all_at(&file, &prefix(VERSION), 0).and_then(|()| sync_folder(&path));
+        let made = write_all_at(&file, &prefix(VERSION), 0).and_then(|()| sync_folder_of(&path));
         if made.is_err() {
             let _ = fs::remove_file(&path);
         }
@@ -97,7 +98,7 @@ pub(super) fn read_record(file: &File, at: u64, len: u64) -> io::Result<Found> {
         return Ok(Found::Damaged { next });
     }
     Ok(match head.body(&Bytes::from(body)) {
-        Some((lines, payload)) => Found::Record { head, lines, payload, next },
+        Some(body) => Found::Record { head, body, next },
         None => Found::Damaged { next },
     })
 }
@@ -146,16 +147,6 @@ fn prefix(version: u32) -> [u8; PREFIX_BYTES as usize] {
     bytes
 }
 
-pub(super) fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits() as i32);
-    options
-}
-
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
-}
-
 pub(super) fn write_all_at(file: &File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
     while !bytes.is_empty() {
         match file.write_at(bytes, at) {
@@ -166,17 +157,4 @@ pub(super) fn write_all_at(file: &File, mut bytes: &[u8], mut at: u64) -> io::Re
         }
     }
     Ok(())
-}
-
-fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }

@@ -5,17 +5,19 @@
 //! is not trusted in part: it is put aside, said aloud, and everything that is found is read from its beginning. Reading a
 //! line twice is a nuisance; starting silently at the end loses what came while nobody looked.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
+
+use crate::durable::{beside, private, replace};
 
 use super::identity::{FileKey, Fingerprint, Print, PrintKey, Trail, hex, unhex};
 
@@ -67,6 +69,11 @@ impl State {
         make_folder(folder)?;
         let held = hold(&folder.join("lock"), &folder.join("key"))?;
         Ok(State { folder: folder.to_owned(), held })
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The checkpoints of the source called `source`.
@@ -171,31 +178,13 @@ impl Checkpoints {
     /// Replaces what is on disk, or leaves it as it was.
     pub(super) fn save(&self, known: impl Iterator<Item = Known>) -> io::Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
-        let fresh = beside(path, ".new");
-        let written = write(&fresh, &render(known)?).and_then(|()| fs::rename(&fresh, path));
-        if written.is_err() {
-            let _ = fs::remove_file(&fresh);
-        }
-        written?;
-        sync_folder(path)
+        replace(path, &render(known)?)
     }
-}
-
-fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(end);
-    path.with_file_name(name)
 }
 
 fn make_folder(folder: &Path) -> Result<(), StateError> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|reason| StateError::Unusable { path: folder.to_owned(), reason })
-}
-
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits() as i32);
-    options
 }
 
 fn hold(lock: &Path, key: &Path) -> Result<Held, StateError> {
@@ -223,10 +212,7 @@ fn key_at(path: &Path) -> io::Result<Zeroizing<[u8; 32]>> {
         Err(error) => return Err(error),
     }
     let key = random_key()?;
-    let fresh = beside(path, ".new");
-    write(&fresh, &*key)?;
-    fs::rename(&fresh, path)?;
-    sync_folder(path)?;
+    replace(path, &*key)?;
     Ok(key)
 }
 
@@ -234,17 +220,6 @@ fn random_key() -> io::Result<Zeroizing<[u8; 32]>> {
     let mut key = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *key).map_err(io::Error::other)?;
     Ok(key)
-}
-
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = private().create(true).truncate(true).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
 }
 
 fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {

@@ -14,9 +14,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rustix::fs::OFlags;
 
+use crate::durable::read_at;
+
 use super::checkpoint::Known;
 use super::event::FileId;
-use super::identity::{FileKey, Fingerprint, HEAD_BYTES, Print, PrintKey, Stamp, TAIL_BYTES, Trail, read_at};
+use super::identity::{FileKey, Fingerprint, HEAD_BYTES, Print, PrintKey, Stamp, TAIL_BYTES, Trail};
 
 /// Times of files are coarse: a change within this time of another may not be seen in them, so the file is checked though
 /// its times are as they were.

@@ -9,11 +9,13 @@
 use std::fmt;
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
+
+use crate::durable::read_at;
 
 /// How much of a file's beginning is hashed.
 pub(super) const HEAD_BYTES: u64 = 1024;
@@ -151,20 +153,6 @@ impl Print {
         let whole = read_at(file, wanted, from)? == len;
         Ok(whole.then(|| Print::of(key, from, wanted)))
     }
-}
-
-/// Fills `buffer` with what stands at `offset`, as far as the file goes.
-pub(super) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }
 
 /// Places a file was read to, with the hash of what stood before each. A copy of the file ends somewhere; the last place

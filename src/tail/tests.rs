@@ -47,6 +47,14 @@ impl Rig {
         rig
     }
 
+    /// One that has read `text` in the file `name`.
+    pub(super) fn that_read(pattern: &str, name: &str, text: &str) -> Rig {
+        let mut rig = Rig::new(pattern);
+        rig.append(name, text);
+        rig.run();
+        rig
+    }
+
     pub(super) fn start(&mut self) {
         let checkpoints = Checkpoints::at(&self.state()).unwrap();
         self.tailer = Some(Tailer::new(self.options.clone(), checkpoints, self.now).unwrap());
@@ -73,6 +81,12 @@ impl Rig {
 
     pub(super) fn rename(&self, from: &str, to: &str) {
         fs::rename(self.at(from), self.at(to)).unwrap();
+    }
+
+    /// Renames `app.log` and begins a new one with `text`.
+    pub(super) fn rotate(&self, to: &str, text: &str) {
+        self.rename("app.log", to);
+        self.append("app.log", text);
     }
 
     pub(super) fn copytruncate(&self, from: &str, to: &str) {
@@ -150,9 +164,7 @@ impl Rig {
 
 #[test]
 fn what_is_appended_comes_once() {
-    let mut rig = Rig::new("*.log");
-    rig.append("a.log", "one\n");
-    rig.run();
+    let mut rig = Rig::that_read("*.log", "a.log", "one\n");
     rig.append("a.log", "two\npart");
     rig.append("b.log", "other\n");
     rig.run();
@@ -164,12 +176,9 @@ fn what_is_appended_comes_once() {
 
 #[test]
 fn a_renamed_file_is_read_to_its_end_before_its_successor() {
-    let mut rig = Rig::new("app.log");
-    rig.append("app.log", "one\n");
-    rig.run();
+    let mut rig = Rig::that_read("app.log", "app.log", "one\n");
     rig.append("app.log", "two\n");
-    rig.rename("app.log", "app.log.1");
-    rig.append("app.log", "three\n");
+    rig.rotate("app.log.1", "three\n");
     rig.drain();
     rig.run();
     rig.check("app.log", "one\ntwo\nthree\n");
@@ -177,11 +186,8 @@ fn a_renamed_file_is_read_to_its_end_before_its_successor() {
 
 #[test]
 fn a_renamed_file_that_is_still_written_is_read_on() {
-    let mut rig = Rig::new("app.log");
-    rig.append("app.log", "one\n");
-    rig.run();
-    rig.rename("app.log", "app.log.1");
-    rig.append("app.log", "new\n");
+    let mut rig = Rig::that_read("app.log", "app.log", "one\n");
+    rig.rotate("app.log.1", "new\n");
     rig.run();
     rig.append("app.log.1", "late\n");
     rig.run();
@@ -198,15 +204,12 @@ fn a_renamed_file_that_is_still_written_is_read_on() {
 
 #[test]
 fn a_rotation_that_the_pattern_names_too_is_not_read_again() {
-    let mut rig = Rig::new("app.log*");
-    rig.append("app.log", "one\n");
-    rig.run();
+    let mut rig = Rig::that_read("app.log*", "app.log", "one\n");
     for round in ["two\n", "three\n", "four\n"] {
         for number in (1..4).rev() {
             let _ = fs::rename(rig.at(&format!("app.log.{number}")), rig.at(&format!("app.log.{}", number + 1)));
         }
-        rig.rename("app.log", "app.log.1");
-        rig.append("app.log", round);
+        rig.rotate("app.log.1", round);
         for _ in 0..4 {
             rig.run();
         }
@@ -217,15 +220,11 @@ fn a_rotation_that_the_pattern_names_too_is_not_read_again() {
 
 #[test]
 fn two_rotations_between_two_looks_lose_nothing() {
-    let mut rig = Rig::new("app.log");
-    rig.append("app.log", "one\n");
-    rig.run();
+    let mut rig = Rig::that_read("app.log", "app.log", "one\n");
     rig.append("app.log", "two\n");
-    rig.rename("app.log", "app.log.1");
-    rig.append("app.log", "between\n");
+    rig.rotate("app.log.1", "between\n");
     rig.rename("app.log.1", "app.log.2");
-    rig.rename("app.log", "app.log.1");
-    rig.append("app.log", "three\n");
+    rig.rotate("app.log.1", "three\n");
     rig.run();
     rig.check("app.log", "one\ntwo\nbetween\nthree\n");
 }
@@ -240,8 +239,7 @@ fn older_rotations_stay_unread() {
     rig.run();
     rig.rename("app.log.2", "app.log.3");
     rig.rename("app.log.1", "app.log.2");
-    rig.rename("app.log", "app.log.1");
-    rig.append("app.log", "two\n");
+    rig.rotate("app.log.1", "two\n");
     rig.run();
     rig.check("app.log", "one\ntwo\n");
 }
@@ -249,9 +247,7 @@ fn older_rotations_stay_unread() {
 #[test]
 fn a_file_that_is_copied_and_cut_is_read_on_in_the_copy() {
     for pattern in ["app.log", "app.log*"] {
-        let mut rig = Rig::new(pattern);
-        rig.append("app.log", "one\n");
-        rig.run();
+        let mut rig = Rig::that_read(pattern, "app.log", "one\n");
         rig.append("app.log", "two\n");
         rig.copytruncate("app.log", "app.log.1");
         rig.append("app.log", "three\n");
@@ -311,9 +307,7 @@ fn a_cut_behind_the_same_banner_is_seen() {
 
 #[test]
 fn a_reused_inode_is_another_file() {
-    let mut rig = Rig::new("app.log");
-    rig.append("app.log", "one\ntwo\n");
-    rig.run();
+    let mut rig = Rig::that_read("app.log", "app.log", "one\ntwo\n");
     rig.crash();
     fs::remove_file(rig.at("app.log")).unwrap();
     rig.append("app.log", "new file\n");
@@ -324,9 +318,7 @@ fn a_reused_inode_is_another_file() {
 
 #[test]
 fn a_deleted_file_is_read_to_its_end() {
-    let mut rig = Rig::new("app.log");
-    rig.append("app.log", "one\n");
-    rig.run();
+    let mut rig = Rig::that_read("app.log", "app.log", "one\n");
     let mut writer = OpenOptions::new().append(true).open(rig.at("app.log")).unwrap();
     writer.write_all(b"two\n").unwrap();
     fs::remove_file(rig.at("app.log")).unwrap();
@@ -364,16 +356,12 @@ fn a_restart_reads_on_where_it_was_acknowledged() {
 #[test]
 fn rotation_while_nobody_ran_loses_nothing() {
     for pattern in ["app.log", "app.log*"] {
-        let mut rig = Rig::new(pattern);
-        rig.append("app.log", "one\n");
-        rig.run();
+        let mut rig = Rig::that_read(pattern, "app.log", "one\n");
         rig.crash();
         rig.append("app.log", "two\n");
-        rig.rename("app.log", "app.log.1");
-        rig.append("app.log", "between\n");
+        rig.rotate("app.log.1", "between\n");
         rig.rename("app.log.1", "app.log.2");
-        rig.rename("app.log", "app.log.1");
-        rig.append("app.log", "three\n");
+        rig.rotate("app.log.1", "three\n");
         rig.start();
         rig.run();
         let all: String = rig.got.iter().map(|(_, text)| String::from_utf8_lossy(text).into_owned()).collect();
@@ -386,9 +374,7 @@ fn rotation_while_nobody_ran_loses_nothing() {
 
 #[test]
 fn copying_and_cutting_while_nobody_ran_loses_nothing() {
-    let mut rig = Rig::new("app.log");
-    rig.append("app.log", "one\n");
-    rig.run();
+    let mut rig = Rig::that_read("app.log", "app.log", "one\n");
     rig.crash();
     rig.append("app.log", "two\n");
     rig.copytruncate("app.log", "app.log.1");
@@ -570,9 +556,7 @@ fn act() -> impl Strategy<Value = Act> {
 
 /// Runs `acts`. Every word that was written comes, and without a crash it comes once.
 fn run_acts(acts: &[Act]) -> Result<(), TestCaseError> {
-    let mut rig = Rig::new("app.log");
-    rig.append("app.log", "");
-    rig.run();
+    let mut rig = Rig::that_read("app.log", "app.log", "");
     let (mut word, mut generation, mut crashed, mut old) = (0, 0, false, None);
     let mut append = |rig: &Rig, name: &str, lines: usize, whole: bool| {
         let mut text = String::new();

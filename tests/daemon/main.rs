@@ -15,6 +15,7 @@
 mod configuration;
 mod connections;
 mod delivery;
+mod file_sink;
 mod files;
 mod framing;
 #[cfg(feature = "otlp")]
@@ -26,6 +27,8 @@ mod oracle;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod receiver;
+mod records;
 mod reload;
+mod spool;
 mod support;
 mod tls;

@@ -11,7 +11,7 @@ use std::arch::x86_64::{
     _mm256_srli_epi16,
 };
 
-use super::backend::Found;
+use super::backend::{Found, by_groups};
 use super::buckets::Group;
 use super::features::{Feature, NIBBLES};
 use super::{AHEAD, BLOCK, blocks};
@@ -27,25 +27,9 @@ impl Avx2 {
             is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("popcnt");
         has.then_some(Avx2(()))
     }
-
-    /// As [`Pass::candidates`](super::backend::Pass::candidates).
-    #[inline]
-    pub(super) fn candidates(self, groups: &[Group], bytes: &[u8], found: &mut Found<'_>) {
-        match groups {
-            [a] => self.run([a], bytes, found),
-            [a, b] => self.run([a, b], bytes, found),
-            [a, b, c] => self.run([a, b, c], bytes, found),
-            [a, b, c, d] => self.run([a, b, c, d], bytes, found),
-            _ => unreachable!("there are one to four groups"),
-        }
-    }
-
-    #[inline(always)]
-    fn run<const G: usize>(self, groups: [&Group; G], bytes: &[u8], found: &mut Found<'_>) {
-        // SAFETY: that `self` exists proves that the processor has what the function is compiled for.
-        unsafe { candidates(groups, bytes, found) }
-    }
 }
+
+by_groups!(Avx2);
 
 #[target_feature(enable = "avx2,bmi1,popcnt")]
 fn candidates<const G: usize>(groups: [&Group; G], bytes: &[u8], found: &mut Found<'_>) {

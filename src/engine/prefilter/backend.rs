@@ -42,6 +42,31 @@ impl fmt::Display for Backend {
     }
 }
 
+/// Lets a pass be called with as many groups as there are: its `candidates` is compiled for each number.
+#[cfg(target_arch = "x86_64")]
+macro_rules! by_groups {
+    ($pass:ident) => {
+        impl $pass {
+            /// As [`Pass::candidates`](super::backend::Pass::candidates).
+            #[inline]
+            pub(super) fn candidates(self, groups: &[Group], bytes: &[u8], found: &mut Found<'_>) {
+                // SAFETY: that `self` exists proves that the processor has what the function is compiled for.
+                unsafe {
+                    match groups {
+                        [a] => candidates([a], bytes, found),
+                        [a, b] => candidates([a, b], bytes, found),
+                        [a, b, c] => candidates([a, b, c], bytes, found),
+                        [a, b, c, d] => candidates([a, b, c, d], bytes, found),
+                        _ => unreachable!("there are one to four groups"),
+                    }
+                }
+            }
+        }
+    };
+}
+#[cfg(target_arch = "x86_64")]
+pub(super) use by_groups;
+
 /// A way to look for candidates that this processor is known to have: all but `Portable` exist only after a look at it.
 #[derive(Clone, Copy)]
 pub(super) enum Pass {

@@ -12,7 +12,7 @@ use std::arch::x86_64::{
 };
 
 use super::avx512::Avx512;
-use super::backend::Found;
+use super::backend::{Found, by_groups};
 use super::buckets::Group;
 use super::features::{Feature, HASHES};
 use super::{AHEAD, BLOCK, blocks};
@@ -26,25 +26,9 @@ impl Vbmi {
     pub(super) fn detect() -> Option<Vbmi> {
         Avx512::detect().filter(|_| is_x86_feature_detected!("avx512vbmi")).map(|_| Vbmi(()))
     }
-
-    /// As [`Pass::candidates`](super::backend::Pass::candidates).
-    #[inline]
-    pub(super) fn candidates(self, groups: &[Group], bytes: &[u8], found: &mut Found<'_>) {
-        match groups {
-            [a] => self.run([a], bytes, found),
-            [a, b] => self.run([a, b], bytes, found),
-            [a, b, c] => self.run([a, b, c], bytes, found),
-            [a, b, c, d] => self.run([a, b, c, d], bytes, found),
-            _ => unreachable!("there are one to four groups"),
-        }
-    }
-
-    #[inline(always)]
-    fn run<const G: usize>(self, groups: [&Group; G], bytes: &[u8], found: &mut Found<'_>) {
-        // SAFETY: that `self` exists proves that the processor has what the function is compiled for.
-        unsafe { candidates(groups, bytes, found) }
-    }
 }
+
+by_groups!(Vbmi);
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1,popcnt")]
 fn candidates<const G: usize>(groups: [&Group; G], bytes: &[u8], found: &mut Found<'_>) {
