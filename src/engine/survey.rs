@@ -139,6 +139,9 @@ impl Survey {
     /// What begins in the text at `first` begins in that at `at` too, which has the same bytes. Literals are in order again
     /// when [`Survey::sort`] was called.
     pub(super) fn repeat(&mut self, first: Range<u32>, at: u32, known: usize) {
+        if !self.is_near(&(first.start as usize..first.end as usize)) {
+            return;
+        }
         let known = known.min(self.hits.len());
         let from = self.hits[..known].partition_point(|hit| hit.start < first.start);
         let to = from + self.hits[from..known].partition_point(|hit| hit.start < first.end);
