@@ -4,9 +4,12 @@
 //! [`walk`] lists the files, [`each`] hands them to threads, and [`scan_file`] streams one of them, member by member,
 //! through the engine and shows an [`Observer`] every piece. Looking and rewriting go through that same function.
 
+mod beside;
 mod budget;
 mod error;
+mod follow;
 mod format;
+mod input;
 mod place;
 mod rewrite;
 mod scan;
@@ -14,6 +17,7 @@ mod stream;
 mod tarball;
 mod threads;
 mod walk;
+mod zipmap;
 mod zipped;
 
 pub use error::{Outcome, Reason, Skip, shown, shown_bytes};

@@ -10,9 +10,10 @@ use tar::{EntryType, Header};
 
 use super::error::{Reason, shown_bytes};
 use super::format::{Codec, Encoder};
+use super::input::BLOCK_BYTES;
 use super::rewrite::copy;
 use super::scan::{Look, Scanned};
-use super::stream::{BLOCK_BYTES, Sink};
+use super::stream::Sink;
 use crate::engine::Masked;
 
 const BLOCK: usize = 512;
@@ -29,6 +30,8 @@ struct Entry {
     name: Vec<u8>,
     /// The blocks of extensions before its header, as they stand.
     extensions: Vec<u8>,
+    /// What extended headers say beside names: comments, attributes.
+    said: Vec<u8>,
     /// Where in `extensions` the extended header that names a size begins.
     sized_by: Option<usize>,
     /// Its own header, and those that go on with it where it is sparse.
@@ -43,6 +46,7 @@ struct Entry {
 pub(super) fn scan(look: &mut Look<'_>, input: &mut (dyn Read + Send)) -> Result<Scanned, Reason> {
     let mut done = Scanned::default();
     walk(input, |entry, data| {
+        look.nothing_in(&entry.said, "an extended header")?;
         if entry.size == 0 {
             return Ok(());
         }
@@ -107,7 +111,7 @@ impl Sink for Member<'_> {
     fn wrapped(&mut self, codec: Codec, head: &[u8]) -> Result<(), Reason> {
         let spool = (self.spool)().map_err(Reason::Write)?;
         let out = BufWriter::with_capacity(BLOCK_BYTES, spool.try_clone().map_err(Reason::Write)?);
-        self.begun = Some(Begun::Packed(codec.encoder(head, out).map_err(Reason::Write)?, spool));
+        self.begun = Some(Begun::Packed(codec.encoder(head, out, 0).map_err(Reason::Write)?, spool));
         Ok(())
     }
 
@@ -166,7 +170,7 @@ impl Entry {
     fn with_size_record(&self, start: usize, length: u64) -> Result<Vec<u8>, Reason> {
         let block = &self.extensions[start..start + BLOCK];
         let mut header = Header::from_byte_slice(block).clone();
-        let size = header.entry_size().map_err(reading)?;
+        let size = header.entry_size().map_err(|_| broken("a size that is no number"))?;
         let data = &self.extensions[start + BLOCK..start + BLOCK + size as usize];
         let mut changed = Vec::with_capacity(data.len() + 8);
         for (key, value) in records(data)? {
@@ -220,7 +224,7 @@ fn walk(
         if data.limit() > 0 {
             return Err(cut());
         }
-        exactly(input, padding(entry.size))?;
+        fill(input, entry.size)?;
         index += 1;
     }
 }
@@ -249,7 +253,7 @@ fn next_entry(input: &mut (dyn Read + Send), index: u64) -> Result<Next, Reason>
             None => return Ok(Next::End(0)),
         };
         let header = header(&block)?;
-        let size = header.entry_size().map_err(reading)?;
+        let size = header.entry_size().map_err(|_| broken("a size that is no number"))?;
         match header.entry_type() {
             EntryType::XHeader | EntryType::XGlobalHeader | EntryType::GNULongName | EntryType::GNULongLink => {
                 let data = extension(input, size)?;
@@ -262,6 +266,7 @@ fn next_entry(input: &mut (dyn Read + Send), index: u64) -> Result<Next, Reason>
                     EntryType::XHeader => {
                         told_size = entry.read_records(&data, start)?;
                     }
+                    EntryType::XGlobalHeader => entry.said.extend_from_slice(&data),
                     _ => {}
                 }
             }
@@ -289,13 +294,14 @@ impl Entry {
         for (key, value) in records(data)? {
             match key {
                 b"path" => self.name = value.to_vec(),
+                b"linkpath" => {}
                 b"size" => {
                     let told = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
                     size = Some(told.ok_or_else(|| broken("a size that is no number"))?);
                     self.sized_by = Some(start);
                 }
                 key if key.starts_with(b"GNU.sparse.") => self.sparse = true,
-                _ => {}
+                _ => self.said.extend([key, b"=", value, b"\n"].concat()),
             }
         }
         Ok(size)
@@ -350,7 +356,7 @@ fn extension(input: &mut (dyn Read + Send), size: u64) -> Result<Vec<u8>, Reason
         return Err(broken("a member with too long headers"));
     }
     let data = exactly(input, size as usize)?;
-    exactly(input, padding(size))?;
+    fill(input, size)?;
     Ok(data)
 }
 
@@ -367,6 +373,13 @@ fn trailing(input: &mut (dyn Read + Send)) -> Result<u64, Reason> {
             return Ok(count);
         }
     }
+}
+
+/// What fills the last block of `size` bytes of data must be nothing, too.
+fn fill(input: &mut (dyn Read + Send), size: u64) -> Result<(), Reason> {
+    let filling = exactly(input, padding(size))?;
+    let empty = filling.iter().all(|byte| *byte == 0);
+    if empty { Ok(()) } else { Err(Reason::Refused("something stands between its members".to_owned())) }
 }
 
 fn exactly(input: &mut (dyn Read + Send), size: usize) -> Result<Vec<u8>, Reason> {

@@ -11,6 +11,12 @@ use super::fragment;
 /// What a window sees before and behind its body.
 pub(crate) const LOOK: usize = 64 << 10;
 
+/// Whether a stream that begins with these bytes is marked as UTF-16 or UTF-32, which no rule can read. It takes two of them,
+/// or four, to tell.
+pub fn is_wide(head: &[u8]) -> bool {
+    head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || head.starts_with(b"\0\0\xfe\xff")
+}
+
 /// A piece of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
@@ -105,6 +111,17 @@ impl Cutter {
     /// Gives a buffer back whose bytes were written. No more are kept than were handed out.
     pub fn recycle(&mut self, buffer: Vec<u8>) {
         self.spares.push(buffer);
+    }
+
+    /// Gives a buffer back and has the next bytes read into it: what has come so far is moved there if it is little. Who
+    /// redacts what is read next finds it in the cache of its core.
+    pub fn go_on_in(&mut self, mut buffer: Vec<u8>) {
+        if self.buffer.len() <= buffer.capacity() / 4 {
+            buffer.clear();
+            buffer.extend_from_slice(&self.buffer);
+            std::mem::swap(&mut self.buffer, &mut buffer);
+        }
+        self.recycle(buffer);
     }
 
     /// The next piece of what has come so far; `None` when more is needed.

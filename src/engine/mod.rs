@@ -11,6 +11,7 @@ mod error;
 mod field;
 mod fragment;
 mod gate;
+mod gather;
 mod glob;
 #[cfg(test)]
 mod haystacks;
@@ -19,6 +20,7 @@ mod known;
 mod learned;
 mod literal;
 mod masked;
+mod names;
 mod pattern;
 mod policy;
 pub mod prefilter;
@@ -30,6 +32,7 @@ mod reason;
 mod redact;
 mod rule;
 mod scan;
+mod shape;
 mod span;
 mod splice;
 mod stream;
@@ -44,11 +47,12 @@ mod window;
 pub use action::{Fingerprint, PLACEHOLDER_REGEX, Purpose};
 pub use allow::{AllowEntry, AllowValue};
 pub use compile::Limits;
-pub use cut::{Cutter, Piece};
+pub use cut::{Cutter, Piece, is_wide};
 pub use error::CompileError;
 pub(crate) use field::{Found, UNINSPECTED};
 pub use field::{Number, Scope, SecretKey};
 pub(crate) use gate::{KEYWORD_BYTES, check_allow};
+pub(crate) use gather::Gatherer;
 pub use glob::glob;
 pub use known::{Known, KnownScratch, KnownValue, SkipReason, Skipped};
 pub(crate) use literal::is_rare;
@@ -60,6 +64,7 @@ pub use rule::{
     ValidatorRole,
 };
 pub use scan::{Carry, Cost, Scratch};
+pub use shape::{Begun, Placed, RecordId, Shape};
 pub use span::{Form, Span, Why};
 pub(crate) use splice::{Mark, Splice};
 pub use stream::{MaskingWriter, Stream};
@@ -103,16 +108,33 @@ impl Engine {
         &self.set.rules
     }
 
-    /// Looks for `known` values too, and for those of `grace`: the set before a rotation, whose values may still be logged.
+    /// Looks for `known` values too, and for those of `grace`: the sets before, the newest first, whose values may still be
+    /// logged.
     /// The rules stay compiled, so that a set can be exchanged in no time.
     ///
     /// # Errors
     /// When no rule has the grammar `known-value`: findings would have no label and no action.
-    pub fn with_known(mut self, known: Arc<Known>, grace: Option<Arc<Known>>) -> Result<Engine, CompileError> {
+    pub fn with_known(
+        mut self,
+        known: Arc<Known>,
+        grace: impl IntoIterator<Item = Arc<Known>>,
+    ) -> Result<Engine, CompileError> {
         if self.known_rule.is_none() {
             return Err(CompileError::NoKnownRule);
         }
         self.known = std::iter::once(known).chain(grace).collect();
+        Ok(self)
+    }
+
+    /// Looks for the known values of `other` too, and for no others.
+    ///
+    /// # Errors
+    /// When `other` has some, and no rule has the grammar `known-value`.
+    pub fn knowing_as(mut self, other: &Engine) -> Result<Engine, CompileError> {
+        if self.known_rule.is_none() && !other.known.is_empty() {
+            return Err(CompileError::NoKnownRule);
+        }
+        self.known.clone_from(&other.known);
         Ok(self)
     }
 

@@ -13,8 +13,10 @@ use super::Engine;
 use super::carrier::{self, Beside, LineState, Pending, Site, armour};
 use super::compile::Target;
 use super::fragment;
+use super::gather;
 use super::keys::Memo;
 use super::known::KnownScratch;
+use super::names::Names;
 use super::pattern::{self, Cache, MAX_WINDOW, TOKEN_BYTES};
 use super::prefilter::{self, Hit};
 use super::rule::{KeyValue, Matcher, RuleId, ValidatorRole};
@@ -81,6 +83,10 @@ pub struct Scratch {
     pub(super) spans: Vec<Span>,
     view_spans: Vec<Span>,
     pub(super) keys: Memo,
+    /// What the names of fields are.
+    pub(super) names: Names,
+    /// Of whoever makes a survey of texts.
+    pub(super) gather: Option<gather::Memory>,
     known: KnownScratch,
     known_found: Vec<(Range<usize>, usize)>,
     pub(super) counts: Counts,
@@ -112,6 +118,11 @@ impl Scratch {
         if self.source.as_deref() != Some(source) {
             self.source = Some(source.into());
         }
+    }
+
+    /// What is read, where [`Scratch::read_from`] said.
+    pub fn source(&self) -> Option<&str> {
+        self.source.as_deref()
     }
 }
 

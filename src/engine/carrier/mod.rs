@@ -218,20 +218,19 @@ impl Site<'_> {
         if needs_bare(self.haystack, start) { Form::Bare } else { Form::Bracket }
     }
 
-    /// Whether what we write ourselves stands from `start` to `end`; then it is done with. A value that only begins like that
-    /// is one that we did not write.
+    /// Whether what we write ourselves stands at `start`; then it is done with.
     fn is_ours(&mut self, start: usize, end: usize) -> bool {
-        let ours = self.forms.stands_at(self.haystack, start, end);
-        self.reached = self.reached.max(if ours { end } else { 0 });
-        ours
+        let ours =
+            self.forms.end_at(self.haystack, start, end).filter(|&ours| !value::goes_on(self.haystack, ours, end));
+        self.reached = self.reached.max(ours.unwrap_or(0));
+        ours.is_some()
     }
 
-    /// Where what we wrote at `at` ends, if what follows is not more of a secret.
+    /// Where what we wrote at `at` ends, if no more of a bare value follows.
     fn ours_at(&self, at: usize, joint: Joint) -> Option<usize> {
         let end = self.forms.end_at(self.haystack, at, self.end)?;
-        let rest = &self.haystack[end..value::bare_end(self.haystack, end, self.end, joint, self.is_query())];
-        let marks = rest.iter().take_while(|byte| !byte.is_ascii_alphanumeric()).count();
-        (value::kind_of(&rest[marks..]) != Kind::Opaque).then_some(end)
+        let value_end = value::bare_end(self.haystack, end, self.end, joint, self.is_query());
+        (!value::goes_on(self.haystack, end, value_end)).then_some(end)
     }
 
     /// Adds a span of the key's rule.

@@ -199,6 +199,13 @@ fn is_blank(value: &[u8]) -> bool {
     (same && b"*xX.-_#\xe2".contains(&first)) || is_template(value) || is_cut_prefix(value)
 }
 
+/// Whether a value that begins like what we write goes on as a secret: right behind it, `****!hunter2x`.
+pub(super) fn goes_on(haystack: &[u8], ours: usize, end: usize) -> bool {
+    let rest = haystack[ours..end].split(u8::is_ascii_whitespace).next().unwrap_or_default();
+    let marks = rest.iter().take_while(|byte| !byte.is_ascii_alphanumeric()).count();
+    kind_of(&rest[marks..]) == Kind::Opaque
+}
+
 /// A visibly cut prefix, as providers print it: `sk-proj-ab...`.
 fn is_cut_prefix(value: &[u8]) -> bool {
     value.strip_suffix(b"...").is_some_and(|shown| shown.len() <= 12)
