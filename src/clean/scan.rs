@@ -367,6 +367,7 @@ struct Packed<'p> {
 }
 
 /// What is known of a compressed stream beside what comes out of it.
+#[derive(Clone, Copy)]
 struct Unpacked<'p> {
     codec: Codec,
     head: &'p [u8],

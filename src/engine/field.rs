@@ -301,8 +301,13 @@ impl Engine {
 
     /// The signatures of a URL.
     fn search_query(&self, scratch: &mut Scratch, value: &[u8]) {
+        let mut signatures = query::signatures(value).peekable();
+        // Hardly any URL has one: the rule is looked up for those that do.
+        if signatures.peek().is_none() {
+            return;
+        }
         let Some(rule) = self.set.rules.iter().position(|rule| rule.id == query::RULE) else { return };
-        for span in query::signatures(value) {
+        for span in signatures {
             if !self.forms.stands_at(value, span.start, span.end) {
                 let Range { start, end } = span;
                 let form = if needs_bare(value, start) { Form::Bare } else { Form::Bracket };

@@ -69,6 +69,7 @@ mod tests {
         let check = |url: &str, expected: &[&str]| {
             let got: Vec<&str> = signatures(url.as_bytes()).map(|range| &url[range]).collect();
             assert_eq!(got, expected, "{url}");
+            assert_eq!(is_signed(url.as_bytes()), !expected.is_empty(), "{url}");
         };
         check("https://x/a?sig=ab%2B&se=1#f", &["ab%2B"]);
         check("sig=ab", &["ab"]);

@@ -139,6 +139,9 @@ impl Survey {
     /// What begins in the text at `first` begins in that at `at` too, which has the same bytes. Literals are in order again
     /// when [`Survey::sort`] was called.
     pub(super) fn repeat(&mut self, first: Range<u32>, at: u32, known: usize) {
+        if self.reach == Reach::Blind || !self.is_near(&(first.start as usize..first.end as usize)) {
+            return;
+        }
         let known = known.min(self.hits.len());
         let from = self.hits[..known].partition_point(|hit| hit.start < first.start);
         let to = from + self.hits[from..known].partition_point(|hit| hit.start < first.end);
@@ -253,6 +256,7 @@ mod tests {
     fn with_too_many_literals_everything_is_looked_at() {
         let mut survey = Survey::of_texts(64);
         (0..=MAX_HITS).for_each(|_| survey.add(Hit { start: 3, literal: 0 }));
+        survey.repeat(0..8, 40, MAX_HITS);
         assert!(survey.may_hold(&(40..41)) && !survey.clears(&(40..41)) && survey.hits.is_empty());
     }
 }

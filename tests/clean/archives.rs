@@ -410,7 +410,7 @@ fn what_is_broken_is_refused_and_left_as_it_is() {
     let packed = gzip(&text);
     let whole_tar = tar(SECRET);
     let mut bad_size = whole_tar.clone();
-    bad_size[124..136].copy_from_slice(b"\x1b[31mred\x1b[0");
+    bad_size[124..136].copy_from_slice(b"\x1b[31mred\x1b[0m");
     let mut header = tar::Header::from_byte_slice(&bad_size[..512]).clone();
     header.set_cksum();
     bad_size[..512].copy_from_slice(header.as_bytes());

@@ -12,6 +12,12 @@ pub(crate) const SECRET: &str = "level=info password=hunter2 user=ada\n";
 pub(crate) const MASKED: &str = "level=info password=REDACTED.password user=ada\n";
 pub(crate) const CLEAN: &str = "level=info nothing to see here\n";
 
+/// Clean lines that are worth more threads: 9 MiB, and more than one when they are packed.
+pub(crate) fn long() -> String {
+    let line = |number: u64| format!("{:016x} {CLEAN}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    (1..200_000).map(line).collect()
+}
+
 /// Where the program is.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_inkout");
 

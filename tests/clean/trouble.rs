@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::{
     CLEAN, Folder, MASKED, PROGRAM, SECRET, clean, code, fails, finish, has_strace, holds, identity, inkout, is_root,
-    read, set_mode, stderr, stdout, well,
+    long, read, set_mode, stderr, stdout, well,
 };
 
 #[test]
@@ -151,8 +151,7 @@ fn a_long_result_that_still_holds_something_is_not_kept() {
     let folder = Folder::new();
     let rules = joining_rules(&folder);
     let work = Folder::new();
-    let text: String = (1..250_000).map(|number| format!("{number} {CLEAN}")).collect();
-    let old = [&text, "a neeZZTOPZZ9dle4242 b\n", &text].concat();
+    let old = [&long(), "a neeZZTOPZZ9dle4242 b\n", &long()].concat();
     let packed = zstd::encode_all(old.as_bytes(), 1).unwrap();
     assert!(old.len() > 8 << 20 && packed.len() > 1 << 20, "{}", packed.len());
     for (name, content) in [("app.log", old.into_bytes()), ("app.log.zst", packed)] {

@@ -164,7 +164,11 @@ fn yaml_is_read_with_its_lines_too() {
 
 #[test]
 fn flags_are_checked_before_anything_is_opened() {
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 7] = [
+        (
+            &["--from", "stdin", "--to", "file:out.log"],
+            "inkout: `path`: `out.log`: the path of a file sink begins with /\n",
+        ),
         (&[], "say what to do: --config FILE, or --from SOURCE --to SINK"),
         (&["--from", "stdin"], "--to"),
         (&["--from", "files:x", "--to", "stdout"], "unknown source `files:x`"),

@@ -99,7 +99,7 @@ const WRONG_RULES: &[(&str, usize, &str)] = &[
         6,
         "already defined at",
     ),
-    ("keys = ['k']\nvalue = 'header'", 6, "unknown value `header`; known: secret, authorization, cookie"),
+    ("keys = ['k']\nvalue = 'header'", 6, "unknown value `header`; known: secret, authorization, cookie, random"),
 ];
 
 #[test]

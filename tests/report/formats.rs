@@ -5,7 +5,7 @@ use std::process::Output;
 use serde_json::Value;
 
 use crate::planted::Planted;
-use crate::support::{Folder, code, inkout, run_on, stderr, stdout};
+use crate::support::{Folder, code, inkout, made_up, run_on, stderr, stdout};
 
 const FORMATS: [&str; 7] = ["table", "json", "jsonl", "sarif", "html", "junit", "csv"];
 
@@ -220,7 +220,8 @@ fn what_is_not_listed_is_counted() {
 #[test]
 fn the_hash_of_a_line_tells_nothing_of_a_secret_that_goes_on_in_it() {
     let hash = |rest: &str| {
-        let (first, second) = (r#"{"msg":"login","token":"abcdEFGH1234"#, r#"","db_password":"hunter2x"}"#);
+        let first = format!(r#"{{"msg":"login","token":"{}"#, made_up("{alnum:20}"));
+        let second = r#"","db_password":"hunter2x"}"#;
         let head = "2026-11-22T10:00:00.000000000Z stdout";
         let text = format!("{head} P {first}\n{head} F {rest}{second}\n");
         let output = run_on(["check", "--format", "json"], text.as_bytes());

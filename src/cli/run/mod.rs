@@ -189,7 +189,7 @@ fn report(outcome: &Outcome) -> bool {
         complain(&format!("pipeline `{pipeline}`: {records} records were not delivered"));
     }
     for (sink, batches) in &outcome.spooled {
-        complain(&format!("sink `{sink}`: {batches} batches stay in its spool for the next run"));
+        complain(&format!("sink `{sink}`: records stay in its spool for the next run (batches: {batches})"));
     }
     outcome.failed.iter().for_each(|failed| complain(failed));
     outcome.undelivered.is_empty() && outcome.spooled.is_empty() && outcome.failed.is_empty()

@@ -86,7 +86,7 @@ pub enum EndpointError {
     Otlp,
     /// What is wrong with the path of a file sink.
     #[error("`path`: {0}")]
-    Path(#[from] FilePathError),
+    Path(FilePathError),
     /// There is no file that could be mirrored.
     #[error(
         "`{0}`: {{relative}} is the path of a followed file, and the source is none; name one file, or use a file source"
@@ -314,7 +314,7 @@ fn sink_kind(table: &SinkTable, keys: &Keys<'_>) -> Result<SinkKind, EndpointErr
 
 fn file(table: &SinkTable, keys: &Keys<'_>) -> Result<FileOptions, EndpointError> {
     let path = keys.need("path", &table.path, "\"/var/log/inkout/{relative}\"")?;
-    let defaults = FileOptions::new(FilePath::parse(&path.to_string_lossy())?);
+    let defaults = FileOptions::new(FilePath::parse(&path.to_string_lossy()).map_err(EndpointError::Path)?);
     let max_bytes = table.max_size.map(|size| size.0 as u64);
     if max_bytes.is_some_and(|size| size < MIN_ROTATED_BYTES) {
         return Err(EndpointError::Value { key: "max_size", reason: "must be 64KiB or more".to_owned() });

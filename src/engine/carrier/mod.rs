@@ -76,7 +76,8 @@ impl Site<'_> {
         }
         let Some(bridge) = bridge::cross(self.haystack, start, end, self.end) else { return self.form_field() };
         // Without any mark between them only a plain secret is believed; and a placeholder is no index of a key.
-        let scheme_alone = bridge.joint == Joint::Nothing && self.key.value != KeyValue::Secret;
+        let one_secret = matches!(self.key.value, KeyValue::Secret | KeyValue::Random);
+        let scheme_alone = bridge.joint == Joint::Nothing && !one_secret;
         if scheme_alone || self.forms.end_at(self.haystack, end, self.end).is_some() {
             return Beside::Nothing;
         }

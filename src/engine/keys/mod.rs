@@ -521,6 +521,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_key_listed_behind_a_word_is_sought_with_what_stands_before_it() {
+        let spelt = |text: &str| {
+            let words = words_of("_key");
+            let stands = |word: &Vec<ByteSet>| {
+                word.len() == text.len() && word.iter().zip(text.bytes()).all(|(set, byte)| set.contains(byte))
+            };
+            behind_a_word(&words).iter().any(stands)
+        };
+        for text in ["_key", "-KEY", ".Key", "lKey", "2Key"] {
+            assert!(spelt(text), "{text}");
+        }
+        for text in ["\"key", " key", "nkey", "eKey", "NKEY"] {
+            assert!(!spelt(text), "{text}");
+        }
+    }
+
+    #[test]
     fn a_key_is_cut_at_separators_case_changes_and_digits() {
         let cases: &[(&str, &[&str])] = &[
             ("api_key", &["api", "key"]),
