@@ -94,9 +94,6 @@ impl Stream<'_> {
         let mut last_call = None;
         loop {
             let deadline = self.clock.deadline();
-            // What is taken is held until it is redacted and a sink has room for it.
-            let much = self.lease.may_take_much() && self.flow.held() < FREE_BYTES;
-            let max = if much { BLOCK_BYTES } else { FREE_BYTES };
             let paused = !self.lease.may_read();
             let read = tokio::select! {
                 biased;
@@ -104,7 +101,7 @@ impl Stream<'_> {
                     last_call = Some(Instant::now() + LAST_CALL_MAX);
                     continue;
                 }
-                read = take(peer, &mut self.flow, max), if !paused => read,
+                read = take(peer, &mut self.flow, &self.lease), if !paused => read,
                 () = self.lease.readable(), if paused => continue,
                 () = until(deadline) => return if paused { End::OverBudget } else { End::TooSlow },
                 () = tokio::time::sleep(LAST_CALL), if last_call.is_some() => return End::Peer,
@@ -178,9 +175,15 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
 }
 
-/// Waits for bytes and takes what is there, up to `max`.
-async fn take<R: AsyncRead + Unpin>(peer: &mut R, flow: &mut Flow, max: usize) -> io::Result<Taken> {
-    poll_fn(|cx| BUFFER.with_borrow_mut(|buffer| poll_take(peer, flow, max, buffer, cx))).await
+/// Waits for bytes and takes what is there: much only while little is held in all when they come.
+async fn take<R: AsyncRead + Unpin>(peer: &mut R, flow: &mut Flow, lease: &Lease<'_>) -> io::Result<Taken> {
+    poll_fn(|cx| {
+        // What is taken is held until it is redacted and a sink has room for it.
+        let much = lease.may_take_much() && flow.held() < FREE_BYTES;
+        let max = if much { BLOCK_BYTES } else { FREE_BYTES };
+        BUFFER.with_borrow_mut(|buffer| poll_take(peer, flow, max, buffer, cx))
+    })
+    .await
 }
 
 fn poll_take<R: AsyncRead + Unpin>(

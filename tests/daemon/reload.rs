@@ -306,7 +306,7 @@ fn settings_that_a_reload_does_not_change_are_named() {
     let daemon = start(&folder, &receiver);
     daemon.until_said("connected");
     let changed =
-        format!("drain_deadline = '1s'\npartial_records = '32MiB'\n{}[log]\nlevel = 'debug'\n", text(&receiver, "TWO"));
+        format!("drain_deadline = '1s'\npartial_records = '16MiB'\n{}[log]\nlevel = 'debug'\n", text(&receiver, "TWO"));
     put(&folder, "inkout.toml", &changed);
     daemon.signal(Signal::HUP);
     daemon.until_said("these change when the process is started anew");
