@@ -10,7 +10,7 @@ use std::ops::Range;
 use memchr::{memchr, memrchr};
 
 use super::Engine;
-use super::carrier::{self, Beside, LineState, Pending, Site, armour};
+use super::carrier::{self, Beside, LineState, LongStructure, Pending, Site, Walked, armour};
 use super::compile::Target;
 use super::fragment;
 use super::keys::Memo;
@@ -81,6 +81,8 @@ pub struct Scratch {
     pub(super) spans: Vec<Span>,
     view_spans: Vec<Span>,
     pub(super) keys: Memo,
+    /// Structures of the last scan that may reach beyond what it saw.
+    pub(super) structures: Vec<LongStructure>,
     known: KnownScratch,
     known_found: Vec<(Range<usize>, usize)>,
     pub(super) counts: Counts,
@@ -157,6 +159,7 @@ impl Engine {
         scratch.spans.clear();
         scratch.view_lines.clear();
         scratch.fragment_lines.clear();
+        scratch.structures.clear();
         let mut states = States { open: carry.states.clone(), at: 0 };
         if !hits.is_empty() || !states.open.is_empty() {
             self.walk(scratch, haystack, hits, &mut states, Depth::Original);
@@ -177,7 +180,7 @@ impl Engine {
             scratch.matched_to[rule.index()] = 0;
             scratch.misses[rule.index()] = (0, 0);
         }
-        let mut place = Place { line: 0..0, done_to: 0, header: 0..0 };
+        let mut place = Place { line: 0..0, done_to: 0, walked: Walked::default() };
         for hit in hits {
             let at = hit.start as usize;
             for target in &self.targets[hit.literal as usize] {
@@ -186,7 +189,7 @@ impl Engine {
                 }
                 if at >= place.line.end || place.line.is_empty() {
                     place.line = line_around(haystack, at, place.line.end);
-                    place.header = 0..0;
+                    place.walked = Walked::default();
                 }
                 self.take(scratch, haystack, at, *target, &mut place, states, depth);
             }
@@ -226,7 +229,8 @@ impl Engine {
                 self.beside(scratch, haystack, group, word, place, states, depth);
             }
             Target::Userinfo { rule, len } => {
-                if let Some(span) = carrier::password(haystack, at, usize::from(len), place.line.end) {
+                let url = &mut place.walked;
+                if let Some(span) = carrier::password(haystack, at, usize::from(len), place.line.end, url) {
                     scratch.counts.survivors += 1;
                     self.add(scratch, haystack, span, rule, Form::Bare, Why::Grammar);
                 }
@@ -374,8 +378,11 @@ impl Engine {
         scratch.counts.survivors += 1;
         let end = place.line.end;
         let (keys, forms, spans) = (&self.keys, &self.forms, &mut scratch.spans);
-        let mut site = Site { haystack, end, key, keys, forms, spans, header: &mut place.header, reached: 0 };
-        match site.search() {
+        let mut site = Site { haystack, end, key, keys, forms, spans, walked: &mut place.walked, reached: 0 };
+        let beside = site.search();
+        let structures = place.walked.long_structures.drain(..);
+        scratch.structures.extend(structures.filter(|_| depth == Depth::Original));
+        match beside {
             Beside::Nothing => {}
             Beside::Value(to) => place.done_to = place.done_to.max(to),
             Beside::NextLines(pending) if depth == Depth::Original => {
@@ -575,8 +582,8 @@ struct Place {
     line: Range<usize>,
     /// Key words before here stand in a value that was dealt with.
     done_to: usize,
-    /// The last bare header value.
-    header: Range<usize>,
+    /// What was walked of the record.
+    walked: Walked,
 }
 
 /// The record around `at`; `from` is the end of the last one, before which no line end need be sought.

@@ -9,8 +9,8 @@ use crate::engine::action::Forms;
 use crate::engine::rule::RuleId;
 use crate::engine::span::{Form, Span, Why};
 
-/// Lines of one body at most: a key of 16,384 bits has about 200.
-const MAX_LINES: u16 = 400;
+/// Lines of one body at most, where nothing ends it: a ring of keys or a file in a form of a mebibyte.
+const MAX_LINES: u16 = 16 << 10;
 /// Lines in a row that are none of the body's.
 const MAX_STRANGERS: u8 = 8;
 /// Bytes of prefix remembered.
@@ -73,7 +73,8 @@ impl LineState {
 
     /// Takes one line (its line end not included), adds its span, and says whether more may come.
     pub(crate) fn step(&mut self, haystack: &[u8], line: Range<usize>, forms: &Forms, spans: &mut Vec<Span>) -> bool {
-        self.lines += 1;
+        // Indentation ends a block scalar, however long it is.
+        self.lines += u16::from(!matches!(self.pending, Pending::YamlBlock { .. }));
         let mut line = line;
         if haystack[line.clone()].ends_with(b"\r") {
             line.end -= 1;
@@ -129,7 +130,7 @@ impl LineState {
     fn multipart(&mut self, haystack: &[u8], line: Range<usize>) -> Option<Range<usize>> {
         let Pending::Multipart { in_body } = self.pending else { return None };
         let text = &haystack[line.clone()];
-        if text.starts_with(b"--") || self.lines > 64 {
+        if text.starts_with(b"--") {
             return None;
         }
         if in_body {

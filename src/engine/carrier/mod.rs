@@ -11,20 +11,22 @@ mod object;
 mod quote;
 mod userinfo;
 mod value;
+mod walked;
 
 pub(crate) use bridge::may_bridge;
 pub(crate) use lines::{LineState, Pending};
 pub(crate) use quote::{Opening, opening};
 pub(crate) use userinfo::{may_hold_password, password};
 pub(crate) use value::needs_bare;
-
-use std::ops::Range;
+pub(crate) use walked::{LongStructure, Walked};
 
 use bridge::{Bridge, Joint};
+use columns::Column;
 use quote::{Quote, Spelling};
 use value::Kind;
 
 use super::action::Forms;
+use super::byteset::ByteSet;
 use super::keys::{Key, Keys};
 use super::rule::KeyValue;
 use super::span::{Form, Span, Why};
@@ -39,13 +41,14 @@ pub(crate) struct Site<'s> {
     /// What we write ourselves and therefore leave.
     pub(crate) forms: &'s Forms,
     pub(crate) spans: &'s mut Vec<Span>,
-    /// The last bare header value seen, so that a line of nothing but header names is not walked again from each.
-    pub(crate) header: &'s mut Range<usize>,
+    /// What was walked of the record for keys before this one.
+    pub(crate) walked: &'s mut Walked,
     /// The end of the last value that was masked, now or before: what stands in it needs no look of its own.
     pub(crate) reached: usize,
 }
 
-/// An object printed as a value is looked into up to this length: each key in it walks to the end again.
+/// An object printed as a value is looked into up to this length: each key in it walks to the end again. A longer one is
+/// masked whole.
 const MAX_OBJECT: usize = 1024;
 
 /// What was beside a key.
@@ -119,12 +122,18 @@ impl Site<'_> {
 
     /// Masks the values of a column whose name the key is.
     fn column(&mut self) -> bool {
-        let values = columns::values(self.haystack, self.key.start..self.key.end, self.end);
-        for value in &values {
-            let quoted = quote::at(self.haystack, value.end, self.end).map(|_| Form::Bracket);
-            self.text(value.start, value.end, Joint::Assign, quoted);
+        let rows = &mut self.walked.rows;
+        let Some(column) = columns::column(self.haystack, self.key.start..self.key.end, self.end, rows) else {
+            return false;
+        };
+        match column {
+            Column::Values(values) => values.into_iter().for_each(|value| {
+                let quoted = quote::at(self.haystack, value.end, self.end).map(|_| Form::Bracket);
+                self.text(value.start, value.end, Joint::Assign, quoted);
+            }),
+            Column::Whole(rows) => self.add(rows.start, rows.end, Form::Bare),
         }
-        !values.is_empty()
+        true
     }
 
     /// Steps over what may stand before an opening quote: `b'…'`, `$'…'`, `Some("…")`, `SecretStr('…')`.
@@ -231,7 +240,11 @@ impl Site<'_> {
             self.text(at, end, bridge.joint, None);
         }
         // `Token{password=…}` is no value, but what stands in it may be one.
-        let opened = self.spans.len() == found && end <= at + MAX_OBJECT && self.haystack[at..end].contains(&b'{');
+        let opened = self.spans.len() == found && self.haystack[at..end].contains(&b'{');
+        if opened && end > at + MAX_OBJECT {
+            self.add(at, end, self.bare_form(at));
+            return Beside::Value(end);
+        }
         // Nor is a run behind a key of prose, when it was left: a URL with a key of its own may stand in it.
         let prose = self.spans.len() == found && matches!(bridge.joint, Joint::Nothing | Joint::Prose | Joint::Flag);
         if opened || prose { Beside::Nothing } else { Beside::Value(end) }
@@ -257,10 +270,7 @@ impl Site<'_> {
     }
 
     fn header_end(&mut self, at: usize) -> usize {
-        if !self.header.contains(&at) {
-            *self.header = at..header_end(self.haystack, at, self.end);
-        }
-        self.header.end
+        self.walked.header.of(at, || header_end(self.haystack, at, self.end))
     }
 
     /// Text between tags. A quote in it is the text's own, unless it closes a JSON string around the element.
@@ -293,8 +303,7 @@ impl Site<'_> {
     /// `[…]` or `{…}`: the leaves of JSON and its kin, or a bare value in brackets.
     fn structured(&mut self, bridge: &Bridge, at: usize) -> Beside {
         if self.is_json(bridge) || object::is_structure(self.haystack, at, self.end) {
-            object::mask_leaves(self, at, bridge);
-            return Beside::Nothing;
+            return object::mask_leaves(self, at, bridge);
         }
         if self.haystack[at] == b'[' && at + 1 < self.end {
             return self.bare_list(bridge, at + 1);
@@ -304,18 +313,22 @@ impl Site<'_> {
 
     /// `[a, b]` and `[a b]` without quotes: each item is a value.
     fn bare_list(&mut self, bridge: &Bridge, start: usize) -> Beside {
-        const MAX_ITEMS: usize = 64;
         let first = self.bare(&Bridge { at: start, ..*bridge }, start);
         let Beside::Value(mut at) = first else { return first };
         if self.key.value != KeyValue::Secret {
             return first;
         }
-        for _ in 0..MAX_ITEMS {
-            let item = at + self.haystack[at..self.end].iter().take_while(|b| matches!(b, b',' | b' ')).count();
-            let more = item > at && self.haystack[..self.end].get(item).is_some_and(|b| b.is_ascii_alphanumeric());
-            let plain = |b: &&u8| b.is_ascii_alphanumeric() || b"_.+/~@#$%^*!-, ".contains(b);
-            let rest = self.haystack[item..self.end].iter().take_while(plain).count();
-            if !more || self.haystack[..self.end].get(item + rest) != Some(&b']') {
+        const PLAIN: ByteSet = ByteSet::from_bytes(b"_.+/~@#$%^*!-, ")
+            .with_range(b'a', b'z')
+            .with_range(b'A', b'Z')
+            .with_range(b'0', b'9');
+        let list_end = at + PLAIN.run(&self.haystack[at..self.end]);
+        if self.haystack[..self.end].get(list_end) != Some(&b']') {
+            return first;
+        }
+        loop {
+            let item = at + self.haystack[at..list_end].iter().take_while(|b| matches!(b, b',' | b' ')).count();
+            if item == at || item >= list_end || !self.haystack[item].is_ascii_alphanumeric() {
                 break;
             }
             at = match self.bare(&Bridge { at: item, ..*bridge }, item) {
