@@ -505,19 +505,24 @@ impl Engine {
         }
         let lines = std::mem::take(&mut scratch.fragment_lines);
         let mut view = std::mem::take(&mut scratch.view);
-        let mut contents = Vec::new();
-        let mut done_to = 0;
+        let mut parts = Vec::new();
+        // By writer: up to where its lines were joined.
+        let mut done: Vec<(fragment::Writer, usize)> = Vec::new();
         for line in lines.iter().filter(|line| line.len() <= MAX_VIEW) {
-            if line.start < done_to && contents.contains(&line.end) {
+            let Some(writer) = fragment::parse(haystack, line.clone()).map(|fragment| fragment.writer) else {
+                continue;
+            };
+            if done.iter().any(|(known, done_to)| *known == writer && line.start < *done_to) {
                 continue;
             }
-            let mut parts = Vec::new();
             fragment::group(haystack, line.clone(), &mut parts);
             if parts.len() > 1 {
                 view.join(haystack, &parts);
                 self.scan_view(scratch, &view);
-                done_to = parts.last().map_or(0, |part| part.end);
-                contents = parts.iter().map(|part| part.end).collect::<Vec<_>>();
+            }
+            if let Some(last) = parts.last() {
+                done.retain(|(known, _)| *known != writer);
+                done.push((writer, last.end));
             }
         }
         scratch.fragment_lines = lines;
