@@ -118,3 +118,19 @@ fn every_leaf_of_a_secret_structure_is_masked() {
     check(&format!("[\"password\",\"{}\"]\n", "s3cr3t".repeat(2000)), "s3cr3t");
     check(&format!("auth=UserAuth{{id={},password=s3cr3t9}}\n", "x1".repeat(700)), "s3cr3t");
 }
+
+#[test]
+fn a_block_scalar_is_one_behind_a_prefix_a_comment_a_tag_or_an_anchor() {
+    for mark in ["|", ">-", "|2", "| # s3e below", "&a |", "!!binary |", "!vault |", "&a !!binary |+ # x", "|\r"] {
+        let out = check(&format!("a:\n  password: {mark}\n    s3cr3t1 x\n\n     s3cr3t2\n  next: 1\n"), "s3cr3t");
+        assert!(out.ends_with("\n  next: 1\n") && out.contains(&format!("password: {mark}\n")), "{out}");
+    }
+    let log =
+        "web-1  |   password: |-\nweb-1  |     s3cr3t1\ndb-1   | 1 ready\nweb-1  |     s3cr3t2\nweb-1  |   next: 1\n";
+    let out = check(log, "s3cr3t");
+    assert!(out.contains("\ndb-1   | 1 ready\n") && out.ends_with("\nweb-1  |   next: 1\n"), "{out}");
+    let out = check("12:03:04 INFO password: |\n  s3cr3t1\n  s3cr3t2\n12:03:05 INFO   next\nplain\n", "s3cr3t");
+    assert!(out.ends_with("plain\n"), "{out}");
+    check("password: !!str s3cr3t9\ntoken: !!binary \"s3cr3t8x\"\n", "s3cr3t");
+    check("password: !s3cr3t9 x\n", "s3cr3t");
+}

@@ -386,7 +386,8 @@ impl Engine {
             Beside::Nothing => {}
             Beside::Value(to) => place.done_to = place.done_to.max(to),
             Beside::NextLines(pending) if depth == Depth::Original => {
-                let state = LineState::new(pending, key.rule, b"");
+                let prefix = carrier::prefix(haystack, pending, place.line.start, key.start);
+                let state = LineState::new(pending, key.rule, prefix);
                 states.open_behind(haystack, place.line.clone(), state, self, &mut scratch.spans);
             }
             Beside::NextLines(_) => {}

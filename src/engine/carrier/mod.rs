@@ -14,7 +14,7 @@ mod value;
 mod walked;
 
 pub(crate) use bridge::may_bridge;
-pub(crate) use lines::{LineState, Pending};
+pub(crate) use lines::{LineState, Pending, prefix};
 pub(crate) use quote::{Opening, opening};
 pub(crate) use userinfo::{may_hold_password, password};
 pub(crate) use value::needs_bare;
@@ -51,6 +51,9 @@ pub(crate) struct Site<'s> {
 /// masked whole.
 const MAX_OBJECT: usize = 1024;
 
+/// A longer tag or anchor is none.
+const MAX_PROPERTY: usize = 128;
+
 /// What was beside a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Beside {
@@ -77,6 +80,7 @@ impl Site<'_> {
         }
         let at = self.skip_wrapper(bridge.at);
         let at = bridge::skip_dump_type(self.haystack, at, self.end).unwrap_or(at);
+        let at = if bridge.joint == Joint::Colon { self.skip_properties(at) } else { at };
         let stands = |at| self.forms.end_at(self.haystack, at, self.end);
         if let Some(end) = bridge.annotation.and_then(stands).or_else(|| stands(at)) {
             return Beside::Value(end);
@@ -95,9 +99,7 @@ impl Site<'_> {
             None => Beside::Nothing,
             Some(b'[' | b'{') => self.structured(&bridge, at),
             Some(b'<') => self.element(&bridge, at),
-            Some(b'|' | b'>') if bridge.joint == Joint::Colon && self.is_block_mark(at) => {
-                Beside::NextLines(Pending::YamlBlock { indent: self.indent() })
-            }
+            Some(b'|' | b'>') if bridge.joint == Joint::Colon && self.is_block_mark(at) => self.block(),
             Some(_) => self.bare(&bridge, at),
         }
     }
@@ -351,16 +353,40 @@ impl Site<'_> {
         Beside::Nothing
     }
 
-    /// `|`, `>`, with an indentation or chomping mark, and nothing behind.
+    /// `|`, `>`, with an indentation or chomping mark, and nothing behind but a comment (YAML 1.2, section 8.1.1).
     fn is_block_mark(&self, at: usize) -> bool {
-        let rest = self.haystack[at + 1..self.end].trim_ascii_end();
-        rest.len() <= 2 && rest.iter().all(|b| b"-+0123456789".contains(b))
+        let Some((b'|' | b'>', rest)) = self.haystack[at..self.end].split_first() else { return false };
+        let marks = rest.iter().take_while(|byte| b"-+0123456789".contains(byte)).count();
+        let behind = rest[marks..].trim_ascii_start();
+        marks <= 2 && (behind.is_empty() || behind[0] == b'#' && behind.len() < rest.len() - marks)
     }
 
-    /// How far the key's line is indented.
-    fn indent(&self) -> usize {
+    /// Behind a tag and an anchor (YAML 1.2, section 6.9) before a block mark, or a tag of YAML's own before any value:
+    /// `!!binary |`. Elsewhere a password may begin so.
+    fn skip_properties(&self, at: usize) -> usize {
+        let mut next = at;
+        while let Some(b'!' | b'&') = self.haystack[..self.end].get(next) {
+            let word = self.haystack[next..self.end]
+                .iter()
+                .take(MAX_PROPERTY)
+                .take_while(|byte| !byte.is_ascii_whitespace())
+                .count();
+            let own = self.haystack[next..next + word].strip_prefix(b"!!");
+            next = bridge::skip_blanks(self.haystack, next + word, self.end);
+            let tagged = own.is_some_and(|name| matches!(name, b"str" | b"binary")) && next < self.end;
+            if tagged && !matches!(self.haystack[next], b'&' | b'!') || next < self.end && self.is_block_mark(next) {
+                return next;
+            }
+        }
+        at
+    }
+
+    /// A block scalar, on the lines that follow.
+    fn block(&self) -> Beside {
         let line = memchr::memrchr(b'\n', &self.haystack[..self.key.start]).map_or(0, |newline| newline + 1);
-        self.haystack[line..self.key.start].iter().take_while(|&&byte| byte == b' ').count()
+        let (_, indent) = lines::yaml_prefix(self.haystack, line, self.key.start);
+        let outer = self.haystack[line..self.key.start].iter().take_while(|&&byte| byte == b' ').count();
+        Beside::NextLines(Pending::YamlBlock { indent, outer, strangers: 0 })
     }
 }
 
