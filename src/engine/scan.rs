@@ -44,9 +44,17 @@ impl Carry {
 
     /// This carry with what another one opened.
     pub(super) fn joined(mut self, other: Carry) -> Carry {
-        self.states.extend(other.states);
+        other.states.into_iter().for_each(|state| push(&mut self.states, state));
         self
     }
+}
+
+/// Adds a state in place of another writer's oldest, or of its own.
+fn push(states: &mut Vec<LineState>, state: LineState) {
+    states.retain(|open| !open.same_place(&state));
+    let surplus = (states.len() + 1).saturating_sub(MAX_STATES);
+    states.drain(..surplus);
+    states.push(state);
 }
 
 /// How often a rule was tried.
@@ -628,10 +636,6 @@ impl States {
         spans: &mut Vec<Span>,
     ) {
         self.advance(haystack, (line.end + 1).min(haystack.len()), engine, spans);
-        self.open.retain(|open| !open.same_place(&state));
-        if self.open.len() == MAX_STATES {
-            self.open.remove(0);
-        }
-        self.open.push(state);
+        push(&mut self.open, state);
     }
 }

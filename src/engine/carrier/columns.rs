@@ -27,7 +27,9 @@ pub(crate) struct Rows {
     names: Range<usize>,
     /// A place among the names, and how many commas stand before it.
     counted: (usize, usize),
-    rows: Range<usize>,
+    pub(super) rows: Range<usize>,
+    /// Whether the rows end before the record does.
+    pub(super) closed: bool,
     walks: usize,
     /// Where a quote was opened that the record does not close: all behind it is masked.
     unclosed: Option<usize>,
@@ -44,6 +46,7 @@ pub(super) fn column(haystack: &[u8], key: Range<usize>, end: usize, known: &mut
         return Some(Column::Whole(known.rows.clone()));
     }
     let (mut values, mut at) = (Vec::new(), first);
+    known.closed = false;
     loop {
         match row(haystack, at, end, place) {
             Row::None => break,
@@ -57,13 +60,14 @@ pub(super) fn column(haystack: &[u8], key: Range<usize>, end: usize, known: &mut
                 at = behind;
                 let comma = skip(haystack, behind, end);
                 if haystack[..end].get(comma) != Some(&b',') {
+                    known.closed = comma < end;
                     break;
                 }
                 at = skip(haystack, comma + 1, end);
             }
         }
     }
-    known.rows = first..at;
+    known.rows = first..if known.closed { at } else { end };
     (!values.is_empty()).then_some(Column::Values(values))
 }
 

@@ -31,6 +31,7 @@ pub(super) fn mask(site: &mut Site<'_>, start: usize, end: usize) -> bool {
     if !known {
         site.walked.cookies = start..end;
         site.walked.cookie = Ahead::default();
+        site.walked.own(start..end, end < site.end);
     }
     let first_end = site.walked.cookie.of(start, || semicolon(start));
     mask_piece(site, start, first_end);

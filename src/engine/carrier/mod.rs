@@ -128,6 +128,8 @@ impl Site<'_> {
         let Some(column) = columns::column(self.haystack, self.key.start..self.key.end, self.end, rows) else {
             return false;
         };
+        let (rows, closed) = (rows.rows.clone(), rows.closed);
+        self.walked.own(rows, closed);
         match column {
             Column::Values(values) => values.into_iter().for_each(|value| {
                 let quoted = quote::at(self.haystack, value.end, self.end).map(|_| Form::Bracket);

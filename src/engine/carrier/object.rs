@@ -4,14 +4,11 @@
 use super::bridge::{self, Bridge, Joint};
 use super::quote::{self, Quote};
 use super::value::{self, Kind};
-use super::walked::LongStructure;
 use super::{Beside, Form, Site};
 use crate::engine::byteset::ByteSet;
 
 /// Structures of secret keys within each other that are walked one by one. One that lies deeper is masked whole.
 const MAX_NESTED: usize = 8;
-/// A longer one is told to who sees windows of a long record: the next may not see its key.
-const LONG: usize = 32 << 10;
 
 /// Whether a bracket at `at` opens something with quoted parts or nested brackets.
 pub(super) fn is_structure(haystack: &[u8], at: usize, end: usize) -> bool {
@@ -47,9 +44,7 @@ pub(super) fn mask_leaves(site: &mut Site<'_>, at: usize, bridge: &Bridge) -> Be
     let walk = Walk { site, joint: bridge.joint, end, depth: 0, neutral: false, level, json, whole };
     let (behind, closed) = walk.run(at);
     site.walked.structures.push(behind);
-    if behind - at > LONG {
-        site.walked.long_structures.push(LongStructure { range: at..behind, closed });
-    }
+    site.walked.own(at..behind, closed);
     if !whole {
         return Beside::Nothing;
     }

@@ -5,6 +5,9 @@ use std::ops::Range;
 
 use super::columns::Rows;
 
+/// Less of a structure is seen with its key in the next window of a long record too.
+const LONG: usize = 32 << 10;
+
 /// The walks of one record.
 #[derive(Debug, Default)]
 pub(crate) struct Walked {
@@ -22,12 +25,21 @@ pub(crate) struct Walked {
     pub(crate) long_structures: Vec<LongStructure>,
 }
 
-/// A secret key's structure that one window of a long record may not see whole.
+/// A secret key's structure, rows or cookies, which one window of a long record may not see whole.
 #[derive(Clone, Debug)]
 pub(crate) struct LongStructure {
     pub(crate) range: Range<usize>,
     /// Whether it was closed within its haystack.
     pub(crate) closed: bool,
+}
+
+impl Walked {
+    /// Remembers what a key owns, where it is long.
+    pub(super) fn own(&mut self, range: Range<usize>, closed: bool) {
+        if range.len() > LONG {
+            self.long_structures.push(LongStructure { range, closed });
+        }
+    }
 }
 
 /// What ends a URL and its parts.
