@@ -1,23 +1,26 @@
 #!/usr/bin/env bash
 # `inkout clean` against what the system does with the same files, as ratios within one run.
 #
-#   cargo build --release --bins --examples && benches/clean.sh     # 2 GiB, some minutes
-#   SIZE=256M RUNS=1 benches/clean.sh tree                          # a short run of one case
+#   cargo build --release --bins --examples && benches/clean.sh     # the whole table: ten minutes, 14 GiB of disk
+#   SIZE=256M PLACE=512M RUNS=1 benches/clean.sh tree place         # a short run of two cases
+#   BEFORE='chrt -f 5' benches/clean.sh                             # where other programs are at work, too
 #
 # Cases: tree place gzip zstd bomb
 #
-# Every figure is the best of RUNS runs that take turns; files are in the page cache. A ratio of 1 is as fast as the
-# program beside it. Everything is written below TMPDIR and removed at the end.
+# Every figure is the median of RUNS runs that take turns with those of the program beside it; files are in the page cache.
+# A ratio of 100 % is as fast as that program. Everything is written below TMPDIR and removed at the end.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export LC_ALL=C
 
-: "${SIZE:=2G}"    # of the tree, and of the one file
+: "${SIZE:=2G}"    # of the tree
+: "${PLACE:=4G}"   # of the one file
 : "${FILES:=10000}"
 : "${PACKED:=512M}" # of what is compressed
 : "${EVERY:=1000}" # one line in so many carries a secret
 : "${RUNS:=3}"
+: "${BEFORE:=}"    # before every command that is measured
 : "${BUILD:=target/release}"
 : "${INKOUT:=$BUILD/inkout}"
 corpus=$BUILD/examples/corpus
@@ -30,30 +33,34 @@ trap 'rm -rf "$work"' EXIT
 
 # Prints seconds and the peak of resident MiB of a shell command; of a pipe, that of its largest process.
 measure() {
-    python3 - "$@" << 'PY'
+    python3 - "$1" "${2:-0}" "$BEFORE" << 'PY'
 import resource, subprocess, sys, time
 start = time.perf_counter()
-end = subprocess.run(["bash", "-c", sys.argv[1]], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+end = subprocess.run(sys.argv[3].split() + ["bash", "-c", sys.argv[1]], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 seconds = time.perf_counter() - start
-wanted = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+wanted = int(sys.argv[2])
 if end.returncode != wanted:
     sys.exit(f"{sys.argv[1]}: exit {end.returncode}: {end.stderr.decode(errors='replace')[:500]}")
 print(f"{seconds:.3f} {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10}")
 PY
 }
 
-# compare NAME TARGET OTHER OURS [BEFORE-OURS]: runs both in turns and prints the ratio of their best times.
+# The middle one of some numbers.
+median() { printf '%s\n' "$@" | sort -n | sed -n "$((($# + 1) / 2))p"; }
+
+# compare NAME TARGET OTHER OURS [BEFORE-OURS]: runs both in turns and prints the ratio of their median times.
 compare() {
-    local name=$1 target=$2 other=$3 ours=$4 before=${5:-true} best_other=999999 best_ours=999999 peak=0 seconds memory
+    local name=$1 target=$2 other=$3 ours=$4 before=${5:-true} peak=0 seconds memory
+    local others=() all=()
     for ((run = 0; run < RUNS; run++)); do
         read -r seconds memory < <(measure "$other")
-        best_other=$(printf '%s\n%s\n' "$best_other" "$seconds" | sort -n | head -1)
+        others+=("$seconds")
         bash -c "$before"
         read -r seconds memory < <(measure "$ours")
-        best_ours=$(printf '%s\n%s\n' "$best_ours" "$seconds" | sort -n | head -1)
+        all+=("$seconds")
         peak=$((memory > peak ? memory : peak))
     done
-    awk -v name="$name" -v target="$target" -v other="$best_other" -v ours="$best_ours" -v peak="$peak" \
+    awk -v name="$name" -v target="$target" -v other="$(median "${others[@]}")" -v ours="$(median "${all[@]}")" -v peak="$peak" \
         'BEGIN { printf "%-44s %7.2f s %7.2f s %6.0f %% %6s %5d MiB\n", name, other, ours, 100 * other / ours, target, peak }'
 }
 
@@ -80,18 +87,20 @@ case_tree() {
     compare "into a folder | cp -r" - "cp -r $tree $work/copy; rm -r $work/copy" "$INKOUT clean -q -o $work/out $tree; rm -r $work/out"
     compare "into a folder, no verify | cp -r" - "cp -r $tree $work/copy; rm -r $work/copy" \
         "$INKOUT clean -q --no-verify -o $work/out $tree; rm -r $work/out"
-    compare "into a folder | tar c" 60% "tar c $tree | wc -c" "$INKOUT clean -q -o $work/out $tree" "rm -rf $work/out"
+    compare "into a folder | tar c" - "tar c $tree | wc -c" "$INKOUT clean -q -o $work/out $tree" "rm -rf $work/out"
     rm -rf "$work/out" "$work/all.d" "$work/clean.d"
 }
 
 case_place() {
-    "$corpus" --size "$SIZE" --every "$EVERY" --out "$work/all"
+    "$corpus" --size "$PLACE" --every "$EVERY" --out "$work/all"
     sync
-    heading "one file of $SIZE, one line in $EVERY with a secret"
-    local other="cp $work/all $work/copy && sync $work/copy; rm $work/copy" before="cp $work/all $work/app.log && sync $work/app.log"
+    heading "one file of $PLACE, one line in $EVERY with a secret"
+    # Neither side is charged for what is removed: the copy goes before the next file is made, the old file with its rename.
+    local other="cp $work/all $work/copy && sync $work/copy"
+    local before="rm $work/copy && cp $work/all $work/app.log && sync $work/app.log"
     compare "in place | cp + sync" 70% "$other" "$INKOUT clean -q -i $work/app.log" "$before"
     compare "in place, no verify | cp + sync" - "$other" "$INKOUT clean -q -i --no-verify $work/app.log" "$before"
-    rm -f "$work/all" "$work/app.log"
+    rm -f "$work/all" "$work/copy" "$work/app.log"
 }
 
 packed() { # packed TOOL SUFFIX

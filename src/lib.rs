@@ -43,7 +43,7 @@
 //! | `message` | what travels between the daemon's tasks: masked batches, and receipts for them | `engine` |
 //! | `durable` | files that survive a crash: replaced whole, readable by their owner alone | nothing of ours |
 //! | `pem` | certificates and keys from files, for every side of TLS | nothing of ours |
-//! | `sinks` | standard output and sockets; each batch is settled once its receiver has it | `message`, `framing`, `config`, `metrics`, `engine` |
+//! | `sinks` | standard output, files and sockets, with a spool or without; each batch is settled once its receiver has it | `message`, `framing`, `config`, `metrics`, `spool`, `engine` |
 //! | `sources` | standard input and listeners: bytes of streams, within limits | `config`, `metrics` |
 //! | `pipeline` | source to workers to sinks: the tasks, what they may hold, reload and drain | all but `cli`, `pipe` |
 //! | `workers` | threads that redact for the daemon's tasks, around an engine that can be exchanged | `engine` |

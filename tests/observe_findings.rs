@@ -155,20 +155,21 @@ fn a_known_value_is_told_with_its_name_its_generation_and_whom_to_call() {
     let mut fixture = Fixture::new(|options| {
         options.known.insert("stripe".to_owned(), contact);
     });
-    let known = |name: &str, value: &str| {
+    let known = |name: &str, value: &str, number: u64| {
         let value = KnownValue { name: name.to_owned(), value: value.as_bytes().to_vec() };
-        Arc::new(Known::new(vec![value]).0)
+        Arc::new(Known::new(vec![value]).0.of_generation(number))
     };
     let (new, old) = (expand("{alnum:20}", 1).expect("a generator"), expand("{alnum:20}", 2).expect("a generator"));
     let engine =
-        compiled(keyed()).with_known(known("stripe", &new), Some(known("stripe", &old))).expect("a known rule");
+        compiled(keyed()).with_known(known("stripe", &new, 2), [known("stripe", &old, 1)]).expect("a known rule");
     fixture.inspect(&engine, 0, &format!("{new}\n"));
     assert_eq!(fixture.metric("inkout_previous_generation_findings_total"), 0);
     fixture.inspect(&engine, 0, &format!("{old} {old}\n"));
     assert_eq!(fixture.metric("inkout_previous_generation_findings_total"), 2);
     let lines = fixture.lines();
-    let told: Vec<_> = lines.iter().map(|line| line.known.as_ref().expect("known").generation).collect();
-    assert_eq!(told, [Generation::Current, Generation::Previous, Generation::Previous]);
+    let known = lines.iter().map(|line| line.known.as_ref().expect("known"));
+    let told: Vec<_> = known.map(|known| (known.generation, known.number)).collect();
+    assert_eq!(told, [(Generation::Current, 2), (Generation::Previous, 1), (Generation::Previous, 1)]);
     let first = lines[0].known.as_ref().expect("known");
     assert_eq!((first.name.as_str(), first.owner.as_deref()), ("stripe", Some("payments")));
     assert_eq!(first.revoke.as_deref(), Some("https://example.com/keys"));

@@ -52,7 +52,8 @@ fn child() {
     let mut word = 0;
     while word < RECORDS {
         let payload = masked(&format!("<{word}> {}\n", "x".repeat(RECORD_BYTES)));
-        let entry = Entry { stream: 1, position: word, records: 1, end: 0, lines: Vec::new(), payload };
+        let (lines, origin) = (Vec::new(), Vec::new());
+        let entry = Entry { stream: 1, position: word, records: 1, end: 0, lines, origin, payload };
         match spool.push(entry).expect("it can be stored") {
             Pushed::Stored { .. } => word += 1,
             Pushed::Full => drain(&mut spool, &mut out),

@@ -24,7 +24,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("framing", &[]),
     ("message", &["engine"]),
     ("pem", &[]),
-    ("sinks", &["pem", "engine", "framing", "message", "config", "metrics"]),
+    ("sinks", &["pem", "engine", "framing", "message", "config", "metrics", "spool"]),
     ("sources", &["pem", "config", "metrics", "tail"]),
     (
         "pipeline",

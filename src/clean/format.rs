@@ -8,6 +8,7 @@ use flate2::bufread::{GzDecoder, MultiGzDecoder};
 use flate2::write::GzEncoder;
 
 use super::budget::{Budget, Counted};
+use super::scan::LONG_PACKED_BYTES;
 
 /// So many bytes tell whether a file is text.
 const SNIFFED_BYTES: usize = 8 << 10;
@@ -124,14 +125,18 @@ impl Codec {
         })
     }
 
-    /// Compresses what is written, as `head`, the first bytes of the original, was.
-    pub(super) fn encoder<'w>(self, head: &[u8], out: impl Write + Send + 'w) -> io::Result<Encoder<'w>> {
+    /// Compresses what is written, as `head`, the first bytes of the original, was. A `length` of the original that is worth
+    /// it has zstd do so on a thread of its own; that its output is another then must not hang on how much work there is.
+    pub(super) fn encoder<'w>(self, head: &[u8], out: impl Write + Send + 'w, length: u64) -> io::Result<Encoder<'w>> {
         let out: Box<dyn Write + Send + 'w> = Box::new(out);
         Ok(match self {
             Codec::Gzip => Encoder::Gzip(Box::new(gzip_like(head).write(out, flate2::Compression::new(GZIP_LEVEL)))),
             Codec::Zstd => {
                 let mut encoder = zstd::stream::write::Encoder::new(out, ZSTD_LEVEL)?;
                 encoder.include_checksum(true)?;
+                if length >= LONG_PACKED_BYTES {
+                    encoder.multithread(1)?;
+                }
                 Encoder::Zstd(Box::new(encoder))
             }
         })
@@ -241,10 +246,10 @@ mod tests {
 
     #[test]
     fn concatenated_streams_are_read_as_one_and_written_in_kind() {
-        for codec in [Codec::Gzip, Codec::Zstd] {
+        for (codec, length) in [(Codec::Gzip, 0), (Codec::Zstd, 0), (Codec::Zstd, LONG_PACKED_BYTES)] {
             let mut packed = Vec::new();
             for part in ["one\n", "two\n"] {
-                let mut encoder = codec.encoder(&[], &mut packed).unwrap();
+                let mut encoder = codec.encoder(&[], &mut packed, length).unwrap();
                 encoder.write_all(part.as_bytes()).unwrap();
                 encoder.finish().unwrap();
             }

@@ -6,7 +6,9 @@
 
 mod budget;
 mod error;
+mod follow;
 mod format;
+mod input;
 mod place;
 mod rewrite;
 mod scan;

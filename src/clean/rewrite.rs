@@ -1,7 +1,7 @@
 //! One file cleaned: in its place, into another folder, or only to say what would be done.
 //!
 //! A file is read once. Up to its first finding nothing is written; then what was read is copied, and the rest follows as
-//! it is masked. An archive is read twice where it holds something, because a member's header tells its length before it.
+//! it is masked. What is written is scanned again; that of a long file already while more of it comes. An archive is read twice where it holds something, because a member's header tells its length before it.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -15,16 +15,18 @@ use rustix::fs::Stat;
 
 use super::budget::Budget;
 use super::error::{Outcome, Reason, Skip};
+use super::follow::{Following, Writer};
 use super::format::{Codec, Encoder};
+use super::input::{BLOCK_BYTES, Metered};
 use super::place::{self, Folder, Temp};
-use super::scan::{Look, Observer, Scanned, Shape, Silent, Source, scan};
-use super::stream::{BLOCK_BYTES, Sink};
-use super::threads::Worker;
+use super::scan::{LONG_PACKED_BYTES, Look, Observer, Scanned, Shape, Silent, Source, scan};
+use super::stream::Sink;
+use super::threads::{Shared, Worker};
 use super::walk::FileEntry;
 use super::{tarball, zipped};
 use crate::engine::{Masked, Tally};
 
-/// A result of this size is worth a thread that has it written to the disk.
+/// A file of this size is worth threads that scan its result and have it written to the disk meanwhile.
 const LONG_BYTES: u64 = 4 << 20;
 
 /// Where the result goes.
@@ -105,9 +107,22 @@ impl Cleaning<'_> {
     }
 
     fn look(&mut self, original: &Original<'_>, observer: &mut dyn Observer) -> Result<(Scanned, Outcome), Reason> {
-        let scanned = scan(self.worker, &original.source(), observer, None)?;
+        let scanned = self.scan(original, observer, None)?;
         let outcome = outcome(&scanned);
         Ok((scanned, outcome))
+    }
+
+    fn scan(
+        &mut self,
+        original: &Original<'_>,
+        observer: &mut dyn Observer,
+        sink: Option<&mut dyn Sink>,
+    ) -> Result<Scanned, Reason> {
+        let shared = Arc::clone(&self.worker.shared);
+        let mut input = Metered { file: &original.file, progress: Some(&shared.progress) };
+        let (name, size) = (original.name.as_bytes(), original.stat.st_size as u64);
+        let source = Source { input: &mut input, file: &original.file, size, name, metered: true };
+        scan(self.worker, source, observer, sink)
     }
 
     fn in_place(
@@ -117,13 +132,13 @@ impl Cleaning<'_> {
         observer: &mut dyn Observer,
     ) -> Result<(Scanned, Outcome), Reason> {
         self.may_be_replaced(original)?;
-        let (scanned, temp) = self.rewritten(original, original.folder, observer)?;
-        let Some(temp) = temp else {
+        let (scanned, written) = self.rewritten(original, original.folder, observer)?;
+        let Some(written) = written else {
             original.unchanged()?;
             let outcome = outcome(&scanned);
             return Ok((scanned, outcome));
         };
-        self.verify(&temp)?;
+        let temp = self.verified(written)?;
         place::keep_owner_and_rights(&original.file, &original.stat, &temp.file)?;
         if self.options.preserve_mtime {
             place::keep_time(&original.stat, &temp.file)?;
@@ -166,12 +181,9 @@ impl Cleaning<'_> {
         if folder.look(name).map_err(Reason::Write)?.is_some_and(|there| is_one_file(&there, &original.stat)) {
             return Err(Reason::Refused("would be written over itself; use --in-place for that".to_owned()));
         }
-        let (scanned, temp) = self.rewritten(original, &folder, observer)?;
-        let temp = match temp {
-            Some(temp) => {
-                self.verify(&temp)?;
-                temp
-            }
+        let (scanned, written) = self.rewritten(original, &folder, observer)?;
+        let temp = match written {
+            Some(written) => self.verified(written)?,
             None if scanned.skip.is_some() => {
                 let outcome = outcome(&scanned);
                 return Ok((scanned, outcome));
@@ -199,17 +211,40 @@ impl Cleaning<'_> {
         original: &Original<'_>,
         folder: &'f Folder,
         observer: &mut dyn Observer,
-    ) -> Result<(Scanned, Option<Temp<'f>>), Reason> {
+    ) -> Result<(Scanned, Option<Written<'f>>), Reason> {
         let read = self.worker.shared.read;
         let budget = Budget::new(original.stat.st_size as u64, read.max_inflated, read.max_ratio);
-        let mut lazy = Lazy { original: &original.file, folder, budget: &budget, wrapping: None, same: 0, open: None };
-        let scanned = scan(self.worker, &original.source(), observer, Some(&mut lazy))?;
-        let temp = match (scanned.changed, scanned.shape) {
+        let behind = self.behind(original);
+        let original_file = &original.file;
+        let mut lazy = Lazy {
+            original: original_file,
+            folder,
+            budget: &budget,
+            behind: &behind,
+            wrapping: None,
+            same: 0,
+            open: None,
+        };
+        let scanned = self.scan(original, observer, Some(&mut lazy))?;
+        let written = match (scanned.changed, scanned.shape) {
             (false, _) => None,
             (true, Shape::Stream) => lazy.finish()?,
-            (true, shape) => Some(self.archive(original, folder, &scanned, shape, &budget)?),
+            (true, shape) => {
+                let temp = self.archive(original, folder, &scanned, shape, &budget)?;
+                Some(Written { following: behind.whole(&temp.file).map_err(Reason::Write)?, temp })
+            }
         };
-        Ok((scanned, temp))
+        Ok((scanned, written))
+    }
+
+    fn behind<'a>(&self, original: &'a Original<'_>) -> Behind<'a> {
+        Behind {
+            shared: Arc::clone(&self.worker.shared),
+            name: original.name.as_bytes(),
+            size: original.stat.st_size as u64,
+            verify: self.options.verify,
+            in_place: matches!(self.options.target, Target::InPlace { .. }),
+        }
     }
 
     /// Writes an archive of which it is known what changes in it.
@@ -241,7 +276,7 @@ impl Cleaning<'_> {
                 let input = PositionedReader { file: &original.file, offset: 0 };
                 let mut input = codec.decoder(input, budget).map_err(Reason::Read)?;
                 let out = BufWriter::with_capacity(BLOCK_BYTES, &temp.file);
-                let mut out = codec.encoder(&head, out).map_err(Reason::Write)?;
+                let mut out = codec.encoder(&head, out, original.stat.st_size as u64).map_err(Reason::Write)?;
                 tarball::rewrite(&mut look, &mut *input, &scanned.members, &mut out, &spool)?;
                 out.finish().map_err(Reason::Write)?;
             }
@@ -250,31 +285,27 @@ impl Cleaning<'_> {
         Ok(temp)
     }
 
-    /// Scans what was written: nothing may be left to mask. The disk writes it meanwhile.
-    fn verify(&mut self, temp: &Temp<'_>) -> Result<(), Reason> {
-        if !self.options.verify {
-            return Ok(());
+    /// What was written, scanned: nothing may be left to mask.
+    fn verified<'f>(&mut self, written: Written<'f>) -> Result<Temp<'f>, Reason> {
+        let Written { temp, mut following } = written;
+        let found = match following.scanned() {
+            None if self.options.verify => Some(self.scanned_again(&temp)),
+            found => found,
+        };
+        following.synced().map_err(Reason::Write)?;
+        match found.transpose()? {
+            Some(found) if found.changed || found.skip.is_some() => Err(Reason::StillFound(found.tally.total().max(1))),
+            _ => Ok(temp),
         }
-        let is_long = temp.file.metadata().is_ok_and(|now| now.len() >= LONG_BYTES);
-        let found = std::thread::scope(|scope| {
-            let in_place = matches!(self.options.target, Target::InPlace { .. });
-            let writing = (is_long && in_place).then(|| scope.spawn(|| temp.file.sync_data()));
-            let found = self.scanned_again(temp);
-            // The system tells of an error once: the sync that follows would not hear of it.
-            let written = writing.map_or(Ok(()), |writing| writing.join().expect("a system call does not panic"));
-            written.map_err(Reason::Write).and(found)
-        })?;
-        if found.changed || found.skip.is_some() {
-            return Err(Reason::StillFound(found.tally.total().max(1)));
-        }
-        Ok(())
     }
 
     fn scanned_again(&mut self, temp: &Temp<'_>) -> Result<Scanned, Reason> {
         (&temp.file).rewind().map_err(Reason::Write)?;
+        let mut input = Metered { file: &temp.file, progress: None };
         let name = self.file.real.as_os_str().as_bytes();
-        let source = Source { file: &temp.file, name, metered: false };
-        scan(self.worker, &source, &mut Silent, None)
+        // What is too much was told of by the first pass.
+        let source = Source { input: &mut input, file: &temp.file, size: u64::MAX, name, metered: false };
+        scan(self.worker, source, &mut Silent, None)
     }
 
     fn not_stopped(&self) -> Result<(), Reason> {
@@ -283,10 +314,6 @@ impl Cleaning<'_> {
 }
 
 impl Original<'_> {
-    fn source(&self) -> Source<'_> {
-        Source { file: &self.file, name: self.name.as_bytes(), metered: true }
-    }
-
     /// Refuses what somebody wrote to, or put in its place, since it was opened.
     fn unchanged(&self) -> Result<(), Reason> {
         let now = self.folder.look(self.name).map_err(Reason::Read)?;
@@ -367,11 +394,53 @@ impl Worker {
     }
 }
 
+/// A result that is whole, and what still goes on behind it.
+struct Written<'f> {
+    temp: Temp<'f>,
+    following: Following,
+}
+
+/// What is to be done behind a file while it is written.
+struct Behind<'b> {
+    shared: Arc<Shared>,
+    name: &'b [u8],
+    /// That of the original.
+    size: u64,
+    verify: bool,
+    in_place: bool,
+}
+
+impl Behind<'_> {
+    /// Begins it for `file`, into which something is packed or not.
+    fn begin(&self, file: &File, is_packed: bool) -> io::Result<Following> {
+        let mut following = Following::default();
+        let worth = if is_packed { LONG_PACKED_BYTES } else { LONG_BYTES };
+        if self.verify && self.size >= worth && self.shared.has_idle_threads() {
+            following.scan(file, &self.shared, self.name)?;
+        }
+        if self.in_place && self.size >= LONG_BYTES {
+            following.sync(file)?;
+        }
+        Ok(following)
+    }
+
+    /// Has a file that is whole brought to the disk while it is scanned.
+    fn whole(&self, file: &File) -> io::Result<Following> {
+        let mut following = Following::default();
+        if self.in_place && self.size >= LONG_BYTES {
+            following.sync(file)?;
+        }
+        following.end();
+        Ok(following)
+    }
+}
+
 /// Begins to write with the first byte that differs.
 struct Lazy<'l, 'f> {
     original: &'l File,
     folder: &'f Folder,
     budget: &'l Budget,
+    behind: &'l Behind<'l>,
     /// The compression around the stream, and the first bytes of the file.
     wrapping: Option<(Codec, Vec<u8>)>,
     /// How many bytes of the stream are as they were.
@@ -382,7 +451,13 @@ struct Lazy<'l, 'f> {
 /// What is being written.
 struct Out<'f> {
     temp: Temp<'f>,
-    encoder: Option<Encoder<'static>>,
+    following: Following,
+    writer: Packer,
+}
+
+enum Packer {
+    Plain(Writer),
+    Packed(Encoder<'static>),
 }
 
 impl Sink for Lazy<'_, '_> {
@@ -399,19 +474,27 @@ impl Sink for Lazy<'_, '_> {
         if self.open.is_none() {
             self.open = Some(self.begin()?);
         }
-        self.open.as_mut().map_or(Ok(()), |out| out.write(masked.as_bytes()).map_err(Reason::Write))
+        let bytes = masked.as_bytes();
+        let written = self.open.as_mut().map_or(Ok(()), |out| match &mut out.writer {
+            Packer::Plain(writer) => writer.write_all(bytes),
+            Packer::Packed(encoder) => encoder.write_all(bytes),
+        });
+        written.map_err(Reason::Write)
     }
 }
 
 impl<'f> Lazy<'_, 'f> {
     fn begin(&self) -> Result<Out<'f>, Reason> {
         let temp = Temp::new(self.folder).map_err(Reason::Write)?;
+        let following = self.behind.begin(&temp.file, self.wrapping.is_some()).map_err(Reason::Write)?;
+        let written = temp.file.try_clone().map_err(Reason::Write)?;
         let Some((codec, head)) = &self.wrapping else {
             copy_start(self.original, &temp.file, self.same)?;
-            return Ok(Out { temp, encoder: None });
+            let writer = Packer::Plain(following.writer(written, self.same));
+            return Ok(Out { temp, following, writer });
         };
-        let out = BufWriter::with_capacity(BLOCK_BYTES, temp.file.try_clone().map_err(Reason::Write)?);
-        let mut encoder = codec.encoder(head, out).map_err(Reason::Write)?;
+        let out = BufWriter::with_capacity(BLOCK_BYTES, following.writer(written, 0));
+        let mut encoder = codec.encoder(head, out, self.behind.size).map_err(Reason::Write)?;
         if self.same > 0 {
             self.budget.again();
             let packed = PositionedReader { file: self.original, offset: 0 };
@@ -419,25 +502,17 @@ impl<'f> Lazy<'_, 'f> {
             let mut plain = codec.decoder(packed, self.budget).map_err(broken)?.take(self.same);
             copy(&mut plain, &mut encoder, broken)?;
         }
-        Ok(Out { temp, encoder: Some(encoder) })
+        Ok(Out { temp, following, writer: Packer::Packed(encoder) })
     }
 
     /// The whole result, if there is one.
-    fn finish(self) -> Result<Option<Temp<'f>>, Reason> {
-        let Some(Out { temp, encoder }) = self.open else { return Ok(None) };
-        if let Some(encoder) = encoder {
+    fn finish(self) -> Result<Option<Written<'f>>, Reason> {
+        let Some(Out { temp, following, writer }) = self.open else { return Ok(None) };
+        if let Packer::Packed(encoder) = writer {
             encoder.finish().map_err(Reason::Write)?;
         }
-        Ok(Some(temp))
-    }
-}
-
-impl Out<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match &mut self.encoder {
-            Some(encoder) => encoder.write_all(bytes),
-            None => self.temp.file.write_all(bytes),
-        }
+        following.end();
+        Ok(Some(Written { temp, following }))
     }
 }
 

@@ -2,21 +2,24 @@
 //! caller's.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 
 use super::budget::Budget;
 use super::error::{Reason, Skip};
 use super::format::{Codec, Format};
-use super::stream::{Redacted, Sink, Stream, read_block, redact};
-use super::threads::{Progress, Worker};
+use super::input::{Input, Metered, Plain, beside};
+use super::stream::{Redacted, Sink, Stream, redact};
+use super::threads::Worker;
 use super::walk::FileEntry;
 use super::{tarball, zipped};
 use crate::engine::{Masked, Piece, Span, Tally};
+
+/// A compressed file of this size is worth threads that unpack it and pack it again.
+pub(super) const LONG_PACKED_BYTES: u64 = 1 << 20;
 
 /// How files are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,8 +144,12 @@ pub fn scan_file(worker: &mut Worker, file: &FileEntry, observer: &mut dyn Obser
     let fd = rustix::fs::openat(CWD, &file.real, flags, Mode::empty()).map_err(opening)?;
     let stat = rustix::fs::fstat(&fd).map_err(|error| Reason::Read(error.into()))?;
     regular(FileType::from_raw_mode(stat.st_mode))?;
-    let source = Source { file: &File::from(fd), name: file.real.as_os_str().as_bytes(), metered: true };
-    scan(worker, &source, observer, None)
+    let shared = Arc::clone(&worker.shared);
+    let opened = File::from(fd);
+    let mut input = Metered { file: &opened, progress: Some(&shared.progress) };
+    let name = file.real.as_os_str().as_bytes();
+    let source = Source { input: &mut input, file: &opened, size: stat.st_size as u64, name, metered: true };
+    scan(worker, source, observer, None)
 }
 
 /// What the system says when a name is none of a regular file.
@@ -174,57 +181,44 @@ pub(super) fn special(kind: FileType) -> &'static str {
     }
 }
 
-/// An open file that stands at its beginning.
+/// A file to be read from its beginning.
 pub(super) struct Source<'f> {
+    pub(super) input: &'f mut dyn Input,
+    /// The same, for what is read from its end.
     pub(super) file: &'f File,
+    /// What of it may come out is measured by.
+    pub(super) size: u64,
     pub(super) name: &'f [u8],
-    /// Whether its bytes count as progress.
+    /// Whether what is found in it counts as progress.
     pub(super) metered: bool,
-}
-
-/// Tells how far a file is read.
-struct Metered<'f> {
-    file: &'f File,
-    progress: Option<&'f Progress>,
-}
-
-impl Read for Metered<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read(buffer)?;
-        if let Some(progress) = self.progress {
-            progress.bytes.fetch_add(count as u64, Ordering::Relaxed);
-        }
-        Ok(count)
-    }
 }
 
 /// Reads `source` to its end. `sink` takes what becomes of it where it is one stream; an archive goes past it.
 pub(super) fn scan(
     worker: &mut Worker,
-    source: &Source<'_>,
+    source: Source<'_>,
     observer: &mut dyn Observer,
     sink: Option<&mut dyn Sink>,
 ) -> Result<Scanned, Reason> {
-    let shared = Arc::clone(&worker.shared);
-    let mut file = Metered { file: source.file, progress: source.metered.then_some(&shared.progress) };
+    let Source { input, file, size, name, metered } = source;
+    let read = worker.shared.read;
     let mut block = std::mem::take(&mut worker.block);
     block.clear();
-    read_block(&mut file, &mut block).map_err(Reason::Read)?;
-    let size = source.file.metadata().map_err(Reason::Read)?.len();
-    let budget = Budget::new(size, shared.read.max_inflated, shared.read.max_ratio);
-    worker.metered = source.metered;
+    let more = input.append(&mut block).map_err(Reason::Read)?;
+    let budget = Budget::new(size, read.max_inflated, read.max_ratio);
+    worker.metered = metered;
     let mut look = Look { worker, observer, budget: &budget };
-    let done = match Format::of(&block, source.name) {
-        Format::Zip => zipped::scan(&mut look, source.file),
-        Format::Tar => tarball::scan(&mut look, &mut block.chain(file)).map(|done| done.shaped(Shape::Tar(None))),
+    let done = match Format::of(&block, name) {
+        Format::Zip => zipped::scan(&mut look, file),
+        Format::Tar => tarball::scan(&mut look, &mut block.chain(input)).map(|done| done.shaped(Shape::Tar(None))),
         Format::Packed(codec) => {
-            let name = source.name;
-            look.packed(Packed { codec, head: &block, rest: &mut file, name, member: None }, sink)
+            let is_long = size >= LONG_PACKED_BYTES;
+            look.packed(Packed { codec, head: &block, rest: input, is_long, name, member: None }, sink)
         }
         Format::Unsupported(name) => Ok(Scanned::of_skip(Skip::Unsupported(name))),
-        Format::Binary if !shared.read.binary => Ok(Scanned::of_skip(Skip::Binary)),
+        Format::Binary if !read.binary => Ok(Scanned::of_skip(Skip::Binary)),
         Format::Text | Format::Binary => {
-            let stream = Stream { format: "", member: None, head: &mut block, rest: &mut file };
+            let stream = Stream { format: "", member: None, head: &mut block, more, rest: input, is_light: true };
             look.stream(stream, sink).map(Scanned::of_stream)
         }
     };
@@ -258,23 +252,36 @@ impl Look<'_> {
 
     /// A compressed file: a tar archive, or one stream.
     fn packed(&mut self, packed: Packed<'_>, sink: Option<&mut dyn Sink>) -> Result<Scanned, Reason> {
-        let Packed { codec, head, rest, name, .. } = packed;
-        let broken = |error| Reason::reading(codec.name(), error);
-        let mut plain = codec.decoder(head.chain(rest), self.budget).map_err(broken)?;
+        let Packed { codec, head, rest, is_long, name, member } = packed;
+        let decoder = codec.decoder(head.chain(rest), self.budget);
+        let mut plain = Plain(decoder.map_err(|error| Reason::reading(codec.name(), error))?);
+        let unpacked = Unpacked { codec, head, name, member };
+        if is_long && self.worker.may_share() {
+            return beside(&mut plain, |plain| self.unpacked(unpacked, plain, sink));
+        }
+        self.unpacked(unpacked, &mut plain, sink)
+    }
+
+    fn unpacked(
+        &mut self,
+        packed: Unpacked<'_>,
+        plain: &mut dyn Input,
+        mut sink: Option<&mut dyn Sink>,
+    ) -> Result<Scanned, Reason> {
+        let Unpacked { codec, head, name, member } = packed;
         let mut block = Vec::new();
-        read_block(&mut plain, &mut block).map_err(broken)?;
+        let more = plain.append(&mut block).map_err(|error| Reason::reading(codec.name(), error))?;
         let format = Format::of(&block, name);
-        if format == Format::Tar && packed.member.is_none() {
+        if format == Format::Tar && member.is_none() {
             return tarball::scan(self, &mut block.chain(plain)).map(|done| done.shaped(Shape::Tar(Some(codec))));
         }
         if let Some(skip) = self.passed_over(format) {
             return Ok(Scanned::of_skip(skip));
         }
-        let stream = Stream { format: codec.name(), member: packed.member, head: &mut block, rest: &mut plain };
-        let mut sink = sink;
         if let Some(sink) = &mut sink {
             sink.wrapped(codec, head)?;
         }
+        let stream = Stream { format: codec.name(), member, head: &mut block, more, rest: plain, is_light: false };
         self.stream(stream, sink).map(Scanned::of_stream)
     }
 
@@ -286,16 +293,18 @@ impl Look<'_> {
         input: &mut (dyn Read + Send),
         sink: Option<&mut dyn Sink>,
     ) -> Result<Scanned, Reason> {
-        let mut head = Vec::new();
-        read_block(input, &mut head).map_err(|error| Reason::reading(archive, error))?;
+        let (mut head, mut rest) = (Vec::new(), Plain(input));
+        let more = rest.append(&mut head).map_err(|error| Reason::reading(archive, error))?;
         let format = Format::of(&head, name);
         if let Format::Packed(codec) = format {
-            return self.packed(Packed { codec, head: &head, rest: input, name, member: Some(name) }, sink);
+            let packed = Packed { codec, head: &head, rest: &mut rest, is_long: false, name, member: Some(name) };
+            return self.packed(packed, sink);
         }
         if let Some(skip) = self.passed_over(format) {
             return Ok(Scanned::of_skip(skip));
         }
-        let stream = Stream { format: archive, member: Some(name), head: &mut head, rest: input };
+        let member = Some(name);
+        let stream = Stream { format: archive, member, head: &mut head, more, rest: &mut rest, is_light: true };
         self.stream(stream, sink).map(Scanned::of_stream)
     }
 }
@@ -304,7 +313,17 @@ impl Look<'_> {
 struct Packed<'p> {
     codec: Codec,
     head: &'p [u8],
-    rest: &'p mut (dyn Read + Send),
+    rest: &'p mut dyn Input,
+    /// Whether unpacking it is worth a thread.
+    is_long: bool,
+    name: &'p [u8],
+    member: Option<&'p [u8]>,
+}
+
+/// What is known of a compressed stream beside what comes out of it.
+struct Unpacked<'p> {
+    codec: Codec,
+    head: &'p [u8],
     name: &'p [u8],
     member: Option<&'p [u8]>,
 }

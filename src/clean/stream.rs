@@ -3,7 +3,6 @@
 //! A long stream that the other threads have no work beside is taken on by all of them, as in `pipe`: a piece is redacted as
 //! if nothing were open before it, and again in its turn where something was.
 
-use std::io::{self, Read};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -12,12 +11,11 @@ use bytes::Bytes;
 
 use super::error::Reason;
 use super::format::Codec;
+use super::input::{BLOCK_BYTES, Input};
 use super::scan::{Observer, Seen};
 use super::threads::{Shared, Worker};
 use crate::engine::{Carry, Cutter, Engine, Masked, Piece, Scratch, Span, Tally};
 
-/// How many bytes are read at once: what stays in the second-level cache.
-pub(super) const BLOCK_BYTES: usize = 256 << 10;
 /// After so many bytes more threads are worth their start.
 const LONG_BYTES: u64 = 4 << 20;
 /// A buffer that a long record made larger than this is given back to the system.
@@ -39,7 +37,11 @@ pub(super) struct Stream<'s> {
     pub(super) member: Option<&'s [u8]>,
     /// What of it was read already.
     pub(super) head: &'s mut Vec<u8>,
-    pub(super) rest: &'s mut (dyn Read + Send + 's),
+    /// Whether anything comes after that.
+    pub(super) more: bool,
+    pub(super) rest: &'s mut dyn Input,
+    /// Whether reading it and handing it on is little work, which may go from core to core.
+    pub(super) is_light: bool,
 }
 
 /// What was seen of a stream.
@@ -52,26 +54,6 @@ pub(super) struct Redacted {
     pub(super) masked_bytes: u64,
 }
 
-/// Appends one block of `input` to `buffer`, less only at the end; 0 there.
-pub(super) fn read_block(input: &mut dyn Read, buffer: &mut Vec<u8>) -> io::Result<usize> {
-    let start = buffer.len();
-    let mut filled = start;
-    buffer.resize(start + BLOCK_BYTES, 0);
-    let read = loop {
-        match input.read(&mut buffer[filled..]) {
-            Ok(0) => break Ok(()),
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => break Err(error),
-        }
-        if filled == buffer.len() {
-            break Ok(());
-        }
-    };
-    buffer.truncate(filled);
-    read.map(|()| filled - start)
-}
-
 /// Redacts `stream`, and shows and hands on every piece of it on this thread.
 pub(super) fn redact(
     worker: &mut Worker,
@@ -79,14 +61,14 @@ pub(super) fn redact(
     observer: &mut dyn Observer,
     sink: Option<&mut dyn Sink>,
 ) -> Result<Redacted, Reason> {
-    let Stream { format, member, head, rest } = stream;
+    let Stream { format, member, head, more, rest, is_light } = stream;
     let shared = Arc::clone(&worker.shared);
     let fresh = || Cutter::new(shared.engine.limits().max_record_bytes);
     let mut cutter = std::mem::replace(&mut worker.cutter, fresh());
     std::mem::swap(cutter.buffer(), head);
     let turn = Turn { worker, member, carry: Carry::default(), offset: 0, line: 1, done: Redacted::default() };
     let mut course = Course { turn, observer, sink };
-    let mut feed = Feed { cutter, input: rest, format, ended: false };
+    let mut feed = Feed { cutter, input: rest, format, is_light, ended: !more };
     let read = course.run(&mut feed);
     let done = course.turn.done;
     // After a failure the rest of this stream must not be taken for the beginning of the next.
@@ -97,8 +79,9 @@ pub(super) fn redact(
 /// Reads a stream and cuts it.
 struct Feed<'f> {
     cutter: Cutter,
-    input: &'f mut (dyn Read + Send),
+    input: &'f mut dyn Input,
     format: &'static str,
+    is_light: bool,
     ended: bool,
 }
 
@@ -109,15 +92,15 @@ impl Feed<'_> {
             if piece.is_some() || self.ended {
                 return Ok(piece);
             }
-            let read = read_block(self.input, self.cutter.buffer());
-            self.ended = read.map_err(|error| Reason::reading(self.format, error))? == 0;
+            let more = self.input.append(self.cutter.buffer());
+            self.ended = !more.map_err(|error| Reason::reading(self.format, error))?;
         }
     }
 
     /// Reads into this memory next.
     fn recycle(&mut self, buffer: Vec<u8>) {
         if (BLOCK_BYTES..=MAX_KEPT_BYTES).contains(&buffer.capacity()) {
-            self.cutter.recycle(buffer);
+            self.cutter.go_on_in(buffer);
         }
     }
 }
@@ -181,7 +164,7 @@ impl Course<'_, '_, '_, '_> {
             if let Some(buffer) = answer.into_buffer() {
                 feed.recycle(buffer);
             }
-            if self.turn.offset >= LONG_BYTES && !feed.ended && self.turn.worker.shared.has_idle_threads() {
+            if self.turn.offset >= LONG_BYTES && !feed.ended && feed.is_light && self.turn.worker.may_share() {
                 return self.run_together(feed);
             }
         }
@@ -214,7 +197,7 @@ impl Course<'_, '_, '_, '_> {
     /// Goes on with this stream on several threads. Each takes a piece, redacts it as if nothing were open before it, and
     /// shows it in its turn: it stays on one core, and nothing is queued.
     fn run_together(&mut self, feed: &mut Feed<'_>) -> Result<(), Reason> {
-        let shared = Arc::clone(&self.turn.worker.shared);
+        let (shared, threads) = (Arc::clone(&self.turn.worker.shared), self.turn.worker.threads);
         let mut number = 0;
         let take = |buffer: Option<Vec<u8>>| {
             buffer.into_iter().for_each(|buffer| feed.recycle(buffer));
@@ -225,10 +208,10 @@ impl Course<'_, '_, '_, '_> {
         let carry = std::mem::take(&mut self.turn.carry);
         let show = |answer: &Answer| self.show(answer);
         let turns = Mutex::new(Turns { number: 0, carry, show, failed: None });
-        let next = std::iter::repeat_with(Condvar::new).take(shared.threads()).collect();
+        let next = std::iter::repeat_with(Condvar::new).take(threads).collect();
         let together = Together { shared: &shared, take: Mutex::new(take), turns, next };
         thread::scope(|scope| {
-            for _ in 1..shared.threads() {
+            for _ in 1..threads {
                 scope.spawn(|| together.work());
             }
             together.work();

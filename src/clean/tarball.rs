@@ -10,9 +10,10 @@ use tar::{EntryType, Header};
 
 use super::error::{Reason, shown_bytes};
 use super::format::{Codec, Encoder};
+use super::input::BLOCK_BYTES;
 use super::rewrite::copy;
 use super::scan::{Look, Scanned};
-use super::stream::{BLOCK_BYTES, Sink};
+use super::stream::Sink;
 use crate::engine::Masked;
 
 const BLOCK: usize = 512;
@@ -107,7 +108,7 @@ impl Sink for Member<'_> {
     fn wrapped(&mut self, codec: Codec, head: &[u8]) -> Result<(), Reason> {
         let spool = (self.spool)().map_err(Reason::Write)?;
         let out = BufWriter::with_capacity(BLOCK_BYTES, spool.try_clone().map_err(Reason::Write)?);
-        self.begun = Some(Begun::Packed(codec.encoder(head, out).map_err(Reason::Write)?, spool));
+        self.begun = Some(Begun::Packed(codec.encoder(head, out, 0).map_err(Reason::Write)?, spool));
         Ok(())
     }
 

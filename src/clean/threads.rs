@@ -51,10 +51,6 @@ impl Shared {
         self.stop.load(Ordering::Relaxed)
     }
 
-    pub(super) fn threads(&self) -> usize {
-        self.threads
-    }
-
     /// Whether a long file may be read on several threads: the others have nothing left to do.
     pub(super) fn has_idle_threads(&self) -> bool {
         self.busy.load(Ordering::Relaxed) < self.threads
@@ -71,6 +67,8 @@ pub struct Worker {
     /// Whether what is found now counts as progress.
     pub(super) metered: bool,
     pub(super) folders: OpenFolders,
+    /// How many threads may be at one file of it.
+    pub(super) threads: usize,
 }
 
 impl Worker {
@@ -85,7 +83,18 @@ impl Worker {
             block: Vec::new(),
             metered: true,
             folders: OpenFolders::default(),
+            threads: shared.threads,
         }
+    }
+
+    /// One that works while another does that has a file on several threads.
+    pub(super) fn beside(shared: &Arc<Shared>) -> Worker {
+        Worker { threads: shared.threads / 2, ..Worker::new(shared) }
+    }
+
+    /// Whether its file is worth more threads now.
+    pub(super) fn may_share(&self) -> bool {
+        self.threads > 1 && self.shared.has_idle_threads()
     }
 
     /// What it shares with the others.

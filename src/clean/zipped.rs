@@ -144,7 +144,7 @@ struct Member<'m, 'o> {
 impl Sink for Member<'_, '_> {
     fn wrapped(&mut self, codec: Codec, head: &[u8]) -> Result<(), Reason> {
         let drain = Drain::default();
-        self.wrapping = Some((codec.encoder(head, drain.clone()).map_err(Reason::Write)?, drain));
+        self.wrapping = Some((codec.encoder(head, drain.clone(), 0).map_err(Reason::Write)?, drain));
         Ok(())
     }
 

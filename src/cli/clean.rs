@@ -4,20 +4,20 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{ArgGroup, Args};
 
 use super::args::{ColorWhen, EngineArgs};
+use super::names::Names;
 use super::paths::{PathArgs, stop_flag};
 use super::print::{complain, complain_plainly, page};
 use super::setup::Setup;
 use super::share::Share;
 use super::tell::Tell;
 use super::{Exit, progress};
-use crate::clean::{
-    CleanOptions, Done, FileEntry, Outcome, Reason, Shared, Target, Walked, clean_file, each, shown, shown_bytes,
-};
+use crate::clean::{CleanOptions, Done, FileEntry, Outcome, Reason, Shared, Target, Walked, clean_file, each, shown};
 
 const TARGET: &str = "Where the result goes";
 const TELLING: &str = "What is told";
@@ -95,12 +95,14 @@ pub(super) fn run(args: &CleanArgs) -> anyhow::Result<Exit> {
     let (share, given) = Share::plan(args.share_key.as_deref(), &args.engine)?;
     let setup = Setup::read(&given)?;
     let mut walked = args.paths.walk(args.out_dir.as_deref())?;
-    share.leave_out(&mut walked);
     let engine = share.compile(setup, &given)?;
+    let named = Arc::clone(&engine);
+    let names = Names::new(&named);
+    share.leave_out(&mut walked, &names);
     let tell = Tell::new(args, &given, &engine)?;
     if let Target::Folder(folder) = &target {
-        apart(&walked.files)?;
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", shown(folder)))?;
+        apart(&walked.files, &names)?;
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", names.path(folder)))?;
     }
     let options = CleanOptions {
         target,
@@ -116,7 +118,7 @@ pub(super) fn run(args: &CleanArgs) -> anyhow::Result<Exit> {
         })
     });
     tell.finish(&walked, &done)?;
-    report(args, &walked, &done)
+    report(args, &names, &walked, &done)
 }
 
 fn target(args: &CleanArgs) -> anyhow::Result<Target> {
@@ -130,11 +132,11 @@ fn target(args: &CleanArgs) -> anyhow::Result<Target> {
 }
 
 /// Two files must not be written to one place.
-fn apart(files: &[FileEntry]) -> anyhow::Result<()> {
+fn apart(files: &[FileEntry], names: &Names<'_>) -> anyhow::Result<()> {
     let mut places: HashMap<&Path, &Path> = HashMap::new();
     for file in files {
         if let Some(other) = places.insert(&file.relative, &file.path) {
-            let (one, two, place) = (shown(other), shown(&file.path), shown(&file.relative));
+            let (one, two, place) = (names.path(other), names.path(&file.path), names.path(&file.relative));
             anyhow::bail!("{one} and {two} would both be written to {place} in the folder; clean them one by one");
         }
     }
@@ -154,20 +156,20 @@ struct Counts {
     gaps: bool,
 }
 
-fn report(args: &CleanArgs, walked: &Walked, done: &[Done]) -> anyhow::Result<Exit> {
+fn report(args: &CleanArgs, names: &Names<'_>, walked: &Walked, done: &[Done]) -> anyhow::Result<Exit> {
     let mut counts = Counts::default();
     for (path, reason) in &walked.failed {
-        counts.failed(path, reason);
+        counts.failed(&names.path(path), names, reason);
     }
     for (path, skip) in &walked.skipped {
         counts.skipped += 1;
         if !args.quiet {
-            complain(&format!("{}: skipped: {skip}", shown(path)));
+            complain(&format!("{}: skipped: {skip}", names.path(path)));
         }
     }
     let mut text = String::new();
     for (file, done) in walked.files.iter().zip(done) {
-        counts.file(args, file, done, &mut text);
+        counts.file(args, names, file, done, &mut text);
     }
     if counts.interrupted > 0 {
         complain(&format!("interrupted; not done: {}", number(counts.interrupted, "file")));
@@ -184,44 +186,46 @@ fn report(args: &CleanArgs, walked: &Walked, done: &[Done]) -> anyhow::Result<Ex
 }
 
 impl Counts {
-    fn failed(&mut self, path: &Path, reason: &Reason) {
+    fn failed(&mut self, name: &str, names: &Names<'_>, reason: &Reason) {
         if matches!(reason, Reason::Interrupted) {
             self.interrupted += 1;
         } else {
             self.failed += 1;
-            complain(&format!("{}: {reason}", shown(path)));
+            complain(&format!("{name}: {}", names.reason(reason)));
         }
     }
 
-    fn file(&mut self, args: &CleanArgs, file: &FileEntry, done: &Done, text: &mut String) {
+    fn file(&mut self, args: &CleanArgs, names: &Names<'_>, file: &FileEntry, done: &Done, text: &mut String) {
+        let withheld = done.tally.records_masked_whole;
+        let is_silent = matches!(done.outcome, Outcome::Unchanged) && done.skipped.is_empty() && withheld == 0;
+        let name = if is_silent { String::new() } else { names.path(&file.path) };
         match &done.outcome {
             Outcome::Cleaned { findings } => {
                 self.cleaned += 1;
                 self.findings += findings;
                 let would = if args.is_dry() { "would be " } else { "" };
-                let _ = writeln!(text, "{}: {} {would}masked", shown(&file.path), number(*findings, "finding"));
+                let _ = writeln!(text, "{name}: {} {would}masked", number(*findings, "finding"));
             }
             Outcome::Unchanged => self.unchanged += 1,
             Outcome::Skipped(skip) => {
                 self.skipped += 1;
                 self.gaps |= skip.is_gap();
                 if !args.quiet || skip.is_gap() {
-                    complain(&format!("{}: skipped: {skip}", shown(&file.path)));
+                    complain(&format!("{name}: skipped: {skip}"));
                 }
             }
-            Outcome::Failed(reason) => self.failed(&file.path, reason),
+            Outcome::Failed(reason) => self.failed(&name, names, reason),
         }
         for (member, skip) in &done.skipped {
             self.gaps |= skip.is_gap();
             if !args.quiet || skip.is_gap() {
-                complain(&format!("{}: {}: not inspected: {skip}", shown(&file.path), shown_bytes(member)));
+                complain(&format!("{name}: {}: not inspected: {skip}", names.bytes(member)));
             }
         }
-        let withheld = done.tally.records_masked_whole;
         if withheld > 0 {
             self.gaps = true;
             let records = number(withheld, "record");
-            complain(&format!("{}: {records} could not be inspected and masked whole", shown(&file.path)));
+            complain(&format!("{name}: {records} could not be inspected and masked whole"));
         }
     }
 

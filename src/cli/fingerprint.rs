@@ -10,6 +10,7 @@ use clap::Args;
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use zeroize::Zeroizing;
 
+use super::names::Names;
 use super::paths::stop_flag;
 use super::print::{self, complain};
 use super::{Closed, Exit};
@@ -176,18 +177,20 @@ fn look_up(args: &FingerprintArgs, engine: &Arc<Engine>, token: &[u8]) -> anyhow
         let scanned = clean::scan_file(worker, file, &mut search);
         (search.found, scanned.err())
     });
-    walked.failed.iter().for_each(|(path, reason)| complain(&format!("{}: {reason}", clean::shown(path))));
+    let names = Names::new(engine);
+    for (path, reason) in &walked.failed {
+        complain(&format!("{}: {}", names.path(path), names.reason(reason)));
+    }
     let mut complete = walked.failed.is_empty();
     let mut lines = Vec::new();
     for (file, (found, error)) in walked.files.iter().zip(done) {
-        let path = clean::shown(&file.path);
         lines.extend(found.into_iter().map(|(member, line)| match member {
-            Some(member) => format!("{path}!{}:{line}", clean::shown_bytes(&member)),
-            None => format!("{path}:{line}"),
+            Some(member) => format!("{}!{}:{line}", names.path(&file.path), names.bytes(&member)),
+            None => format!("{}:{line}", names.path(&file.path)),
         }));
         if let Some(reason) = error {
             complete = false;
-            complain(&format!("{path}: {reason}"));
+            complain(&format!("{}: {}", names.path(&file.path), names.reason(&reason)));
         }
     }
     print::page(|out| lines.iter().try_for_each(|line| writeln!(out, "{line}")))?;

@@ -25,6 +25,8 @@ mod fingerprint;
 #[cfg(feature = "daemon")]
 mod follow;
 mod man;
+#[cfg(feature = "archives")]
+mod names;
 mod panics;
 #[cfg(feature = "archives")]
 mod paths;

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 
 use super::args::{ActionName, EngineArgs};
 use super::print::complain;
-use crate::config::{Allowed, Config, Date, Moment, Name, Profile};
+use crate::config::{Allowed, Config, Date, KnownSources, Moment, Name, Profile};
 use crate::engine::{Action, Engine, HashKey, Known, Limits, Mode};
 use crate::rules::{Catalog, import};
 use crate::secrets::{self, known::Values};
@@ -90,16 +90,22 @@ impl Setup {
         let policy = self.config.policy(&self.catalog.set, None, today())?;
         let hashed = self.catalog.set.rules.iter().any(|rule| policy.action_of(rule) == Action::Hash);
         let key = hash_key(args, hashed && self.pseudonyms)?;
-        self.compile_under(key, lines, more)
+        let (engine, sources) = self.compile_rules(key, lines)?;
+        let mut values = Values::read(&sources)?;
+        more(&engine, &mut values);
+        let engine = match known(values)? {
+            Some(known) => engine.with_known(known, None)?,
+            None => engine,
+        };
+        Ok(Arc::new(engine))
     }
 
-    /// Compiles them under this key.
-    pub(super) fn compile_under(
+    /// Compiles the rules under this key, and tells where the known values come from.
+    pub(super) fn compile_rules(
         mut self,
         key: Option<HashKey>,
         lines: Lines,
-        more: impl FnOnce(&Engine, &mut Values),
-    ) -> anyhow::Result<Arc<Engine>> {
+    ) -> anyhow::Result<(Engine, KnownSources)> {
         self.settle_allowed()?;
         let policy = self.config.policy(&self.catalog.set, key, today())?;
         let limits = Limits { count_lines: lines == Lines::Count, ..Limits::default() };
@@ -108,13 +114,7 @@ impl Setup {
             // A regex of the user's that is too large must stop the start, not the stream.
             engine.warm()?;
         }
-        let mut values = Values::read(&self.config.known)?;
-        more(&engine, &mut values);
-        let engine = match known(values)? {
-            Some(known) => engine.with_known(known, None)?,
-            None => engine,
-        };
-        Ok(Arc::new(engine))
+        Ok((engine, self.config.known))
     }
 
     /// Compiles them to mask, whatever the mode.

@@ -10,10 +10,11 @@ use anyhow::{Context as _, ensure};
 use zeroize::Zeroizing;
 
 use super::args::{ActionName, EngineArgs};
+use super::names::Names;
 use super::print::complain;
 use super::setup::Setup;
 use super::watch;
-use crate::clean::{Walked, shown};
+use crate::clean::Walked;
 use crate::engine::Engine;
 
 /// How long the key is.
@@ -47,14 +48,14 @@ impl Share {
     }
 
     /// Takes keys out of what is to be cleaned: with the bundle they would give everything away.
-    pub(super) fn leave_out(&self, walked: &mut Walked) {
+    pub(super) fn leave_out(&self, walked: &mut Walked, names: &Names<'_>) {
         let own = self.path.as_ref().and_then(|path| std::fs::canonicalize(path).ok());
         walked.files.retain(|file| {
             let name = file.path.file_name().unwrap_or_default().to_string_lossy();
             let named = name.starts_with(NAME.0) && name.ends_with(NAME.1);
             let key = named || own.is_some() && std::fs::canonicalize(&file.path).ok() == own;
             if key {
-                complain(&format!("{}: a key, left out", shown(&file.path)));
+                complain(&format!("{}: a key, left out", names.path(&file.path)));
             }
             !key
         });

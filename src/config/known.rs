@@ -14,9 +14,14 @@ use super::file::Fault;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest a start may be held up.
 const MAX_TIMEOUT_SECONDS: u64 = 300;
+/// How long a replaced value is looked for, unless the file says otherwise: whoever was not restarted with the new one is
+/// noticed within a day.
+const DEFAULT_GRACE: Duration = Duration::from_secs(24 * 3600);
+/// The longest that may be: 90 days.
+const MAX_GRACE_SECONDS: u64 = 90 * 24 * 3600;
 
 /// Where known values come from, all of them together.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownSources {
     /// Files of one value per line.
     pub files: Vec<PathBuf>,
@@ -30,6 +35,15 @@ pub struct KnownSources {
     pub commands: Vec<KnownCommand>,
     /// Whom a finding of a value concerns.
     pub contacts: Vec<Contact>,
+    /// How long a value is looked for after another took its place while the process runs.
+    pub grace: Duration,
+}
+
+impl Default for KnownSources {
+    fn default() -> KnownSources {
+        let (files, env, dotenv, dirs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        KnownSources { files, env, dotenv, dirs, commands: Vec::new(), contacts: Vec::new(), grace: DEFAULT_GRACE }
+    }
 }
 
 /// A program that prints known values. No shell is involved.
@@ -95,6 +109,7 @@ struct KnownTable {
     command: Vec<Spanned<CommandTable>>,
     #[serde(default)]
     contact: Vec<Spanned<ContactTable>>,
+    grace_seconds: Option<Spanned<u64>>,
 }
 
 /// `[[known.command]]` as it is written.
@@ -127,7 +142,16 @@ pub(super) fn parse(value: Spanned<DeValue<'_>>, folder: &Path) -> Result<KnownS
         dirs: relative(table.dirs),
         commands: table.command.into_iter().map(command).collect::<Result<_, _>>()?,
         contacts: table.contact.into_iter().map(contact).collect::<Result<_, _>>()?,
+        grace: table.grace_seconds.map_or(Ok(DEFAULT_GRACE), |seconds| grace(&seconds))?,
     })
+}
+
+fn grace(seconds: &Spanned<u64>) -> Result<Duration, Fault> {
+    if *seconds.get_ref() > MAX_GRACE_SECONDS {
+        let told = format!("`grace_seconds` is a number up to {MAX_GRACE_SECONDS}, which is 90 days");
+        return Err(Fault::new(seconds.span(), told));
+    }
+    Ok(Duration::from_secs(*seconds.get_ref()))
 }
 
 fn variable(name: Spanned<String>) -> Result<String, Fault> {
@@ -174,7 +198,7 @@ mod tests {
 
     #[test]
     fn every_source_is_read_and_paths_are_relative_to_the_file() {
-        let text = "[known]\nfiles = ['a']\nenv = ['*_TOKEN']\ndotenv = ['/x/.env']\ndirs = ['run']\n\
+        let text = "[known]\ngrace_seconds = 7\nfiles = ['a']\nenv = ['*_TOKEN']\ndotenv = ['/x/.env']\ndirs = ['run']\n\
                     [[known.command]]\nname = 'vault'\nargv = ['vault', 'kv']\noutput = 'json'\ntimeout_seconds = 3\n\
                     [[known.command]]\nname = 'op'\nargv = ['op']\n\
                     [[known.contact]]\nnames = 'PAY_*'\nowner = 'payments'\n";
@@ -189,6 +213,7 @@ mod tests {
         assert_eq!((op.output, op.timeout), (CommandOutput::Dotenv, DEFAULT_TIMEOUT));
         assert_eq!(known.contact("PAY_KEY").and_then(|contact| contact.owner.as_deref()), Some("payments"));
         assert_eq!(known.contact("KEY_PAY_"), None);
+        assert_eq!((known.grace, Config::default().known.grace), (Duration::from_secs(7), DEFAULT_GRACE));
         assert!(!known.is_empty() && Config::default().known.is_empty());
     }
 
@@ -197,7 +222,7 @@ mod tests {
         let cases = [
             (
                 "[known]\nfile = ['a']",
-                "c.toml:2: unknown field `file`; known: files, env, dotenv, dirs, command, contact",
+                "c.toml:2: unknown field `file`; known: files, env, dotenv, dirs, command, contact, grace_seconds",
             ),
             ("[known]\nenv = ['A=B']", "c.toml:2: `env` holds names"),
             ("[[known.command]]\nname = 'x'\nargv = []", "c.toml:1: `argv` is a program"),
@@ -209,6 +234,7 @@ mod tests {
                 "[[known.command]]\nname = 'x'\nargv = ['x']\ntimeout_seconds = 0",
                 "c.toml:4: `timeout_seconds` is a number from 1",
             ),
+            ("[known]\ngrace_seconds = 9000000", "c.toml:2: `grace_seconds` is a number up to 7776000"),
             ("[[known.contact]]\nnames = 'x'", "c.toml:1: a contact has `names`"),
         ];
         for (text, message) in cases {

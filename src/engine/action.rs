@@ -1,5 +1,6 @@
 //! What is written in place of a span, and how what we wrote is known again. Finding spans is not its work.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -63,7 +64,8 @@ pub(crate) struct Forms {
     max_kept: usize,
     /// Bytes that a `prefix12` action may keep; 0 when there is none.
     max_prefix: usize,
-    hashes: bool,
+    /// The ids of all rules: any other word before a fingerprint's digits is not ours.
+    ids: HashSet<Box<[u8]>>,
 }
 
 impl Template {
@@ -96,7 +98,11 @@ impl Template {
 }
 
 fn id_len(text: &[u8]) -> usize {
-    text.iter().take_while(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || **b == b'-').count()
+    text.iter().take_while(|byte| is_id_byte(**byte)).count()
+}
+
+fn is_id_byte(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
 }
 
 impl Forms {
@@ -117,8 +123,7 @@ impl Forms {
             |action: &Action| if let Action::Mask { keep_last } = action { usize::from(*keep_last) + 1 } else { 0 };
         let begun =
             |action: &Action| if let Action::Prefix { keep_first } = action { usize::from(*keep_first) } else { 0 };
-        let hashes = actions.contains(&Action::Hash);
-        if hashes && policy.hash_key.is_none() {
+        if actions.contains(&Action::Hash) && policy.hash_key.is_none() {
             return Err(CompileError::NoHashKey);
         }
         Ok(Forms {
@@ -127,13 +132,13 @@ impl Forms {
             number: policy.number,
             max_kept: actions.iter().map(kept).max().unwrap_or(0),
             max_prefix: actions.iter().map(begun).max().unwrap_or(0),
-            hashes,
+            ids: set.rules.iter().map(|rule| rule.id.as_bytes().into()).collect(),
         })
     }
 
-    /// Whether what stands at `start` is exactly what we write, and ends at a delimiter at or before `end`.
+    /// Whether what stands from `start` to `end` is exactly what we write, and ends there.
     pub(crate) fn stands_at(&self, haystack: &[u8], start: usize, end: usize) -> bool {
-        self.end_at(haystack, start, end).is_some()
+        self.end_at(haystack, start, end) == Some(end)
     }
 
     /// Where what we wrote at `start` ends, if we did.
@@ -149,42 +154,50 @@ impl Forms {
         let ends = |len: &usize| {
             *len > 0 && (start + len == end || haystack.get(start + len).is_none_or(|byte| delimits(*byte)))
         };
-        lens.into_iter().flatten().find(ends).map(|len| start + len)
+        lens.into_iter().flatten().filter(ends).max().map(|len| start + len)
+    }
+
+    /// What the placeholder begins with where no brackets may be.
+    pub(crate) fn bare_head(&self) -> &[u8] {
+        &self.bare.before
     }
 
     /// Whether `text`, a key or what a pattern matched, holds something that we wrote: it is not what it was.
     pub(crate) fn stand_in(&self, text: &[u8]) -> bool {
         let head = &self.bare.before[..];
         let placeholder = head.len() >= 4 && memchr::memmem::find(text, head).is_some();
-        placeholder || self.hashes && (0..text.len()).any(|at| self.hash_len(&text[at..]).is_some())
+        placeholder || text.len() > FINGERPRINT_DIGITS && (0..text.len()).any(|at| self.hash_len(&text[at..]).is_some())
     }
 
     /// Where the placeholder ends that `word` stands in, if it does: `password` is no key in `[REDACTED:password]`.
     pub(crate) fn end_around(&self, haystack: &[u8], word: Range<usize>) -> Option<usize> {
         const MAX_HEAD: usize = 96;
         let floor = word.start.saturating_sub(MAX_HEAD);
-        let ends = |start| self.whole_at(haystack, start).filter(|end| *end >= word.end);
-        match (self.hashes, self.bracket.before.first(), self.bare.before.first()) {
-            (false, Some(bracket), Some(bare)) => {
-                let window = &haystack[floor..haystack.len().min(word.start + 1)];
-                memchr::memchr2_iter(*bracket, *bare, window).find_map(|at| ends(floor + at))
-            }
-            _ => (floor..=word.start).find_map(ends),
-        }
+        let template = |start: usize| {
+            let text = &haystack[start..];
+            let len = self.bracket.len_at(text).or_else(|| self.bare.len_at(text));
+            len.map(|len| start + len).filter(|end| *end >= word.end)
+        };
+        let (bracket, bare) = (self.bracket.before.first()?, self.bare.before.first()?);
+        let window = &haystack[floor..haystack.len().min(word.start + 1)];
+        let mut heads = memchr::memchr2_iter(*bracket, *bare, window);
+        heads.find_map(|at| template(floor + at)).or_else(|| self.hash_around(haystack, &word, floor))
     }
 
-    /// As [`Forms::end_at`], whatever follows.
-    fn whole_at(&self, haystack: &[u8], start: usize) -> Option<usize> {
-        let text = &haystack[start..];
-        let len = self.bracket.len_at(text).or_else(|| self.bare.len_at(text)).or_else(|| self.hash_len(text));
-        len.map(|len| start + len)
+    /// Where the hash ends that `word` stands in: in its rule's id or among its digits.
+    fn hash_around(&self, haystack: &[u8], word: &Range<usize>, floor: usize) -> Option<usize> {
+        let before = |at: usize| at - haystack[floor..at].iter().rev().take_while(|byte| is_id_byte(**byte)).count();
+        let id = before(word.start);
+        let mark = id.checked_sub(1).filter(|mark| *mark > floor && matches!(haystack[*mark], b':' | b'.'));
+        let starts = [Some(id), mark.map(before)];
+        starts.into_iter().flatten().find_map(|start| {
+            let start = start - usize::from(start > floor && haystack[start - 1] == b'[');
+            self.hash_len(&haystack[start..]).map(|len| start + len).filter(|end| *end >= word.end)
+        })
     }
 
-    /// `[rule:0123456789abcdef]` or `rule.0123456789abcdef`.
+    /// `[rule:0123456789abcdef]` or `rule.0123456789abcdef`, whatever the key: what another inkout wrote is known too.
     fn hash_len(&self, text: &[u8]) -> Option<usize> {
-        if !self.hashes {
-            return None;
-        }
         let (open, inner) = text.strip_prefix(b"[").map_or((false, text), |inner| (true, inner));
         let id = id_len(inner);
         let mark = if open { b':' } else { b'.' };
@@ -192,7 +205,7 @@ impl Forms {
         let hex = digits.iter().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b));
         let closed = !open || inner.get(id + 1 + FINGERPRINT_DIGITS) == Some(&b']');
         let len = id + 1 + FINGERPRINT_DIGITS + 2 * usize::from(open);
-        (id > 0 && inner[id] == mark && hex && closed).then_some(len)
+        (inner[id] == mark && hex && closed && self.ids.contains(&inner[..id])).then_some(len)
     }
 
     /// `****` and at most what a mask may keep.
@@ -219,8 +232,9 @@ impl Forms {
         out: &mut Vec<u8>,
     ) {
         match (action, span.form) {
-            (Action::Keep, _) => out.extend_from_slice(secret),
+            // What only goes on was masked where it began, whatever rule is named here.
             (_, Form::Silent) => {}
+            (Action::Keep, _) => out.extend_from_slice(secret),
             (Action::Remove, Form::Number { .. }) => out.extend_from_slice(b"null"),
             (Action::Remove, _) => {}
             (_, Form::Number { level }) => self.write_number(level, rule, out),
@@ -349,7 +363,8 @@ mod tests {
     fn forms() -> Forms {
         let policy = Policy { action: Action::Mask { keep_last: 4 }, ..Policy::default() };
         let mut forms = Forms::new(&RuleSet::default(), &policy).expect("default forms");
-        (forms.max_kept, forms.hashes) = (5, true);
+        forms.max_kept = 5;
+        forms.ids.insert(Box::from(&b"api-key"[..]));
         forms
     }
 
@@ -364,13 +379,33 @@ mod tests {
             ("[api-key:0123456789abcdef]", true),
             ("[api-key:0123456789abcdeg]", false),
             ("api-key.0123456789abcdef;", true),
+            // Whatever stands before sixteen digits is not ours: these may be a token.
+            ("svc-payments.0123456789abcdef", false),
             ("****abcd", true),
             ("****abcdefghij", false),
             ("plain", false),
         ];
         for (text, expected) in cases {
-            assert_eq!(forms().stands_at(text.as_bytes(), 0, text.len()), expected, "{text}");
+            assert_eq!(forms().end_at(text.as_bytes(), 0, text.len()).is_some(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_word_inside_what_we_wrote_is_no_key() {
+        for text in [
+            "x [REDACTED:api-key] y",
+            "x=REDACTED.api-key&",
+            "[api-key:0123456789abcdef]",
+            "x=api-key.0123456789abcdef",
+        ] {
+            for word in
+                ["key", "api", "0123"].into_iter().filter_map(|word| text.find(word).map(|at| at..at + word.len()))
+            {
+                let end = forms().end_around(text.as_bytes(), word.clone());
+                assert!(end.is_some_and(|end| end >= word.end), "{text}: {word:?}: {end:?}");
+            }
+        }
+        assert_eq!(forms().end_around(b"the-key.0123456789abcdef", 4..7), None);
     }
 
     #[test]
@@ -399,7 +434,7 @@ mod tests {
         assert_eq!(prefix("ab"), "****");
         let forms = Forms { max_prefix: 12, max_kept: 1, ..forms() };
         for text in ["ab-cdefghijk****", "abc**** x", "****"] {
-            assert!(forms.stands_at(text.as_bytes(), 0, text.len()), "{text}");
+            assert!(forms.end_at(text.as_bytes(), 0, text.len()).is_some(), "{text}");
         }
         assert!(!forms.stands_at(b"abc****def", 0, 10));
     }

@@ -8,7 +8,7 @@ use super::allow::Allows;
 use super::byteset::ByteSet;
 use super::error::CompileError;
 use super::gate::Gate;
-use super::keys::Keys;
+use super::keys::{self, Keys};
 use super::literal::Anchor;
 use super::pattern::{Lookup, Pattern};
 use super::policy::{Action, Mode, Policy};
@@ -137,7 +137,7 @@ impl Engine {
         let is_known = |rule: &Rule| rule.matcher == Matcher::Grammar(Grammar::Known);
         let known_rule = set.rules.iter().position(is_known).map(|index| RuleId(index as u16));
         let always_scans = set.rules.iter().any(|rule| rule.always_scan);
-        let engine = Engine {
+        let mut engine = Engine {
             always_scans,
             set,
             policy,
@@ -171,17 +171,27 @@ impl Engine {
     }
 
     /// A custom placeholder must not be found by the rules it stands in for.
-    fn check_placeholder(&self) -> Result<(), CompileError> {
-        let Some(template) = &self.policy.placeholder else { return Ok(()) };
+    fn check_placeholder(&mut self) -> Result<(), CompileError> {
+        let Some(template) = self.policy.placeholder.clone() else { return Ok(()) };
         let text = template.replace("{rule}", "api-key");
         let mut scratch = self.scratch();
+        let refuse =
+            |reason: &str| Err(CompileError::Placeholder { template: template.clone(), reason: reason.into() });
         for carrier in [text.clone(), format!("x {text} y"), format!("\"{text}\"")] {
             if !self.find(&mut scratch, carrier.as_bytes()).is_empty() {
-                let reason = "a rule finds it, so that redacting twice would change it".to_owned();
-                return Err(CompileError::Placeholder { template: template.clone(), reason });
+                return refuse("a rule finds it, so that redacting twice would change it");
             }
         }
-        Ok(())
+        // Where it stands in a key, the key is taken for what we wrote: then it must not read as one.
+        let forms = std::mem::take(&mut self.forms);
+        let head = forms.bare_head();
+        let in_a_key = keys::KEY_BYTES.run(head) == head.len();
+        let key = if in_a_key { self.secret_key(&mut scratch, head) } else { None };
+        self.forms = forms;
+        match key {
+            Some(_) => refuse("it reads as the key of a secret, and would hide such keys; put another word into it"),
+            None => Ok(()),
+        }
     }
 
     /// Builds every regex now instead of at its first candidate.

@@ -110,6 +110,17 @@ impl Cutter {
         self.spares.push(buffer);
     }
 
+    /// Gives a buffer back and has the next bytes read into it: what has come so far is moved there if it is little. Who
+    /// redacts what is read next finds it in the cache of its core.
+    pub fn go_on_in(&mut self, mut buffer: Vec<u8>) {
+        if self.buffer.len() <= buffer.capacity() / 4 {
+            buffer.clear();
+            buffer.extend_from_slice(&self.buffer);
+            std::mem::swap(&mut self.buffer, &mut buffer);
+        }
+        self.recycle(buffer);
+    }
+
     /// The next piece of what has come so far; `None` when more is needed.
     pub fn next_piece(&mut self) -> Option<Piece> {
         if self.in_long {

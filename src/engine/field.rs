@@ -8,6 +8,7 @@ use super::carrier::{Site, Walked, needs_bare};
 use super::compile::{Target, is_audit};
 use super::keys::{Key, Keys};
 use super::policy::{Action, NumberAs};
+use super::prefilter::Hit;
 use super::rule::{KeyValue, RuleId};
 use super::scan::{Carry, Counts, Scratch};
 use super::span::{Form, Span, Why};
@@ -97,7 +98,7 @@ impl Engine {
     }
 
     fn has_placeholder(&self, name: &[u8]) -> bool {
-        memchr::memchr_iter(b'[', name).any(|at| self.forms.stands_at(name, at, name.len()))
+        memchr::memchr_iter(b'[', name).any(|at| self.forms.end_at(name, at, name.len()).is_some())
     }
 
     /// The secret key that `text`, a name and an equals sign, is. Says in `hidden` whether letters of it may be hidden.
@@ -212,6 +213,17 @@ impl Engine {
         if scratch.spans.is_empty() || is_audit(&self.policy) { Found::Nothing } else { Found::Spans }
     }
 
+    /// Whether nothing in `text`, a text by itself, is written otherwise or counted. Then the work is added to `tally`.
+    pub(super) fn is_nothing(&self, scratch: &mut Scratch, text: &[u8], look: Look<'_>, tally: &mut Tally) -> bool {
+        let mut own = Tally::default();
+        self.find_field(scratch, Scope::default(), text, look, &mut own);
+        let nothing = scratch.spans.is_empty() && scratch.exempted.is_empty() && own.tells_nothing();
+        if nothing {
+            tally.add(&own);
+        }
+        nothing
+    }
+
     /// A value that is too long to be seen whole.
     fn find_in_windows(&self, scratch: &mut Scratch, value: &[u8], tally: &mut Tally) -> Found {
         let mut cutter = Cutter::new(self.limits.max_record_bytes);
@@ -246,13 +258,18 @@ impl Engine {
 
     /// The value as a text by itself.
     fn search_text(&self, scratch: &mut Scratch, value: &[u8], look: Look<'_>) {
-        let Look::At(survey, start) = look else {
-            self.scan(scratch, &Carry::default(), value);
-            return;
-        };
         scratch.counts = Counts::default();
         let mut hits = std::mem::take(&mut scratch.hits);
-        let known = survey.hits_in(&(start..start + value.len()), &self.literal_lens, &mut hits);
+        let known = match look {
+            Look::Blind => false,
+            Look::At(survey, start) => survey.hits_in(&(start..start + value.len()), &self.literal_lens, &mut hits),
+            Look::Hits(begun) => {
+                let end = |hit: &Hit| hit.start as usize + usize::from(self.literal_lens[usize::from(hit.literal)]);
+                hits.clear();
+                hits.extend(begun.iter().filter(|hit| end(hit) <= value.len()));
+                true
+            }
+        };
         if known && !hits.is_empty() {
             self.scan_hits(scratch, &Carry::default(), value, &hits);
         }

@@ -30,7 +30,7 @@ pub(crate) struct Fragment {
 pub(crate) struct Writer {
     docker: bool,
     /// Whether it is the standard error stream.
-    stderr: bool,
+    pub(crate) stderr: bool,
 }
 
 /// Literals that stand in every line that goes on in a later one.
@@ -52,7 +52,8 @@ pub(crate) fn parse(haystack: &[u8], line: Range<usize>) -> Option<Fragment> {
     if text.starts_with(b"{\"log\":\"") { docker(text, line.start) } else { cri(text, line.start) }
 }
 
-fn cri(text: &[u8], start: usize) -> Option<Fragment> {
+/// Reads a line of CRI.
+pub(crate) fn cri(text: &[u8], start: usize) -> Option<Fragment> {
     let stamp = memchr(b' ', &text[..text.len().min(MAX_STAMP)])?;
     let dated = text[..stamp].get(..4)?.iter().all(u8::is_ascii_digit) && text[stamp - 1..stamp] != *b":";
     let rest = &text[stamp..];

@@ -11,6 +11,7 @@ mod error;
 mod field;
 mod fragment;
 mod gate;
+mod gather;
 mod glob;
 #[cfg(test)]
 mod haystacks;
@@ -19,6 +20,7 @@ mod known;
 mod learned;
 mod literal;
 mod masked;
+mod names;
 mod pattern;
 mod policy;
 pub mod prefilter;
@@ -30,11 +32,14 @@ mod reason;
 mod redact;
 mod rule;
 mod scan;
+mod shape;
 mod span;
 mod splice;
 mod stream;
 mod survey;
 mod tally;
+#[cfg(test)]
+mod tests;
 pub mod validators;
 mod view;
 mod window;
@@ -47,6 +52,7 @@ pub use error::CompileError;
 pub(crate) use field::{Found, UNINSPECTED};
 pub use field::{Number, Scope, SecretKey};
 pub(crate) use gate::{KEYWORD_BYTES, check_allow};
+pub(crate) use gather::Gatherer;
 pub use glob::glob;
 pub use known::{Known, KnownScratch, KnownValue, SkipReason, Skipped};
 pub(crate) use literal::is_rare;
@@ -58,6 +64,7 @@ pub use rule::{
     ValidatorRole,
 };
 pub use scan::{Carry, Cost, Scratch};
+pub use shape::{Begun, Placed, RecordId, Shape};
 pub use span::{Form, Span, Why};
 pub(crate) use splice::{Mark, Splice};
 pub use stream::{MaskingWriter, Stream};
@@ -101,12 +108,17 @@ impl Engine {
         &self.set.rules
     }
 
-    /// Looks for `known` values too, and for those of `grace`: the set before a rotation, whose values may still be logged.
+    /// Looks for `known` values too, and for those of `grace`: the sets before, the newest first, whose values may still be
+    /// logged.
     /// The rules stay compiled, so that a set can be exchanged in no time.
     ///
     /// # Errors
     /// When no rule has the grammar `known-value`: findings would have no label and no action.
-    pub fn with_known(mut self, known: Arc<Known>, grace: Option<Arc<Known>>) -> Result<Engine, CompileError> {
+    pub fn with_known(
+        mut self,
+        known: Arc<Known>,
+        grace: impl IntoIterator<Item = Arc<Known>>,
+    ) -> Result<Engine, CompileError> {
         if self.known_rule.is_none() {
             return Err(CompileError::NoKnownRule);
         }

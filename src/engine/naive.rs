@@ -66,6 +66,7 @@ impl<'e> Naive<'e> {
         view.build(haystack, line);
         let whole = 0..view.bytes.len();
         self.patterns(&view.bytes, whole.clone());
+        self.always_scanned(&view.bytes, whole.clone());
         self.beside_literals(&view.bytes, whole, Vec::new(), Depth::View);
         let spans = std::mem::take(&mut self.scratch.spans);
         let mut moved = Vec::new();

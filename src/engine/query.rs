@@ -23,11 +23,26 @@ const ENDS: ByteSet = ByteSet::from_bytes(b"&#;\"'<>` ").with_range(0, 0x1f);
 /// What stands before one.
 const STARTS: ByteSet = ByteSet::from_bytes(b"?&;");
 
-/// Whether one of them may stand in `text`: a cheap look at a whole message.
-pub(crate) fn may_hold(text: &[u8]) -> bool {
-    // The other names end in one of these.
-    let needles: [&[u8]; 5] = [b"ignature", b"sig=", b"X-Amz-Credential", b"X-Amz-Security-Token", b"AWSAccessKeyId"];
-    needles.iter().any(|needle| memchr::memmem::find(text, needle).is_some())
+/// Attributes whose value is a URL or a part of one (OpenTelemetry's semantic conventions, old names too).
+const URLS: [&[u8]; 8] = [
+    b"url.full",
+    b"url.query",
+    b"url.original",
+    b"url.path",
+    b"http.url",
+    b"http.target",
+    b"browser.document.url.full",
+    b"http.request.header.referer",
+];
+
+/// Whether an attribute of this name is a URL.
+pub(super) fn names_a_url(name: &[u8]) -> bool {
+    URLS.contains(&name)
+}
+
+/// Whether one of them stands in `url`.
+pub(crate) fn is_signed(url: &[u8]) -> bool {
+    signatures(url).next().is_some()
 }
 
 /// The values of those parameters in `url`, a URL or its query.

@@ -12,7 +12,7 @@ use super::keys;
 use super::policy::Action;
 use super::rule::Category;
 use super::scan::{Carry, Cost, Scratch};
-use super::span::{self, Span};
+use super::span::{self, Form, Span};
 use super::tally::Tally;
 use super::{Engine, Masked};
 
@@ -89,7 +89,9 @@ impl Engine {
             !shadow && !off && !self.is_own_id(haystack, span)
         });
         span::unite(&mut scratch.spans);
-        scratch.spans.iter().for_each(|span| tally.count(span.rule));
+        // What only goes on was counted where it began.
+        let begun = scratch.spans.iter().filter(|span| span.form != Form::Silent);
+        begun.for_each(|span| tally.count(span.rule));
     }
 
     /// Whether a span is a credential's id beside the key of an id. Where it would keep its end anyway it is left whole:

@@ -13,8 +13,10 @@ use super::Engine;
 use super::carrier::{self, Beside, LineState, LongStructure, Pending, Site, Walked, armour};
 use super::compile::Target;
 use super::fragment;
+use super::gather;
 use super::keys::Memo;
 use super::known::KnownScratch;
+use super::names::Names;
 use super::pattern::{self, Cache, MAX_WINDOW, TOKEN_BYTES};
 use super::prefilter::{self, Hit};
 use super::rule::{Matcher, RuleId, ValidatorRole};
@@ -91,6 +93,10 @@ pub struct Scratch {
     pub(super) keys: Memo,
     /// Structures of the last scan that may reach beyond what it saw.
     pub(super) structures: Vec<LongStructure>,
+    /// What the names of fields are.
+    pub(super) names: Names,
+    /// Of whoever makes a survey of texts.
+    pub(super) gather: Option<gather::Memory>,
     known: KnownScratch,
     known_found: Vec<(Range<usize>, usize)>,
     pub(super) counts: Counts,
@@ -547,6 +553,7 @@ impl Engine {
         let originals = std::mem::replace(&mut scratch.spans, originals);
         let mut states = States { open: Vec::new(), at: 0 };
         self.walk(scratch, &view.bytes, &hits, &mut states, Depth::View);
+        self.scan_always(scratch, &view.bytes);
         self.scan_known(scratch, &view.bytes);
         let found = std::mem::replace(&mut scratch.spans, originals);
         found.iter().for_each(|span| map_back(view, span, &mut scratch.spans));

@@ -61,13 +61,6 @@ impl Stream {
         self.carry = Carry::default();
     }
 
-    /// Goes on with another engine: every record is redacted by one whole set of rules.
-    pub fn swap(&mut self, engine: Arc<Engine>) {
-        engine.renew(&mut self.scratch);
-        self.engine = engine;
-        self.carry = Carry::default();
-    }
-
     /// What was done so far.
     pub fn tally(&self) -> &Tally {
         &self.tally

@@ -35,6 +35,12 @@ impl Tally {
         self.findings.iter().map(|(_, count)| count).sum()
     }
 
+    /// Whether nothing was found, not even what is left in the text.
+    pub(super) fn tells_nothing(&self) -> bool {
+        let Tally { findings, shadowed, allowed, records_masked_whole, .. } = self;
+        findings.is_empty() && shadowed.is_empty() && allowed.is_empty() && *records_masked_whole == 0
+    }
+
     /// Adds one finding.
     pub(super) fn count(&mut self, rule: RuleId) {
         add(&mut self.findings, rule, 1);

@@ -72,6 +72,9 @@ pub struct KnownLine {
     pub name: String,
     /// Whether it is in use.
     pub generation: Generation,
+    /// Of which of the sets of its process it is, from 1: one more with every reload that changed a value.
+    #[serde(default)]
+    pub number: u64,
     /// Who must be told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,

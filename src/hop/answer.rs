@@ -59,6 +59,35 @@ impl Failure {
         Failure { retry_after, details, ..Failure::new(Code::Unavailable, message) }
     }
 
+    /// A refusal of our own because too much is here already.
+    pub(super) fn throttled(message: impl Into<String>) -> Failure {
+        let message = message.into();
+        let details = status::encode(Code::ResourceExhausted, &message, Some(RETRY_AFTER));
+        let retry_after = Some(seconds(RETRY_AFTER));
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        Failure { retry_after, details, status, ..Failure::new(Code::ResourceExhausted, message) }
+    }
+
+    /// Whether the specification lets a client send the batch again
+    /// (<https://opentelemetry.io/docs/specs/otlp/#failures>).
+    pub(super) fn may_be_repeated(&self) -> bool {
+        match self.code {
+            Code::Cancelled
+            | Code::DeadlineExceeded
+            | Code::Aborted
+            | Code::OutOfRange
+            | Code::Unavailable
+            | Code::DataLoss => true,
+            Code::ResourceExhausted => self.delay().is_some(),
+            _ => false,
+        }
+    }
+
+    /// How long upstream asks to be left alone.
+    pub(super) fn delay(&self) -> Option<Duration> {
+        status::retry_after(&self.details)
+    }
+
     /// The same with another HTTP status: where HTTP has a finer word for it.
     pub(super) fn with_status(self, status: StatusCode) -> Failure {
         Failure { status, ..self }
@@ -177,11 +206,16 @@ mod tests {
             let (code, delay) = to_grpc(StatusCode::from_u16(status).unwrap());
             let retryable = grpc_retryable(code, delay.is_some());
             assert_eq!(retryable, http_retryable.contains(&status), "{status} became {code:?}");
+            let failure = Failure::from_http(StatusCode::from_u16(status).unwrap(), None, None);
+            assert_eq!(failure.may_be_repeated(), retryable, "{status}");
         }
         for code in (1..=16).map(Code::from) {
             for info in [false, true] {
                 let status = to_http(code, info).as_u16();
                 assert_eq!(http_retryable.contains(&status), grpc_retryable(code, info), "{code:?} became {status}");
+                let details = status::encode(code, "", info.then_some(RETRY_AFTER));
+                let told = Failure::from_grpc(&tonic::Status::with_details(code, "", details));
+                assert_eq!(told.may_be_repeated(), grpc_retryable(code, info), "{code:?}");
             }
         }
     }

@@ -32,8 +32,10 @@ pub(super) struct Gathered {
     pub(super) trailers: HeaderMap,
 }
 
-/// Whether the message that begins with these bytes is worth waiting for.
-pub(super) type Peek<'a> = &'a (dyn Fn(&[u8]) -> Result<(), GatherError> + Sync);
+/// How long the message that begins with these bytes says it is, if that is known; or that it is not worth waiting for.
+pub(super) type Peek<'a> = &'a (dyn Fn(&[u8]) -> Result<Option<usize>, GatherError> + Sync);
+/// How much room is made ahead of a message that says it is longer, by what has come of it.
+const AHEAD: usize = 16;
 
 /// Reads `body` to its end. `held` pays for it; `peek` sees its beginning, so that a lie about its length costs nothing.
 pub(super) async fn gather<B: Body<Data = Bytes> + Unpin>(
@@ -45,6 +47,7 @@ pub(super) async fn gather<B: Body<Data = Bytes> + Unpin>(
     if body.size_hint().lower() > max_bytes as u64 {
         return Err(GatherError::TooLarge);
     }
+    let mut told = usize::try_from(body.size_hint().lower()).ok().filter(|length| *length > 0);
     let mut gathered = Gathered::default();
     let mut joined = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -52,8 +55,8 @@ pub(super) async fn gather<B: Body<Data = Bytes> + Unpin>(
             Ok(data) => {
                 let length = gathered.body.len() + joined.len() + data.len();
                 held.as_mut().map_or(Ok(()), |held| held.grow(data.len())).map_err(|_| GatherError::Overloaded)?;
-                push(&mut gathered.body, &mut joined, data);
-                peek(if joined.is_empty() { &gathered.body } else { &joined })?;
+                push(&mut gathered.body, &mut joined, data, told.unwrap_or_default());
+                told = peek(if joined.is_empty() { &gathered.body } else { &joined })?.or(told);
                 if length > max_bytes {
                     return Err(GatherError::TooLarge);
                 }
@@ -67,13 +70,15 @@ pub(super) async fn gather<B: Body<Data = Bytes> + Unpin>(
     Ok(gathered)
 }
 
-/// The first piece is kept as it came: most answers and small batches are one. From the second on they are copied together.
-fn push(first: &mut Bytes, joined: &mut BytesMut, data: Bytes) {
+/// The first piece is kept as it came: most answers and small batches are one. From the second on they are copied together,
+/// with room for the `told` bytes that it is said to be, unless little of them has come.
+fn push(first: &mut Bytes, joined: &mut BytesMut, data: Bytes, told: usize) {
     if joined.is_empty() && first.is_empty() {
         *first = data;
         return;
     }
     if joined.is_empty() {
+        joined.reserve(told.min(AHEAD * first.len()).max(first.len() + data.len()));
         joined.extend_from_slice(&std::mem::take(first));
     }
     joined.extend_from_slice(&data);

@@ -56,7 +56,10 @@ async fn batch(relay: &Relay, path: &str, headers: &HeaderMap, body: Incoming) -
     })?;
     let mut held = relay.budget.open();
     let max_bytes = relay.options.max_message_bytes;
-    let peek = |begin: &[u8]| announced(begin).filter(|length| *length > max_bytes).map_or(Ok(()), |_| TOO_LARGE);
+    let peek = |begin: &[u8]| match announced(begin) {
+        Some(length) if length > max_bytes => Err(GatherError::TooLarge),
+        length => Ok(length.map(|length| length + PREFIX)),
+    };
     let reading = gather(body, max_bytes.saturating_add(PREFIX), Some(&mut held), &peek);
     let gathered = tokio::time::timeout(relay.options.body_timeout, reading).await.map_err(|_| relay.too_slow())?;
     let gathered = gathered.map_err(|error| relay.ungathered(error))?;
@@ -65,8 +68,6 @@ async fn batch(relay: &Relay, path: &str, headers: &HeaderMap, body: Incoming) -
     let (forwarded, patience) = (relay.forwarded(headers), headers.get("grpc-timeout").and_then(timeout));
     Ok(Batch { signal, encoding: Encoding::Protobuf, coding, body, held, forwarded, patience })
 }
-
-const TOO_LARGE: Result<(), GatherError> = Err(GatherError::TooLarge);
 
 /// The length that a message's frame claims, once it is there.
 fn announced(begin: &[u8]) -> Option<usize> {

@@ -35,8 +35,15 @@ pub struct Parcel {
     pub(super) coding: Coding,
     /// Records in it, for the counters.
     pub(super) records: u64,
-    /// What the batch holds of the budget, until it is answered.
-    _held: Held,
+    /// What the batch holds of the budget, until it is answered or queued.
+    _held: Option<Held>,
+}
+
+impl Parcel {
+    /// The same in memory of its own, which no budget pays for any more.
+    pub(super) fn apart(self) -> Parcel {
+        Parcel { body: Bytes::copy_from_slice(&self.body), _held: None, ..self }
+    }
 }
 
 /// Why a batch cannot be redacted. Nothing of it goes on.
@@ -85,7 +92,7 @@ impl Load {
         let masked = redact(self.signal, self.encoding, &inflated)?;
         drop(inflated);
         let body = self.pack.deflate(masked.into_bytes()).map_err(|_| Unfit::Failed)?;
-        Ok(Parcel { body, coding: self.pack, records, _held: self.held })
+        Ok(Parcel { body, coding: self.pack, records, _held: Some(self.held) })
     }
 }
 

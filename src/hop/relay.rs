@@ -14,6 +14,7 @@ use super::answer::{Answer, Failure};
 use super::body::GatherError;
 use super::budget::{Budget, Held};
 use super::coding::{Caps, Coding};
+use super::queue::Queue;
 use super::redactor::{Load, Redactor, Unfit};
 use super::upstream::{self, Upstream};
 use crate::config::daemon::OtlpSource;
@@ -26,6 +27,8 @@ pub(super) struct Relay {
     pub(super) upstream: Upstream,
     pub(super) options: OtlpSource,
     pub(super) budget: Budget,
+    /// Where batches wait that are acknowledged at once, if any are.
+    pub(super) queue: Option<Queue>,
     /// The hash of the token that clients must have, if they must have one: hashes can be compared at any pace.
     pub(super) token: Option<[u8; 32]>,
     pub(super) counters: Counters,
@@ -88,8 +91,14 @@ impl Relay {
         };
         let (records, packed) = (parcel.records, parcel.body.len() as u64);
         counters.source.received(records, bytes);
+        if let Some(queue) = &self.queue {
+            return match queue.take(kind, parcel, batch.forwarded, counters) {
+                Ok(()) => Answer::Delivered(Bytes::new()),
+                Err(failure) => Answer::Failed(self.refuse(RefuseReason::Overloaded, failure)),
+            };
+        }
         let _in_flight = InFlight::new(&counters.pipeline, records);
-        let (answer, error) = self.upstream.send(kind, parcel, batch.forwarded, deadline).await;
+        let (answer, error) = self.upstream.send(kind, &parcel, batch.forwarded, deadline).await;
         match error {
             None => {
                 counters.sink.sent(records, packed);

@@ -4,9 +4,8 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -16,13 +15,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 use tonic::codegen::Service;
 
+use super::activity::{Activity, Busy, Young};
 use super::peers::{Peers, Place};
 use super::relay::Relay;
 use super::{HopError, grpc, web};
@@ -61,6 +60,7 @@ pub(super) struct Server {
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) relay: Arc<Relay>,
     pub(super) peers: Peers,
+    pub(super) young: Young,
     pub(super) tasks: TaskTracker,
     pub(super) cancel: CancellationToken,
 }
@@ -102,21 +102,33 @@ impl Server {
         self.tasks.spawn(async move { server.connection(stream, place).await });
     }
 
-    async fn connection(&self, stream: TcpStream, place: Place) {
+    /// A connection, until it ends or one that begins needs its place.
+    async fn connection(&self, stream: TcpStream, _place: Place) {
         // An answer is small and is waited for.
         let _ = stream.set_nodelay(true);
-        let Some(tls) = &self.tls else { return self.talk(stream, place).await };
+        let activity = self.young.enter();
+        // Each in memory of its own: a connection in the clear does not pay for what TLS would need.
+        let serving: Pin<Box<dyn Future<Output = ()> + Send + '_>> = match &self.tls {
+            None => Box::pin(self.talk(stream, &activity)),
+            Some(tls) => Box::pin(self.secure(tls, stream, &activity)),
+        };
+        tokio::select! {
+            () = serving => {}
+            () = activity.displaced() => self.relay.counters.source.refused(RefuseReason::Connections),
+        }
+    }
+
+    async fn secure(&self, tls: &TlsAcceptor, stream: TcpStream, activity: &Arc<Activity>) {
         match tokio::time::timeout(self.relay.options.header_timeout, tls.accept(stream)).await {
-            Ok(Ok(stream)) => self.talk(stream, place).await,
+            Ok(Ok(stream)) => self.talk(stream, activity).await,
             _ => self.relay.counters.source.refused(RefuseReason::Tls),
         }
     }
 
-    async fn talk(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, _place: Place) {
-        let activity = Arc::new(Activity::new());
+    async fn talk(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, activity: &Arc<Activity>) {
         let service = service_fn(|request| {
             let (relay, speaks) = (Arc::clone(&self.relay), self.speaks.clone());
-            let request = request_of(Arc::clone(&activity), request);
+            let request = (request, activity.request());
             async move { Ok::<_, Infallible>(answer(&relay, speaks, request).await) }
         });
         let builder = self.builder();
@@ -187,62 +199,4 @@ fn is_one_connections(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
     )
-}
-
-/// What happens on one connection, to know when it is idle.
-struct Activity {
-    started: Instant,
-    requests: AtomicUsize,
-    begun: AtomicUsize,
-    /// Milliseconds after `started`.
-    last: AtomicU64,
-}
-
-/// A request that is being answered.
-struct Busy(Arc<Activity>);
-
-fn request_of(activity: Arc<Activity>, request: Request<Incoming>) -> (Request<Incoming>, Busy) {
-    activity.begun.store(1, Ordering::Relaxed);
-    activity.requests.fetch_add(1, Ordering::Relaxed);
-    (request, Busy(activity))
-}
-
-impl Activity {
-    fn new() -> Activity {
-        Activity {
-            started: Instant::now(),
-            requests: AtomicUsize::new(0),
-            begun: AtomicUsize::new(0),
-            last: AtomicU64::new(0),
-        }
-    }
-
-    fn has_begun(&self) -> bool {
-        self.begun.load(Ordering::Relaxed) > 0
-    }
-
-    /// When to look again: a connection must begin soon, and may then rest for a while.
-    fn deadline(&self, options: &OtlpSource) -> Instant {
-        let patience = if self.has_begun() { options.idle_timeout } else { options.header_timeout };
-        self.last() + patience
-    }
-
-    fn last(&self) -> Instant {
-        if self.requests.load(Ordering::Relaxed) > 0 {
-            return Instant::now();
-        }
-        self.started + Duration::from_millis(self.last.load(Ordering::Relaxed))
-    }
-
-    fn is_over(&self, options: &OtlpSource) -> bool {
-        self.deadline(options) <= Instant::now()
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        let since = u64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.0.last.store(since, Ordering::Relaxed);
-        self.0.requests.fetch_sub(1, Ordering::Relaxed);
-    }
 }

@@ -100,7 +100,7 @@ impl Upstream {
     pub(super) async fn send(
         &self,
         (signal, encoding): (Signal, Encoding),
-        parcel: Parcel,
+        parcel: &Parcel,
         forwarded: HeaderMap,
         deadline: Deadline,
     ) -> (Answer, Option<SinkError>) {
@@ -122,7 +122,7 @@ impl Upstream {
         &self,
         way: &Way,
         signal: Signal,
-        parcel: Parcel,
+        parcel: &Parcel,
         forwarded: HeaderMap,
         deadline: Deadline,
     ) -> Result<Bytes, Failed> {
@@ -143,7 +143,7 @@ impl Upstream {
         &self,
         way: &Way,
         (signal, encoding): (Signal, Encoding),
-        parcel: Parcel,
+        parcel: &Parcel,
         forwarded: HeaderMap,
     ) -> Result<Bytes, Failed> {
         let body = Outgoing::new(parcel.body.clone());
@@ -257,7 +257,7 @@ async fn http_answer(response: Response<Incoming>, encoding: Encoding, max_bytes
 }
 
 async fn answer_body(body: Incoming, max_bytes: usize) -> Result<Gathered, Failed> {
-    gather(body, max_bytes, None, &|_| Ok(())).await.map_err(|error| match error {
+    gather(body, max_bytes, None, &|_| Ok(None)).await.map_err(|error| match error {
         GatherError::TooLarge => {
             rejected(Failure::new(Code::Internal, format!("upstream's answer is over {max_bytes} bytes")))
         }

@@ -56,7 +56,7 @@ async fn batch(
         refuse(Code::InvalidArgument, StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
     })?;
     let mut held = relay.budget.open();
-    let reading = gather(body, relay.options.max_message_bytes, Some(&mut held), &|_| Ok(()));
+    let reading = gather(body, relay.options.max_message_bytes, Some(&mut held), &|_| Ok(None));
     let gathered = tokio::time::timeout(relay.options.body_timeout, reading).await.map_err(|_| relay.too_slow())?;
     let body = gathered.map_err(|error| relay.ungathered(error))?.body;
     let forwarded = relay.forwarded(&head.headers);

@@ -33,7 +33,24 @@ fn next_field<'a>(rest: &mut &'a [u8]) -> Option<(u64, &'a [u8])> {
 }
 
 /// A number of up to 64 bits, taken from the front of `rest`.
+#[inline]
 pub(super) fn varint(rest: &mut &[u8]) -> Option<u64> {
+    // Nearly all are of one or two bytes.
+    match **rest {
+        [low, ref after @ ..] if low < 0x80 => {
+            *rest = after;
+            Some(low.into())
+        }
+        [low, high, ref after @ ..] if high < 0x80 => {
+            *rest = after;
+            Some(u64::from(low & 0x7f) | u64::from(high) << 7)
+        }
+        _ => long_varint(rest),
+    }
+}
+
+#[inline(never)]
+fn long_varint(rest: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
         let (byte, after) = rest.split_first()?;

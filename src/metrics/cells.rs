@@ -177,6 +177,24 @@ pub(super) struct Sink {
     pub(super) bytes: Counter,
     pub(super) retries: Counter,
     pub(super) errors: [Counter; SinkError::ALL.len()],
+    /// Of its spool, if it has one.
+    pub(super) spool: RwLock<Option<SpoolState>>,
+    pub(super) spool_limit: Counter,
+}
+
+/// What a spool holds and went through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpoolState {
+    /// On disk.
+    pub bytes: u64,
+    /// Batches that are not delivered.
+    pub waiting: u64,
+    /// Damaged batches.
+    pub skipped: u64,
+    /// Cut off at the start.
+    pub torn_bytes: u64,
+    /// Writes and syncs that the disk refused.
+    pub failed_writes: u64,
 }
 
 /// The handle of a sink. Cheap to clone; one name has one set of counters.
@@ -198,6 +216,16 @@ impl SinkMetrics {
     /// Something went wrong.
     pub fn error(&self, kind: SinkError) {
         self.0.errors[kind.index()].add(1);
+    }
+
+    /// How its spool is.
+    pub fn spool(&self, state: &SpoolState) {
+        *self.0.spool.write().unwrap_or_else(PoisonError::into_inner) = Some(*state);
+    }
+
+    /// How large its spool may become.
+    pub fn spool_limit(&self, bytes: u64) {
+        self.0.spool_limit.set(bytes);
     }
 
     /// Something is tried again.

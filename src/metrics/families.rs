@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use super::Shared;
-use super::cells::{ACTIONS, Counter, Pipeline, Sink, Source};
+use super::cells::{ACTIONS, Counter, Pipeline, Sink, Source, SpoolState};
 use super::labels::{BypassReason, DropReason, RefuseReason, SinkError, UninspectedReason};
 use crate::engine::Category;
 
@@ -240,10 +240,39 @@ fn sink_families(sinks: &[Arc<Sink>]) -> Vec<Family> {
         };
         fired(counts(SinkError::ALL, SinkError::name, &sink.errors)).into_iter().map(labelled).collect::<Vec<_>>()
     });
-    vec![
+    let mut families = vec![
         count("sent_records", "Records that were delivered.", &|sink| sink.records.value()),
         count("sent_bytes", "Bytes that were delivered.", &|sink| sink.bytes.value()),
         count("sink_retries", "Deliveries that were tried again.", &|sink| sink.retries.value()),
         family("sink_errors", "What went wrong with a sink.", Kind::Counter, errors.collect()),
+    ];
+    families.extend(spool_families(sinks));
+    families
+}
+
+/// Of those sinks that have a spool.
+fn spool_families(sinks: &[Arc<Sink>]) -> Vec<Family> {
+    let each = |name, help, kind, value: &dyn Fn(&Sink, &SpoolState) -> u64| {
+        let series = sinks.iter().filter_map(|sink| {
+            let state = (*sink.spool.read().unwrap_or_else(PoisonError::into_inner))?;
+            let value = value(sink, &state);
+            let value = if kind == Kind::Gauge { Value::Gauge(value as f64) } else { Value::Count(value) };
+            Some((vec![("sink", sink.name.clone())], value))
+        });
+        family(name, help, kind, series.collect())
+    };
+    vec![
+        each("spool_bytes", "Bytes of the spool on disk.", Kind::Gauge, &|_, state| state.bytes),
+        each("spool_max_bytes", "Bytes that the spool may have.", Kind::Gauge, &|sink, _| sink.spool_limit.value()),
+        each("spool_waiting_batches", "Batches in the spool that are not delivered.", Kind::Gauge, &|_, state| {
+            state.waiting
+        }),
+        each("spool_skipped_batches", "Damaged batches of the spool.", Kind::Counter, &|_, state| state.skipped),
+        each("spool_torn_bytes", "Bytes cut off the spool's end at the start.", Kind::Counter, &|_, state| {
+            state.torn_bytes
+        }),
+        each("spool_failed_writes", "Writes and syncs that the spool's disk refused.", Kind::Counter, &|_, state| {
+            state.failed_writes
+        }),
     ]
 }

@@ -40,6 +40,8 @@ label! {
         Rejected = "rejected",
         /// The writer cut the file before it could be read.
         Truncated = "truncated",
+        /// The receiver did not take it for as long as it was to be tried.
+        Expired = "expired",
         /// The time to stop ran out.
         Shutdown = "shutdown",
         /// There is a bug.

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-pub use cells::{PipelineMetrics, SinkMetrics, SourceMetrics};
+pub use cells::{PipelineMetrics, SinkMetrics, SourceMetrics, SpoolState};
 pub use families::{Family, Kind, Labels, Value};
 pub use labels::{BypassReason, DropReason, RefuseReason, SinkError, UninspectedReason};
 pub use otlp::{Push, PushError};

@@ -12,7 +12,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use super::lex::{Lexer, Plain, Start, Text, decoded, put_escaped};
 use super::scope::{Around, Names, is_flag, is_value_name};
 use super::{Malformed, Walk};
-use crate::engine::{Found, Look, Number, Scope, SecretKey, Span, UNINSPECTED};
+use crate::engine::{Found, Look, Number, Scope, SecretKey, Span, UNINSPECTED, query};
 
 /// Objects and lists that a value in a value takes at most: the value, `kvlistValue`, `values`, and the pair.
 const PER_VALUE: usize = 4;
@@ -91,13 +91,9 @@ impl Place {
     }
 }
 
-/// Whether a text may be spelt otherwise than it is: by escapes or in base64.
-pub(super) fn may_hide(body: &[u8]) -> bool {
-    [&b"\\u"[..], b"bytesValue"].iter().any(|mark| memchr::memmem::find(body, mark).is_some())
-}
-
 /// Walks the request in `walk.body`.
 pub(super) fn walk(walk: &mut Walk<'_>) -> Result<(), Malformed> {
+    walk.survey = walk.engine.survey(walk.scratch, walk.body);
     let mut lexer = Lexer::new(walk.body, 0);
     if lexer.peek() != Some(b'{') {
         return Err(lexer.malformed("an object"));
@@ -217,7 +213,7 @@ impl<'w> Walk<'w> {
     ) -> Result<(), Malformed> {
         let Place { around, role, .. } = place;
         let said = self.said(Some(name));
-        match (&said[..], lexer.start()?) {
+        match (&*camel_case(&said), lexer.start()?) {
             (b"stringValue", Start::String) => self.value(lexer, place),
             (b"bytesValue", Start::String) => {
                 let text = lexer.string()?;
@@ -280,14 +276,14 @@ impl<'w> Walk<'w> {
         }
         let around = members.attribute.unwrap_or_else(|| {
             let paired = members.names.for_field(b"value").or(members.paired);
-            self.around_field(b"value", Some(&(lexer.at..lexer.at)), paired, place.around)
+            self.around_field(b"value", paired, place.around)
         });
         self.value(lexer, place.within(Role::Value, around))
     }
 
     fn around_key(&mut self, key: &Text, place: Place, paired: Option<SecretKey>) -> Around {
         let said = self.said(Some(key));
-        self.around_field(&said, spelt_plainly(key), paired, place.around)
+        self.around_field(&said, paired, place.around)
     }
 
     /// A member that is none of a value's and no attribute's: its name is its key.
@@ -301,7 +297,7 @@ impl<'w> Walk<'w> {
     ) -> Result<(), Malformed> {
         let said = self.said(Some(name));
         let paired = members.names.for_field(&said).filter(|_| !said.ends_with(b"metadata"));
-        let around = self.around_field(&said, spelt_plainly(name), paired, place.around);
+        let around = self.around_field(&said, paired, place.around);
         let text = if start == Start::String { string_at(lexer.clone()) } else { None };
         let role = if &said[..] == b"body" { Role::Value } else { Role::Plain };
         self.value(lexer, place.within(role, around))?;
@@ -383,11 +379,11 @@ impl<'w> Walk<'w> {
 
     /// A string that is a text.
     fn string(&mut self, text: &Text, scope: Scope) {
+        let raw = &self.body[text.content.clone()];
         let may_hold = text.escaped || self.survey.may_hold(&text.content);
-        if !may_hold && scope.key.is_none() && !scope.url {
+        if !may_hold && scope.key.is_none() && !(scope.url && query::is_signed(raw)) {
             return;
         }
-        let raw = &self.body[text.content.clone()];
         let mut plain = Plain::default();
         if text.escaped {
             plain.build(raw);
@@ -529,4 +525,18 @@ fn string_at(lexer: Lexer<'_>) -> Option<Text> {
 fn is_number(text: &[u8]) -> bool {
     let digits = text.iter().any(u8::is_ascii_digit) && text.iter().all(|b| b.is_ascii_digit() || b"+-.eE".contains(b));
     digits || matches!(text, b"NaN" | b"Infinity" | b"-Infinity")
+}
+
+/// A field's name as OTLP's JSON writes it: readers take protobuf's own `bytes_value` for `bytesValue` too.
+fn camel_case(name: &[u8]) -> Cow<'_, [u8]> {
+    if !name.contains(&b'_') {
+        return Cow::Borrowed(name);
+    }
+    let mut parts = name.split(|byte| *byte == b'_');
+    let mut camel = parts.next().unwrap_or_default().to_vec();
+    for part in parts {
+        camel.extend(part.first().map(u8::to_ascii_uppercase));
+        camel.extend(part.iter().skip(1));
+    }
+    Cow::Owned(camel)
 }

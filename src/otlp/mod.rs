@@ -23,6 +23,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod glance;
 mod json;
 mod lex;
 mod proto;
@@ -32,7 +33,7 @@ mod wire;
 
 use bytes::Bytes;
 
-use crate::engine::{Engine, Masked, Scratch, Span, Splice, Survey, Tally, query};
+use crate::engine::{Engine, Masked, Scratch, Span, Splice, Survey, Tally};
 
 /// What a message carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -106,13 +107,11 @@ pub fn redact(
     limits: &Limits,
     body: &Bytes,
 ) -> Result<(Masked, Tally), Malformed> {
-    let survey = engine.survey(scratch, body);
     let mut walk = Walk {
         engine,
         scratch,
         body,
-        survey,
-        signed_urls: query::may_hold(body) || encoding == Encoding::Json && json::may_hide(body),
+        survey: Survey::blind(),
         read_ahead: 0,
         max_depth: limits.max_depth.min(MAX_DEPTH),
         splice: Splice::new(body.clone()),
@@ -137,8 +136,6 @@ struct Walk<'w> {
     scratch: &'w mut Scratch,
     body: &'w [u8],
     survey: Survey,
-    /// Whether a URL's signature may stand in the message.
-    signed_urls: bool,
     max_depth: usize,
     /// Bytes of JSON that were looked at before their turn.
     read_ahead: usize,

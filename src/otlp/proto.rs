@@ -3,34 +3,31 @@
 
 use std::ops::Range;
 
+use super::schema::tags::{ARRAY, BOOL, BYTES, DOUBLE, INT, KEY, OBJECT, STRING, VALUE, VALUES};
 use super::schema::{self, Kind, Message};
 use super::scope::{Around, Names, is_flag, is_value_name};
-use super::wire::{Reader, Refusal, Sized, kind, put_varint, refusal, tag, varint};
-use super::{Malformed, Signal, Walk};
-use crate::engine::{Found, Look, Mark, Number, SecretKey, Span, UNINSPECTED, Why};
+use super::wire::{Reader, Refusal, Sized, kind, put_varint, refusal, varint};
+use super::{Malformed, Signal, Walk, glance};
+use crate::engine::{Found, Look, Mark, Number, SecretKey, Span, UNINSPECTED, Why, query};
 
 /// Groups within groups; nobody has written them since 2008.
 const MAX_GROUPS: usize = 64;
 /// Messages within an unknown field whose lengths are kept true.
 const MAX_UNKNOWN: usize = 16;
 
-/// `KeyValue`.
-const KEY: u32 = tag(1, kind::BYTES);
-const VALUE: u32 = tag(2, kind::BYTES);
-/// `AnyValue`.
-const STRING: u32 = tag(1, kind::BYTES);
-const BOOL: u32 = tag(2, kind::VARINT);
-const INT: u32 = tag(3, kind::VARINT);
-const DOUBLE: u32 = tag(4, kind::FIXED64);
-const ARRAY: u32 = tag(5, kind::BYTES);
-const OBJECT: u32 = tag(6, kind::BYTES);
-const BYTES: u32 = tag(7, kind::BYTES);
-/// `ArrayValue` and `KeyValueList`.
-const VALUES: u32 = tag(1, kind::BYTES);
-
 /// Walks the request in `walk.body`.
 pub(super) fn walk(walk: &mut Walk<'_>, signal: Signal) -> Result<(), Malformed> {
     let whole = 0..walk.body.len();
+    walk.survey = match glance::survey(walk.engine, walk.scratch, walk.max_depth, signal, walk.body) {
+        Some((survey, tally)) => {
+            walk.tally = tally;
+            survey
+        }
+        None => walk.engine.survey(walk.scratch, walk.body),
+    };
+    if walk.survey.clears(&whole) {
+        return Ok(());
+    }
     walk.message(schema::request(signal), whole).map_err(|refusal| *refusal)
 }
 
@@ -47,6 +44,9 @@ impl<'w> Walk<'w> {
                 continue;
             }
             let field = reader.sized;
+            if self.survey.clears(&field.content()) {
+                continue;
+            }
             match message.kind(tag >> 3) {
                 Kind::KeyValue => {
                     self.within(field, |walk, content| walk.key_value(content, None, Around::default()).map(drop))?;
@@ -74,7 +74,7 @@ impl<'w> Walk<'w> {
         // As everybody writes it: a key, a value, nothing else.
         if is_key && reader.next()? == VALUE && reader.at == range.end {
             let value = reader.sized;
-            let around = self.around_field(&self.body[key.content()], Some(&key.content()), paired, outer);
+            let around = self.around_field(&self.body[key.content()], paired, outer);
             self.text(key, Around::default());
             self.within(value, |walk, content| walk.any_value(content, around))?;
             return Ok(key.content());
@@ -117,14 +117,14 @@ impl<'w> Walk<'w> {
                 0 => break,
                 KEY => {
                     key = reader.sized.content();
-                    let next = self.around_field(&self.body[key.clone()], Some(&key), paired, outer);
+                    let next = self.around_field(&self.body[key.clone()], paired, outer);
                     let secret = around.is_some_and(|around| around.scope.key.is_some()) && next.scope.key.is_none();
                     around = if secret { around } else { Some(next) };
                 }
                 _ => {}
             }
         }
-        let around = around.unwrap_or_else(|| self.around_field(b"", Some(&key), paired, outer));
+        let around = around.unwrap_or_else(|| self.around_field(b"", paired, outer));
         Ok((around, key))
     }
 
@@ -258,7 +258,9 @@ impl<'w> Walk<'w> {
     /// A text or bytes field.
     #[inline]
     fn text(&mut self, field: Sized, around: Around) {
-        if around.scope.key.is_some() || around.scope.url || self.survey.may_hold(&field.content()) {
+        let Around { scope, .. } = around;
+        let signed = || scope.url && query::is_signed(&self.body[field.content()]);
+        if scope.key.is_some() || self.survey.may_hold(&field.content()) || signed() {
             self.examine(field, around);
         }
     }
@@ -309,7 +311,11 @@ impl<'w> Walk<'w> {
         match self.engine.redact_number(key, &mut self.tally) {
             Number::Keep => {}
             Number::Null => self.splice.replace(field, |_| {}),
-            Number::Zero => self.splice.replace(field, |out| out.extend_from_slice(&[INT as u8, 0])),
+            Number::Zero => {
+                let double = self.body[field.start] == DOUBLE as u8;
+                let zero: &[u8] = if double { &[DOUBLE as u8, 0, 0, 0, 0, 0, 0, 0, 0] } else { &[INT as u8, 0] };
+                self.splice.replace(field, |out| out.extend_from_slice(zero));
+            }
             Number::Text(text) => self.splice.replace(field, |out| {
                 out.push(STRING as u8);
                 put_varint(text.len() as u64, out);

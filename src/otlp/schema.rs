@@ -3,6 +3,25 @@
 
 use super::Signal;
 
+/// Tags of the messages that hold a value.
+pub(super) mod tags {
+    use super::super::wire::{kind, tag};
+
+    /// `KeyValue`.
+    pub(in super::super) const KEY: u32 = tag(1, kind::BYTES);
+    pub(in super::super) const VALUE: u32 = tag(2, kind::BYTES);
+    /// `AnyValue`.
+    pub(in super::super) const STRING: u32 = tag(1, kind::BYTES);
+    pub(in super::super) const BOOL: u32 = tag(2, kind::VARINT);
+    pub(in super::super) const INT: u32 = tag(3, kind::VARINT);
+    pub(in super::super) const DOUBLE: u32 = tag(4, kind::FIXED64);
+    pub(in super::super) const ARRAY: u32 = tag(5, kind::BYTES);
+    pub(in super::super) const OBJECT: u32 = tag(6, kind::BYTES);
+    pub(in super::super) const BYTES: u32 = tag(7, kind::BYTES);
+    /// `ArrayValue` and `KeyValueList`.
+    pub(in super::super) const VALUES: u32 = tag(1, kind::BYTES);
+}
+
 /// What a field holds.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {

@@ -6,17 +6,6 @@ use std::ops::Range;
 use super::Walk;
 use crate::engine::{Scope, SecretKey};
 
-/// Attributes whose value is a URL or a part of one (OpenTelemetry's semantic conventions, old names too).
-const URLS: [&[u8]; 8] = [
-    b"url.full",
-    b"url.query",
-    b"url.original",
-    b"url.path",
-    b"http.url",
-    b"http.target",
-    b"browser.document.url.full",
-    b"http.request.header.referer",
-];
 /// Fields that name the pair object they are in: `{"name": "authorization", "value": …}`.
 const NAMES: [&[u8]; 8] = [b"name", b"key", b"header", b"field", b"param", b"parameter", b"variable", b"attribute"];
 /// A longer text is no name.
@@ -93,35 +82,28 @@ pub(super) fn is_value_name(name: &[u8]) -> bool {
 }
 
 impl Walk<'_> {
-    /// What stands around the value of a field called `name`. `at` is where the name stands in the body, if it is spelt there
-    /// as it is.
-    pub(super) fn around_field(
-        &mut self,
-        name: &[u8],
-        at: Option<&Range<usize>>,
-        paired: Option<SecretKey>,
-        outer: Around,
-    ) -> Around {
-        let own = self.key_at(name, at).or(paired);
-        let url = self.signed_urls && (outer.scope.url || URLS.contains(&name));
+    /// What stands around the value of a field called `name`.
+    pub(super) fn around_field(&mut self, name: &[u8], paired: Option<SecretKey>, outer: Around) -> Around {
+        let known = self.engine.name(self.scratch, name);
+        let own = known.secret.or(paired);
+        let url = outer.scope.url || known.url;
         let neutral = own.is_none() && outer.inherited.is_some() && self.engine.is_neutral_leaf(name);
         let key = if neutral { None } else { own.or(outer.inherited) };
         let inherited = own.or(outer.inherited);
         Around { scope: Scope { key, listed: false, url }, inherited, depth: outer.depth }
     }
 
-    /// The secret key that `name` is.
-    fn key_at(&mut self, name: &[u8], at: Option<&Range<usize>>) -> Option<SecretKey> {
-        let maybe = at.is_none_or(|at| {
-            let behind = self.body.get(at.end).copied();
-            self.survey.may_hold(at) || self.engine.may_be_key(name, behind)
-        });
-        if maybe { self.engine.secret_key(self.scratch, name) } else { None }
-    }
-
-    /// The secret key that `text`, an element of a list or a field of an object, names.
+    /// The secret key that `text`, an element of a list or a field of an object, names. `at` is where it stands in the body, if
+    /// it is spelt there as it is.
     pub(super) fn key_named(&mut self, text: &[u8], at: Option<&Range<usize>>) -> Option<SecretKey> {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
-        if text.len() > MAX_NAME || !text.iter().all(plain) { None } else { self.key_at(text, at) }
+        if text.len() > MAX_NAME || !text.iter().all(plain) {
+            return None;
+        }
+        let maybe = at.is_none_or(|at| {
+            let behind = self.body.get(at.end).copied();
+            self.survey.may_hold(at) || self.engine.may_be_key(text, behind)
+        });
+        if maybe { self.engine.secret_key(self.scratch, text) } else { None }
     }
 }

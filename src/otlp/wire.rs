@@ -61,8 +61,26 @@ impl<'b> Reader<'b> {
     }
 
     /// The tag of the next field, or 0 at the end.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&mut self) -> Result<u32, Refusal> {
+        // Nearly all fields are short, have a length, and a number below 16.
+        if let Some(&[tag, len]) = self.body.get(self.at..).and_then(|rest| rest.first_chunk())
+            && tag & 0x87 == kind::BYTES as u8
+            && tag >= 8
+            && len < 0x80
+            && usize::from(len) + 2 <= self.end - self.at
+        {
+            self.start = self.at;
+            let start = self.at + 2;
+            self.at = start + usize::from(len);
+            self.sized = Sized { len_at: start - 1, start, end: self.at };
+            return Ok(tag.into());
+        }
+        self.next_of_any_kind()
+    }
+
+    #[inline(never)]
+    fn next_of_any_kind(&mut self) -> Result<u32, Refusal> {
         self.start = self.at;
         if self.at == self.end {
             return Ok(0);

@@ -6,10 +6,23 @@ use std::sync::Arc;
 
 use super::flow::{Flow, Tail};
 use super::lane::{Closed, Lane};
-use crate::message::StreamId;
+use crate::config::daemon::{FilePath, Pipeline, SinkKind};
 use crate::metrics::DropReason;
 use crate::sources::FileLane;
-use crate::tail::{Event, FileId};
+use crate::tail::{Event, FileId, Globs};
+
+/// Patterns of the files that these pipelines write. Nobody follows them: what is read there was written from what was read.
+pub(super) fn written_by<'p>(pipelines: impl Iterator<Item = &'p Pipeline>) -> Vec<String> {
+    let files = pipelines.flat_map(|pipeline| &pipeline.sinks).filter_map(|sink| match &sink.kind {
+        SinkKind::File(options) => Some(&options.path),
+        _ => None,
+    });
+    let patterns = |path: &FilePath| match path {
+        FilePath::Single(file) => vec![Globs::literal(file), Globs::literal(file) + ".[0-9]*"],
+        FilePath::Mirrored(folder) => vec![Globs::literal(&folder.join("")) + "**"],
+    };
+    files.flat_map(patterns).collect()
+}
 
 /// Reads the events of some of a pipeline's files, until nothing more is read.
 ///
@@ -25,9 +38,9 @@ pub(super) async fn run(mut events: FileLane, lane: Arc<Lane>) {
 
 async fn serve(event: Event, flows: &mut HashMap<FileId, Flow>, lane: &Arc<Lane>) -> Result<(), Closed> {
     match event {
-        Event::Opened { file, path, relative, offset, .. } => {
+        Event::Opened { file, path, relative, offset, fingerprint } => {
             tracing::info!(pipeline = lane.name(), path = %path.display(), offset, "following");
-            let flow = Flow::new(lane, Tail::Ended).of_file(StreamId(file.number()), offset, relative.into());
+            let flow = Flow::new(lane, Tail::Ended).of_file(file, offset, fingerprint, relative.into());
             flows.insert(file, flow);
         }
         Event::Data { file, bytes, .. } => {

@@ -1,17 +1,19 @@
 //! One stream on its way: bytes in, parcels out, in order, each record redacted by one whole engine.
 
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::gate;
 use super::lane::{Closed, Lane, Parcel};
-use crate::engine::{Carry, Cutter, Engine, Masked, Mode, Piece, Scratch, Tally};
+use crate::engine::{Begun, Carry, Cutter, Engine, Masked, Mode, Piece, Placed, RecordId, Scratch, Shape, Tally};
 use crate::findings::Place;
 use crate::framing::{FrameError, Framing, Unframer};
 use crate::message::{End, StreamId};
 use crate::metrics::{BypassReason, DropReason, UninspectedReason};
+use crate::tail::{FileId, Fingerprint};
 use crate::workers::Stopped;
 
 /// For so many bytes a stream that has something open goes on with an engine that was exchanged: an armoured key is shorter.
@@ -52,6 +54,10 @@ pub(super) struct Flow {
     safe: u64,
     /// Of a file: its name for a sink that mirrors it.
     origin: Option<Arc<Path>>,
+    /// How its records are written.
+    shape: Arc<Shape>,
+    /// The record that has begun and not ended.
+    begun: Option<Begun>,
 }
 
 /// What a worker made of a piece.
@@ -60,7 +66,7 @@ struct Redacted {
     carry: Carry,
     tally: Tally,
     time: Duration,
-    lines: u64,
+    begun: Option<Begun>,
 }
 
 impl Flow {
@@ -81,12 +87,16 @@ impl Flow {
             position: 0,
             safe: 0,
             origin: None,
+            shape: Arc::new(shape(lane, || format!("{:016x}{:016x}", random(), random()))),
+            begun: None,
         }
     }
 
     /// The same stream as that of a file, begun at `offset`.
-    pub(super) fn of_file(self, stream: StreamId, offset: u64, origin: Arc<Path>) -> Flow {
-        Flow { stream, position: offset, safe: offset, origin: Some(origin), ..self }
+    pub(super) fn of_file(self, file: FileId, offset: u64, fingerprint: Fingerprint, origin: Arc<Path>) -> Flow {
+        let shape = Arc::new(shape(&self.lane, || fingerprint));
+        let stream = StreamId(file.number());
+        Flow { stream, position: offset, safe: offset, origin: Some(origin), shape, ..self }
     }
 
     /// Takes bytes of the stream.
@@ -150,7 +160,8 @@ impl Flow {
             (false, true, _) | (false, _, Tail::Kept) => End::Record,
             (false, false, Tail::Ended) => End::BrokenOff,
         };
-        let records = memchr::memchr_iter(b'\n', piece.body()).count() as u64 + u64::from(!ends_record && !open);
+        let newlines = memchr::memchr_iter(b'\n', piece.body()).count() as u64;
+        let records = newlines + u64::from(!ends_record && !open);
         self.lane.source.received(records, bytes as u64);
         // A file can wait; what comes from elsewhere is held up no longer than the operator wants.
         if self.origin.is_some() {
@@ -162,12 +173,18 @@ impl Flow {
         }
         let engine = self.engine_for(bytes);
         let carry = std::mem::take(&mut self.carry);
+        // Masking keeps the number of lines.
+        let lines = self.take_counts(newlines);
         let (lane, offset, origin) = (Arc::clone(&self.lane), self.position - bytes as u64, self.origin.clone());
+        let (shape, begun, counts) = (Arc::clone(&self.shape), self.begun.take(), lines.clone());
         let job = move |engine: &Engine, scratch: &mut Scratch| {
-            let redacted = redact(engine, scratch, &carry, &piece);
+            let mut redacted = redact(engine, scratch, &carry, &piece);
             let stream = origin.as_deref().map(Path::to_string_lossy);
             let place = Place { source: &lane.source, stream: stream.as_deref(), offset };
             lane.findings.inspect(engine, scratch, piece.body(), place);
+            let placed = Placed { body: piece.body(), offset, lines: &counts, goes_on: piece.goes_on(), begun };
+            let (masked, begun) = shape.apply(redacted.masked, &placed);
+            (redacted.masked, redacted.begun) = (masked, begun);
             redacted
         };
         let redacted = match self.lane.workers.run_with(Arc::clone(&engine), job).await {
@@ -182,8 +199,7 @@ impl Flow {
         };
         self.in_record = open;
         self.count(&engine, &redacted, records);
-        let lines = self.take_counts(redacted.lines);
-        self.carry = redacted.carry;
+        (self.carry, self.begun) = (redacted.carry, redacted.begun);
         if end != End::Open && (self.carry.is_empty() || end == End::BrokenOff) {
             self.safe = self.position;
         }
@@ -242,8 +258,18 @@ impl Flow {
 fn redact(engine: &Engine, scratch: &mut Scratch, carry: &Carry, piece: &Piece) -> Redacted {
     let started = Instant::now();
     let (masked, carry, tally) = engine.redact_piece(scratch, carry, piece);
-    let lines = memchr::memchr_iter(b'\n', masked.as_bytes()).count() as u64;
-    Redacted { masked, carry, tally, time: started.elapsed(), lines }
+    Redacted { masked, carry, tally, time: started.elapsed(), begun: None }
+}
+
+/// How the records of a stream are written.
+fn shape<F: Display>(lane: &Lane, fingerprint: impl FnOnce() -> F) -> Shape {
+    let id = lane.numbers.then(|| RecordId::new(lane.name(), &fingerprint()));
+    Shape { join: lane.joins, id }
+}
+
+/// Without randomness the ids of two streams may be alike; that is no reason to fail.
+fn random() -> u64 {
+    getrandom::u64().unwrap_or_default()
 }
 
 /// Where the first `lines` lines of `text` end.

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{Gate, Planned};
-use crate::config::daemon::SourceKind;
+use crate::config::daemon::{CriOutput, SourceKind};
 use crate::engine::Masked;
 use crate::findings::Findings;
 use crate::message::{Ack, Batch, End, Receipts, Settled, StreamId};
@@ -31,6 +31,10 @@ pub(super) struct Lane {
     pub(super) source: SourceMetrics,
     pub(super) metrics: Metrics,
     pub(super) framing: crate::framing::Framing,
+    /// Fragments of container runtimes are written as one line.
+    pub(super) joins: bool,
+    /// Records are written with their ids.
+    pub(super) numbers: bool,
     pipeline: PipelineMetrics,
     /// `None` once the lane is closed.
     ways: Mutex<Option<Ways>>,
@@ -100,6 +104,8 @@ impl Lane {
             source,
             metrics: metrics.clone(),
             framing: config.source.framing,
+            joins: matches!(&config.source.kind, SourceKind::Files(from) if from.cri_output == CriOutput::Join),
+            numbers: config.record_id,
             pipeline,
             ways: Mutex::new(Some(Ways { inlets: inlets.into(), receipts })),
             books: Mutex::new(Some(books)),

@@ -22,11 +22,12 @@ mod lane;
 mod reload;
 mod stdin;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -36,7 +37,7 @@ pub use reload::{Loaded, Loader, Reload, Trigger, reload};
 use crate::config::daemon::{Pipeline, SourceKind};
 use crate::findings::Findings;
 use crate::metrics::Metrics;
-use crate::sinks::{self, Ended, Queue, SinkError};
+use crate::sinks::{self, Around, Ended, Reopen, SinkError};
 use crate::sources::{FileLane, Files, Listener, SourceError, Stdin};
 use crate::tail::State;
 use crate::workers::Workers;
@@ -45,6 +46,8 @@ use lane::Lane;
 
 /// Files are read in so many lanes at most, each with a piece of its own on the way.
 const MAX_FILE_LANES: usize = 4;
+/// What a spool writes down last takes no longer, unless its disk hangs.
+const LAST_NOTE: Duration = Duration::from_secs(2);
 
 /// A pipeline and the engine it redacts with.
 pub struct Planned {
@@ -85,6 +88,8 @@ pub enum StartError {
 pub struct Outcome {
     /// Pipelines with records that were taken and not delivered, and how many.
     pub undelivered: Vec<(String, u64)>,
+    /// Sinks whose spools keep batches for the next run, and how many.
+    pub spooled: Vec<(String, u64)>,
     /// Sinks that can deliver nothing more and sources that broke, in words.
     pub failed: Vec<String>,
 }
@@ -92,8 +97,11 @@ pub struct Outcome {
 /// Pipelines at work.
 pub struct Running {
     lanes: Vec<Arc<Lane>>,
-    sinks: Vec<(String, JoinHandle<Ended>)>,
+    sinks: VecDeque<Delivery>,
     listeners: Vec<Arc<Listener>>,
+    reopen: Reopen,
+    /// Cancelled when the time to deliver is over.
+    halt: CancellationToken,
     /// Files that are followed; their checkpoints are written last.
     files: Vec<(String, Files)>,
     streams: TaskTracker,
@@ -113,14 +121,16 @@ impl Running {
         stop: CancellationToken,
     ) -> Result<Running, StartError> {
         let budget = Arc::new(Budget::new(partial_records_bytes));
-        let (lanes, sinks, listeners, files) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut running = Running { lanes, sinks, listeners, files, streams: TaskTracker::new(), stop };
+        let (lanes, sinks, listeners, files) = (Vec::new(), VecDeque::new(), Vec::new(), Vec::new());
+        let (reopen, halt, streams) = (Reopen::default(), CancellationToken::new(), TaskTracker::new());
+        let mut running = Running { lanes, sinks, listeners, reopen, halt, files, streams, stop };
+        let written = files::written_by(planned.iter().map(|pipeline| &pipeline.config));
         let mut opened = Vec::new();
         for pipeline in planned {
             let config = pipeline.config.clone();
             let failed = |reason| StartError::Source { pipeline: config.name.clone(), reason };
-            let source = running.open(&config, metrics, state).await.map_err(failed)?;
-            let lane = running.lane(pipeline, metrics)?;
+            let source = running.open(&config, &written, metrics, state).await.map_err(failed)?;
+            let lane = running.lane(pipeline, metrics, state)?;
             opened.push((config, lane, source));
         }
         for (config, lane, source) in opened {
@@ -131,7 +141,13 @@ impl Running {
     }
 
     /// Opens the source of a pipeline. What it reads already goes nowhere before there is a lane for it.
-    async fn open(&mut self, config: &Pipeline, metrics: &Metrics, state: Option<&State>) -> Result<Open, SourceError> {
+    async fn open(
+        &mut self,
+        config: &Pipeline,
+        written: &[String],
+        metrics: &Metrics,
+        state: Option<&State>,
+    ) -> Result<Open, SourceError> {
         if let Some(listener) = Listener::bind(&config.source, metrics.source(&config.name)).await? {
             tracing::info!(pipeline = config.name, address = listener.address(), "listening");
             let listener = Arc::new(listener);
@@ -140,26 +156,34 @@ impl Running {
         }
         let SourceKind::Files(from) = &config.source.kind else { return Ok(Open::Stdin(Stdin::start()?)) };
         let lanes = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MAX_FILE_LANES);
-        let mut files = Files::start(from, &config.name, state, lanes)?;
+        let mut from = from.clone();
+        from.exclude.extend_from_slice(written);
+        let mut files = Files::start(&from, &config.name, state, lanes)?;
         let lanes = std::mem::take(&mut files.lanes);
         self.files.push((config.name.clone(), files));
         Ok(Open::Files(lanes))
     }
 
     /// Starts the sinks of a pipeline.
-    fn lane(&mut self, planned: Planned, metrics: &Metrics) -> Result<Arc<Lane>, StartError> {
+    fn lane(&mut self, planned: Planned, metrics: &Metrics, state: Option<&State>) -> Result<Arc<Lane>, StartError> {
         let config = &planned.config;
-        let pipeline = metrics.pipeline(&config.name);
         let mut inlets = Vec::new();
         for sink in &config.sinks {
             let label =
                 if config.name == "main" { sink.name.clone() } else { format!("{}/{}", config.name, sink.name) };
-            let counters = metrics.sink(&label);
-            let (inlet, queue) = Queue::channel(sink.buffer_bytes, sink.when_full, pipeline.clone(), counters.clone());
-            let task = sinks::start(sink, queue, counters);
-            let task = task.map_err(|reason| StartError::Sink { pipeline: config.name.clone(), reason })?;
+            let in_state = || state.map(|state| state.folder().join("spool").join(&config.name).join(&sink.name));
+            let around = Around {
+                sink: metrics.sink(&label),
+                pipeline: metrics.pipeline(&config.name),
+                source: metrics.source(&config.name),
+                reopen: self.reopen.clone(),
+                spool: sink.spool.as_ref().and_then(|spool| spool.folder.clone().or_else(in_state)),
+                halt: self.halt.clone(),
+            };
+            let (inlet, task) = sinks::start(sink, &around)
+                .map_err(|reason| StartError::Sink { pipeline: config.name.clone(), reason })?;
             inlets.push(inlet);
-            self.sinks.push((label, task));
+            self.sinks.push_back(Delivery { name: label, task, spooled: around.spool.is_some() });
         }
         let files = self.files.iter().find(|(name, _)| *name == config.name).map(|(_, files)| files.handle());
         let lane = Lane::start(planned, inlets, metrics, files);
@@ -200,6 +224,11 @@ impl Running {
         self.lanes.iter().map(|lane| lane.stalled()).max().unwrap_or_default()
     }
 
+    /// Asks sinks that write files to open them anew: somebody may have rotated them.
+    pub fn reopen(&self) {
+        self.reopen.ask();
+    }
+
     /// The listeners, whose certificates can be read anew.
     pub fn listeners(&self) -> &[Arc<Listener>] {
         &self.listeners
@@ -215,16 +244,21 @@ impl Running {
         let all = async {
             self.streams.wait().await;
             lanes.iter().for_each(|lane| lane.close());
-            for (name, task) in &mut self.sinks {
-                match task.await {
-                    Ok(Ended::Done) => {}
-                    Ok(Ended::Failed(reason)) => outcome.failed.push(format!("sink `{name}`: {reason}")),
-                    Err(_) => outcome.failed.push(format!("sink `{name}`: internal error")),
-                }
+            while let Some(sink) = self.sinks.front_mut() {
+                outcome.ended(&sink.name, (&mut sink.task).await);
+                self.sinks.pop_front();
             }
         };
         let _ = tokio::time::timeout(deadline, all).await;
-        self.sinks.iter().for_each(|(_, task)| task.abort());
+        self.halt.cancel();
+        for mut sink in self.sinks {
+            if sink.spooled
+                && let Ok(ended) = tokio::time::timeout(LAST_NOTE, &mut sink.task).await
+            {
+                outcome.ended(&sink.name, ended);
+            }
+            sink.task.abort();
+        }
         for lane in lanes {
             lane.settle_rest().await;
             outcome.failed.extend(lane.failures());
@@ -240,6 +274,25 @@ impl Running {
         }
         outcome
     }
+}
+
+impl Outcome {
+    fn ended(&mut self, sink: &str, ended: Result<Ended, JoinError>) {
+        match ended {
+            Ok(Ended::Done) => {}
+            Ok(Ended::Failed(reason)) => self.failed.push(format!("sink `{sink}`: {reason}")),
+            Ok(Ended::Left { batches }) => self.spooled.push((sink.to_owned(), batches)),
+            Err(_) => self.failed.push(format!("sink `{sink}`: internal error")),
+        }
+    }
+}
+
+/// A sink at work.
+struct Delivery {
+    name: String,
+    task: JoinHandle<Ended>,
+    /// It has something to write down before it ends.
+    spooled: bool,
 }
 
 /// A source that is open.

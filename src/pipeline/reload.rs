@@ -47,8 +47,9 @@ pub trait Loader: Send + 'static {
     /// Files and folders that the next set would be made of.
     fn files(&self) -> Vec<PathBuf>;
 
-    /// What changes without a file: the day, on which an audit may end.
-    fn day(&self) -> u64;
+    /// Changes when a new set is due without a file that changed: with the day, on which an audit may end, and when old
+    /// known values need not be looked for any more.
+    fn time(&self) -> u64;
 }
 
 /// Why to look at the files.
@@ -82,7 +83,7 @@ pub async fn reload(
     events: mpsc::Sender<Trigger>,
 ) {
     let mut files = Files::new(events);
-    let mut seen = files.look(&loader.files(), loader.day());
+    let mut seen = files.look(&loader.files(), loader.time());
     let mut trouble: Option<Trouble> = None;
     loop {
         let waiting = *reload.gate.borrow() != Gate::Open;
@@ -97,7 +98,7 @@ pub async fn reload(
         while let Ok(more) = triggers.try_recv() {
             told |= more == Trigger::Told;
         }
-        let now = files.look(&loader.files(), loader.day());
+        let now = files.look(&loader.files(), loader.time());
         if told || waiting || now != seen {
             seen = now;
             let outcome = tokio::task::spawn_blocking(move || {

@@ -124,13 +124,17 @@ impl Inlet {
 impl Queued {
     /// The sink is done with it. Its room is free, whoever may still hold the bytes.
     pub fn settle(&mut self, ack: Ack, metrics: &SinkMetrics) {
-        if self.room.take().is_none() {
-            return;
-        }
-        if ack == Ack::Delivered {
+        if ack == Ack::Delivered && !self.is_settled() {
             metrics.sent(self.batch.records, self.batch.payload.as_bytes().len() as u64);
         }
-        self.batch.receipt.clone().settle(ack);
+        self.let_go(ack);
+    }
+
+    /// The same without counting it as sent: somebody else answers for it now.
+    pub fn let_go(&mut self, ack: Ack) {
+        if self.room.take().is_some() {
+            self.batch.receipt.clone().settle(ack);
+        }
     }
 
     /// What it holds of memory.

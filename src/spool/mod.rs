@@ -84,6 +84,8 @@ pub struct Entry {
     pub end: u8,
     /// How many lines each record has, where that is needed.
     pub lines: Vec<u32>,
+    /// What the file it came from is called; empty if it came from none. At most 64 KiB.
+    pub origin: Vec<u8>,
     /// The bytes.
     pub payload: Masked,
 }

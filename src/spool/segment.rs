@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::durable::{private, read_at, sync_folder_of};
 
 use super::SpoolError;
-use super::record::{HEAD_BYTES, Head, find_head};
+use super::record::{Body, HEAD_BYTES, Head, find_head};
 
 const MARK: &[u8; 8] = b"inkspool";
 const VERSION: u32 = 1;
@@ -31,7 +31,7 @@ pub(super) struct Segment {
 /// What stands at a place of a segment.
 pub(super) enum Found {
     /// A record, and where the next one begins.
-    Record { head: Head, lines: Vec<u32>, payload: Bytes, next: u64 },
+    Record { head: Head, body: Body, next: u64 },
     /// Damaged bytes; what is next begins there.
     Damaged { next: u64 },
     /// Nothing more.
@@ -98,7 +98,7 @@ pub(super) fn read_record(file: &File, at: u64, len: u64) -> io::Result<Found> {
         return Ok(Found::Damaged { next });
     }
     Ok(match head.body(&Bytes::from(body)) {
-        Some((lines, payload)) => Found::Record { head, lines, payload, next },
+        Some(body) => Found::Record { head, body, next },
         None => Found::Damaged { next },
     })
 }

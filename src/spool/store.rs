@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::error::SpoolError;
 use super::ledger::Ledger;
-use super::record::{HEAD_BYTES, Head};
+use super::record::{Body, HEAD_BYTES, Head};
 use super::segment::{Found, PREFIX_BYTES, Segment, last_end, read_record, write_all_at};
 use super::{Counts, Entry, MIN_SEGMENT_BYTES, Pushed, SpoolOptions, Stored, WhenFull};
 use crate::durable::private;
@@ -127,7 +127,9 @@ impl Spool {
     /// # Errors
     /// When it is larger than the whole spool, or a sync failed and its records cannot be written again.
     pub fn push(&mut self, entry: Entry) -> Result<Pushed, SpoolError> {
-        let mut bytes = Vec::with_capacity(HEAD_BYTES + entry.payload.as_bytes().len() + 4 * entry.lines.len());
+        let mut bytes = Vec::with_capacity(
+            HEAD_BYTES + entry.payload.as_bytes().len() + 4 * entry.lines.len() + entry.origin.len(),
+        );
         Head::write(&entry, self.next, &mut bytes);
         let len = bytes.len() as u64;
         let max_bytes = self.options.max_bytes;
@@ -141,9 +143,13 @@ impl Spool {
         if !self.fits(len) {
             return Ok(self.full());
         }
-        if self.rewrite().is_err() || self.append(&bytes).is_err() {
+        if !self.try_append(&bytes) {
             self.counts.failed_writes += 1;
-            return Ok(self.full());
+            // What was delivered need not fill a disk that is full.
+            self.reclaim();
+            if self.active.is_some() || !self.try_append(&bytes) {
+                return Ok(self.full());
+            }
         }
         let number = self.next;
         self.next += 1;
@@ -205,7 +211,7 @@ impl Spool {
         loop {
             let Some((file, segment, at)) = self.open_reader()? else { return Ok(None) };
             match read_record(file, at, segment.len).map_err(SpoolError::disk(&segment.path))? {
-                Found::Record { head, lines, payload, next } => {
+                Found::Record { head, body, next } => {
                     self.reader.at = next;
                     // Written again after a failed sync, or delivered before a crash.
                     if head.number < self.reader.number {
@@ -213,7 +219,7 @@ impl Spool {
                     }
                     self.counts.skipped += head.number - self.reader.number;
                     self.reader.number = head.number + 1;
-                    return Ok(Some(stored(&head, lines, payload)));
+                    return Ok(Some(stored(&head, body)));
                 }
                 Found::Damaged { next } => self.reader.at = next,
                 Found::End if !self.next_segment() => {
@@ -253,6 +259,11 @@ impl Spool {
     /// Bytes on disk.
     pub fn usage_bytes(&self) -> u64 {
         self.usage
+    }
+
+    /// Bytes it may have on disk.
+    pub fn max_bytes(&self) -> u64 {
+        self.options.max_bytes
     }
 
     /// Records that were pushed, or found at the start, and not delivered.
@@ -334,6 +345,10 @@ impl Spool {
         if self.delivered == self.next && self.sync().is_ok() && self.active.take().is_some() {
             let _ = self.note().and_then(|()| self.remove_delivered());
         }
+    }
+
+    fn try_append(&mut self, bytes: &[u8]) -> bool {
+        self.rewrite().is_ok() && self.append(bytes).is_ok()
     }
 
     /// Writes a record behind the last one, or nothing.
@@ -501,10 +516,11 @@ impl Spool {
     }
 }
 
-fn stored(head: &Head, lines: Vec<u32>, payload: bytes::Bytes) -> Stored {
+fn stored(head: &Head, body: Body) -> Stored {
+    let Body { lines, origin, payload } = body;
     let payload = Masked::from_spool(payload);
     let Head { end, number, stream, position, records, .. } = *head;
-    Stored { number, entry: Entry { stream, position, records, end, lines, payload } }
+    Stored { number, entry: Entry { stream, position, records, end, lines, origin, payload } }
 }
 
 fn lock(folder: &Path) -> Result<File, SpoolError> {

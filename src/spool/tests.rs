@@ -19,6 +19,7 @@ fn entry(number: u64, len: usize) -> Entry {
         records: 1,
         end: (number % 3) as u8,
         lines: vec![1; (number % 4) as usize],
+        origin: vec![b'o'; (number % 5) as usize],
         payload,
     }
 }

@@ -71,6 +71,11 @@ impl State {
         Ok(State { folder: folder.to_owned(), held })
     }
 
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The checkpoints of the source called `source`.
     pub fn checkpoints(&self, source: &str) -> Checkpoints {
         let name: String = source.bytes().map(file_name_part).collect();

@@ -178,6 +178,42 @@ fn binary_files_are_named_or_taken_as_bytes() {
 }
 
 #[test]
+fn what_is_secret_in_a_name_is_printed_nowhere() {
+    let folder = Folder::new();
+    let cleaned = folder.file("password=hunter2/export token=Zq81aZq23.log", SECRET);
+    folder.file("password=hunter2/bytes token=Zq81aZq23.bin", b"a\0b");
+    folder.file("password=hunter2/torn token=Zq81aZq23.gz", b"\x1f\x8b\x08\0torn");
+    let inner = {
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(3);
+        header.set_cksum();
+        tar.append_data(&mut header, "password=hunter2.bin", &b"a\0b"[..]).unwrap();
+        tar.into_inner().unwrap()
+    };
+    folder.file("password=hunter2/pack token=Zq81aZq23.tar", inner);
+    for way in ["-n", "-i", "--diff"] {
+        fs::write(&cleaned, SECRET).unwrap();
+        let output = clean([Path::new(way), folder.root()]);
+        let (out, said) = (stdout(&output), stderr(&output));
+        fails(
+            &output,
+            3,
+            &["bytes token=REDACTED.", "torn token=REDACTED.", "pack token=REDACTED.", "password=REDACTED."],
+        );
+        assert!(out.contains("export token=REDACTED.") && out.len() > 50, "{way}: {out}");
+        for text in [out, said] {
+            assert!(!text.contains("hunter2") && !text.contains("Zq81aZq23"), "{way}: {text}");
+        }
+    }
+    let twice = folder.file("other/password=hunter2/a.log", SECRET);
+    let (one, out) = (folder.file("password=hunter2/a.log", SECRET), folder.path("out token=Zq81aZq23"));
+    let both = clean([Path::new("-o"), &out, twice.parent().unwrap(), one.parent().unwrap()]);
+    fails(&both, 2, &["would both be written to"]);
+    assert!(!stderr(&both).contains("hunter2"), "{}", stderr(&both));
+}
+
+#[test]
 fn any_name_is_taken_and_shown_on_one_line() {
     let folder = Folder::new();
     let names: [&[u8]; 4] = [b"new\nline.log", b"not\xffutf8.log", b"-i", b"\x1b[31mred.log"];

@@ -281,3 +281,28 @@ fn w13_a_name_that_becomes_a_link_leads_no_write_elsewhere() {
     assert_eq!(identity(&outside), before);
     assert_eq!(elsewhere.names(), ["outside.log"]);
 }
+
+/// What is written is scanned while the rest of it comes, where the file is long and threads have nothing else to do.
+#[test]
+fn a_long_file_is_the_same_whatever_threads_there_are() {
+    let folder = Folder::new();
+    let line = |number: usize| if number % 977 == 0 { SECRET.to_owned() } else { format!("{number} {CLEAN}") };
+    let old: String = (1..260_000).map(line).collect();
+    let cleaned = old.replace(SECRET, MASKED);
+    let packed = |text: &str| zstd::encode_all(text.as_bytes(), 1).unwrap();
+    assert!(old.len() > 8 << 20 && packed(&old).len() > 1 << 20);
+    let mut packs = Vec::new();
+    for threads in ["-j1", "-j2", "-j8"] {
+        for verify in ["--verify", "--no-verify"] {
+            let plain = folder.file("app.log", &old);
+            let pack = folder.file("app.log.zst", packed(&old));
+            well(&clean([Path::new("-qi"), Path::new(threads), Path::new(verify), &plain]));
+            holds(&plain, &cleaned);
+            well(&clean([Path::new("-qi"), Path::new(threads), Path::new(verify), &pack]));
+            assert!(zstd::decode_all(&read(&pack)[..]).unwrap() == cleaned.as_bytes(), "{threads} {verify}");
+            packs.push(read(&pack));
+            assert_eq!(folder.names(), ["app.log", "app.log.zst"]);
+        }
+    }
+    assert!(packs.iter().all(|pack| *pack == packs[0]), "packed otherwise by other threads");
+}

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::support::{
@@ -135,17 +135,46 @@ fn a_file_that_goes_away_is_named_and_the_others_are_done() {
     }
 }
 
-/// Removing what one rule finds joins the halves of what another one looks for.
-#[test]
-fn a_result_that_still_holds_something_is_not_kept() {
-    let folder = Folder::new();
+fn joining_rules(folder: &Folder) -> PathBuf {
     let rule = |id: &str, word: &str| {
         format!(
             "[[rule]]\nid = \"{id}\"\nsummary = \"made up\"\ncategory = \"credential\"\npattern = '(?<secret>{word})'\n\
              examples = ['a «{word}» b']\ncounter_examples = ['nothing']\nreferences = [\"https://example.com/\"]\n"
         )
     };
-    let rules = folder.file("rules.toml", [rule("inner", "ZZTOPZZ9"), rule("outer", "needle4242")].concat());
+    folder.file("rules.toml", [rule("inner", "ZZTOPZZ9"), rule("outer", "needle4242")].concat())
+}
+
+/// That of a long file is scanned while the rest of it is written.
+#[test]
+fn a_long_result_that_still_holds_something_is_not_kept() {
+    let folder = Folder::new();
+    let rules = joining_rules(&folder);
+    let work = Folder::new();
+    let text: String = (1..250_000).map(|number| format!("{number} {CLEAN}")).collect();
+    let old = [&text, "a neeZZTOPZZ9dle4242 b\n", &text].concat();
+    let packed = zstd::encode_all(old.as_bytes(), 1).unwrap();
+    assert!(old.len() > 8 << 20 && packed.len() > 1 << 20, "{}", packed.len());
+    for (name, content) in [("app.log", old.into_bytes()), ("app.log.zst", packed)] {
+        let path = work.file(name, &content);
+        let before = identity(&path);
+        for threads in ["-j1", "-j2"] {
+            let asked = ["-qi", threads, "--action=remove", "--rules"].map(Path::new);
+            let output = clean(asked.into_iter().chain([rules.as_path(), path.as_path()]));
+            fails(&output, 3, &["the result still holds something to mask (1); it was not kept"]);
+            assert_eq!(identity(&path), before);
+            holds(&path, &content);
+        }
+        fs::remove_file(&path).unwrap();
+        assert!(work.names().is_empty(), "{:?}", work.names());
+    }
+}
+
+/// Removing what one rule finds joins the halves of what another one looks for.
+#[test]
+fn a_result_that_still_holds_something_is_not_kept() {
+    let folder = Folder::new();
+    let rules = joining_rules(&folder);
     let work = Folder::new();
     let path = work.file("app.log", "a neeZZTOPZZ9dle4242 b\n");
     let run =

@@ -68,6 +68,50 @@ fn what_is_wrong_is_named_with_its_line() {
         ),
         (source("{ type = 'tls', listen = '127.0.0.1:1', cert = 'a' }"), "3: a tls source needs `key`"),
         (source("{ type = 'unix', path = '/x', mode = '999' }"), "3: `mode`: `999` is no mode"),
+        (sink("'file:out.log'"), "4: `path`: `out.log`: the path of a file sink begins with /"),
+        (sink("'file:/out/../x'"), "4: `path`: `/out/../x`: `..` is not allowed"),
+        (sink("'file:/out/'"), "4: `path`: `/out/`: it names a folder"),
+        (sink("'file:/out/{pod}.log'"), "4: `path`: `/out/{pod}.log`: only {relative} is filled in"),
+        (sink("'file:/out/{relative}'"), "1: `/out/{relative}`: {relative} is the path of a followed file"),
+        (sink("{ type = 'file' }"), "4: a file sink needs `path`, such as path = \"/var/log/inkout/{relative}\""),
+        (sink("{ type = 'file', path = '/x', max_size = '1KiB' }"), "4: `max_size`: must be 64KiB or more"),
+        (sink("{ type = 'file', path = '/x', max_age = '10ms' }"), "4: `max_age`: must be 1s or more"),
+        (sink("{ type = 'file', path = '/x', keep = 0 }"), "4: `keep`: allowed are 1 to 1000"),
+        (sink("{ type = 'file', path = '/x', mode = '0440' }"), "4: `mode`: its owner must be able to write"),
+        (
+            sink("{ type = 'file', path = '/x', address = 'y:1' }"),
+            "4: `address` is no key of a file sink; it has: name",
+        ),
+        (source("{ type = 'file', paths = ['/x'], cri_output = 'merge' }"), "3: unknown value `merge`; did you mean"),
+        (source("{ type = 'stdin', cri_output = 'join' }"), "3: `cri_output` is no key of a stdin source"),
+        (pipeline("record_id = 'yes'"), "4: invalid type: string \"yes\", expected a boolean"),
+        (
+            sink("{ type = 'tcp', address = 'y:1', spool = { max_size = '1MiB' } }"),
+            "4: `spool.max_size`: must be 4MiB or more",
+        ),
+        (
+            sink("{ type = 'tcp', address = 'y:1', spool = { max_size = '8MiB', path = 'x' } }"),
+            "4: `spool.path`: `x` does not begin with /",
+        ),
+        (sink("{ type = 'tcp', address = 'y:1', spool = { size = '8MiB' } }"), "4: unknown key `size`; did you mean"),
+        (sink("{ type = 'tcp', address = 'y:1', spool = '8MiB' }"), "4: invalid type: string"),
+        (
+            sink("{ name = '../x', type = 'tcp', address = 'y:1', spool = { max_size = '8MiB' } }"),
+            "3: `../x` cannot name a spool; allowed are",
+        ),
+        (
+            sink("{ name = 'x', type = 'tcp', address = 'y:1' }, { name = 'x', type = 'stdout' }"),
+            "3: two sinks are named `x`",
+        ),
+        (sink("'file:/x', 'file:/x'"), "1: `/x`: two sinks write this file"),
+        (
+            "[[pipeline]]\nsource = 'file:/var/log/a.log'\nsinks = ['file:/var/log/a.log']\n".to_owned(),
+            "1: `/var/log/a.log`: the source reads this very file",
+        ),
+        (
+            sink("'file:/x'") + "[[pipeline]]\nname = 'b'\nsource = 'tcp:127.0.0.1:0'\nsinks = ['file:/x']\n",
+            "1: two sinks write `/x`",
+        ),
         (sink("'tcp'"), "4: `address`: `` is no address"),
         (sink("'stdout',\n'tcpp:127.0.0.1:1'"), "5: unknown sink `tcpp:127.0.0.1:1`; did you mean `tcp`?"),
         (sink("{ type = 'tcp', address = '127.0.0.1:1', buffer = '1KiB' }"), "4: `buffer`: allowed are"),
@@ -91,7 +135,7 @@ fn yaml_is_read_with_its_lines_too() {
     let config = folder.file("inkout.yml", good);
     let mut command = inkout();
     let mut child = command
-        .args(["run", "--config"])
+        .args(["run", "--admin", "off", "--config"])
         .arg(&config)
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())

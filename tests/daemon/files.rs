@@ -62,12 +62,17 @@ fn kills_lose_nothing() {
     let (folder, receiver) = (Folder::new(), Receiver::start(Habits::default()));
     fs::create_dir(folder.path("logs")).unwrap();
     let (files, kills) = (4, 12 * scale());
-    let (done, written) = (AtomicBool::new(false), [const { AtomicU64::new(0) }; 4]);
+    let writers = Writers::default();
     thread::scope(|scope| {
         for stream in 0..files {
-            let (folder, done, written) = (&folder, &done, &written[stream as usize]);
-            scope.spawn(move || write(folder, stream, done, written));
+            let (folder, writers) = (&folder, &writers);
+            scope.spawn(move || write(folder, stream, writers));
         }
+        let mut running = daemon(&folder, &receiver);
+        eventually("each file", || judge(&receiver).arrived.len() as u64 == files);
+        running.child().kill().unwrap();
+        running.ended();
+        writers.seen.store(true, Ordering::Relaxed);
         let mut random = 0x9E37_79B9_7F4A_7C15_u64;
         for _ in 0..kills {
             random ^= random << 13;
@@ -78,9 +83,9 @@ fn kills_lose_nothing() {
             running.child().kill().unwrap();
             running.ended();
         }
-        done.store(true, Ordering::Relaxed);
+        writers.done.store(true, Ordering::Relaxed);
     });
-    let counts: Vec<u64> = written.iter().map(|count| count.load(Ordering::Relaxed)).collect();
+    let counts = writers.counts();
     let mut running = daemon(&folder, &receiver);
     for (file, count) in counts.iter().enumerate() {
         eventually("every record", || judge(&receiver).lost(file as u64, *count).is_empty());
@@ -93,17 +98,34 @@ fn kills_lose_nothing() {
     assert!(twice / kills <= total / kills * 3, "{twice} of {total} came again in {kills} kills");
 }
 
+/// What the threads know that write.
+#[derive(Default)]
+pub(crate) struct Writers {
+    pub(crate) done: AtomicBool,
+    /// Each file was followed once: what is rotated away before anybody saw it is not followed.
+    pub(crate) seen: AtomicBool,
+    /// Records in each file.
+    written: [AtomicU64; 4],
+}
+
+impl Writers {
+    pub(crate) fn counts(&self) -> Vec<u64> {
+        self.written.iter().map(|count| count.load(Ordering::Relaxed)).collect()
+    }
+}
+
 /// Appends records, a few at a time, and renames the file now and then.
-fn write(folder: &Folder, stream: u64, done: &AtomicBool, written: &AtomicU64) {
+pub(crate) fn write(folder: &Folder, stream: u64, writers: &Writers) {
+    let written = &writers.written[stream as usize];
     let path = folder.path(&format!("logs/{stream}.log"));
     let (mut rotation, mut number) = (0, 0);
     let mut file = File::options().create(true).append(true).open(&path).unwrap();
-    while !done.load(Ordering::Relaxed) {
+    while !writers.done.load(Ordering::Relaxed) {
         let text: String = (number..number + 20).map(|number| record(stream, number) + "\n").collect();
         file.write_all(text.as_bytes()).unwrap();
         number += 20;
         written.store(number, Ordering::Relaxed);
-        if number % 4_000 == 0 {
+        if number % 4_000 == 0 && writers.seen.load(Ordering::Relaxed) {
             rotation += 1;
             fs::rename(&path, folder.path(&format!("logs/{stream}.log.{rotation}"))).unwrap();
             file = File::options().create(true).append(true).open(&path).unwrap();

@@ -141,8 +141,9 @@ fn standard_input_waits_no_longer_than_it_may() {
         receiver.address
     );
     let config = folder.file("inkout.toml", text);
-    let mut daemon =
-        Daemon::spawn(inkout().arg("run").arg("--config").arg(config).stdin(Stdio::piped()).stdout(Stdio::null()));
+    let mut daemon = Daemon::spawn(
+        inkout().args(["run", "--admin", "off", "--config"]).arg(config).stdin(Stdio::piped()).stdout(Stdio::null()),
+    );
     let mut stdin = daemon.child().stdin.take().expect("a pipe");
     let count = 60_000;
     let writer = thread::spawn(move || {

@@ -15,11 +15,20 @@
 mod configuration;
 mod connections;
 mod delivery;
+mod file_sink;
 mod files;
 mod framing;
+#[cfg(feature = "otlp")]
+#[path = "../hop/support.rs"]
+#[allow(dead_code, reason = "these tests need a part of it")]
+mod hop_support;
 mod lifecycle;
 mod oracle;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod receiver;
+mod records;
 mod reload;
+mod spool;
 mod support;
 mod tls;

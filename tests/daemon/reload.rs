@@ -201,6 +201,48 @@ fn known_values_are_awaited_and_rotated() {
     assert_eq!(receiver.lines()[1], "it said [REDACTED:known-value] again");
 }
 
+/// A rotation is not done when the new value is there: whoever was not restarted logs the old one for a while.
+#[test]
+fn a_value_that_was_replaced_is_masked_until_its_time_is_over() {
+    let (folder, receiver) = (Folder::new(), Receiver::start(Habits::default()));
+    let (values, findings) = (folder.path("values"), folder.path("findings"));
+    let text = |grace: u64| {
+        format!(
+            "placeholder = 'ONE'\n[[pipeline]]\nsource = 'tcp:127.0.0.1:0'\nsinks = ['tcp:{}']\n[known]\nfiles = \
+             ['{}']\ngrace_seconds = {grace}\n[findings]\npath = '{}'\nupdate_interval = '1s'\n",
+            receiver.address,
+            values.display(),
+            findings.display()
+        )
+    };
+    let masked = |daemon: &Daemon| {
+        let before = receiver.lines().len();
+        daemon.connect().write_all(b"it said correcthorse and batterystaple\n").unwrap();
+        receiver.until_lines(before + 1);
+        receiver.lines().pop().unwrap()
+    };
+    put(&folder, "values", "correcthorse\n");
+    put(&folder, "inkout.toml", &text(3600));
+    let config = folder.path("inkout.toml");
+    let daemon = Daemon::run(["--config".as_ref(), config.as_os_str()]);
+    assert_eq!(masked(&daemon), "it said ONE and batterystaple");
+    put(&folder, "values", "batterystaple\n");
+    eventually("both", || masked(&daemon) == "it said ONE and ONE");
+    // Told as in use before the rotation, and as replaced with the next update.
+    let told = |known: &str| fs::read_to_string(&findings).unwrap_or_default().contains(known);
+    eventually("the first", || told(r#""generation":"current","number":1}"#));
+    eventually("the new one", || told(r#""generation":"current","number":2}"#));
+    eventually("the old one", || {
+        masked(&daemon);
+        told(r#""generation":"previous","number":1}"#)
+    });
+    // Another rotation, and a period that is over soon, for the values that it replaces.
+    put(&folder, "inkout.toml", &text(1));
+    put(&folder, "values", "neitherofthem\n");
+    eventually("one of them", || masked(&daemon) == "it said ONE and batterystaple");
+    assert!(!fs::read_to_string(&findings).unwrap().contains("correcthorse"));
+}
+
 /// `on_fatal`: without rules either nothing starts, or nothing passes until there are some.
 #[test]
 fn without_rules_nothing_passes() {

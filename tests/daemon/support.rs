@@ -37,9 +37,17 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Starts `inkout run` with these arguments.
+    /// Starts `inkout run` with these arguments. It has no admin port unless its file speaks of one: the default one is one
+    /// for the whole machine.
     pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Daemon {
-        Daemon::spawn(inkout().arg("run").args(arguments).stdin(Stdio::null()).stdout(Stdio::null()))
+        let mut command = inkout();
+        command.arg("run").args(arguments).stdin(Stdio::null()).stdout(Stdio::null());
+        let file = command.get_args().skip_while(|argument| *argument != "--config").nth(1).map(PathBuf::from);
+        let text = file.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
+        if !text.contains("admin") {
+            command.args(["--admin", "off"]);
+        }
+        Daemon::spawn(&mut command)
     }
 
     /// Starts `command`, whose standard error is read.
@@ -181,4 +189,34 @@ impl Folder {
         std::fs::write(&path, content).expect("a file is written");
         path
     }
+}
+
+/// The value of the first metric that begins so, as the admin socket at that path tells it; 0 while there is none.
+pub(crate) fn admin_metric(socket: &std::path::Path, name: &str) -> f64 {
+    let ask = || -> std::io::Result<String> {
+        let mut peer = std::os::unix::net::UnixStream::connect(socket)?;
+        peer.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")?;
+        let mut said = String::new();
+        std::io::Read::read_to_string(&mut peer, &mut said)?;
+        Ok(said)
+    };
+    let said = ask().unwrap_or_default();
+    let line = said.lines().find(|line| line.starts_with(name));
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0)
+}
+
+/// A file may grow to so many KiB; what is beyond fails as on a full disk.
+pub(crate) fn limited(kib: u64) -> Command {
+    let mut command = Command::new("sh");
+    let script = format!("trap '' XFSZ; ulimit -S -f {}; exec \"$@\"", kib * 2);
+    command.args(["-c", &script, "sh"]).arg(inkout().get_program());
+    command.env_remove("INKOUT_CONFIG").env_remove("RUST_LOG").env("NO_COLOR", "1");
+    command
+}
+
+/// From now on there is room.
+pub(crate) fn unlimited(daemon: &Daemon) {
+    let pid = daemon.child.id().to_string();
+    let raised = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited"]).status();
+    assert!(raised.expect("prlimit is there").success());
 }

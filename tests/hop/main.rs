@@ -16,6 +16,7 @@
 mod codes;
 mod faults;
 mod limits;
+mod queue;
 mod real;
 mod relay;
 mod secure;

@@ -194,6 +194,14 @@ fn names_that_are_spelt_with_escapes_are_the_same_names() {
 }
 
 #[test]
+fn names_in_the_spelling_of_protobuf_are_the_same_names() {
+    check_json(
+        r#"{"attributes":[{"key":"pin","value":{"int_value":"1234"}},{"key":"n","value":{"bytes_value":"cGFzc3dvcmQ9YWIx"}}]}"#,
+        r#"{"attributes":[{"key":"pin","value":{"stringValue":"[REDACTED:pin]"}},{"key":"n","value":{"bytes_value":"cGFzc3dvcmQ9UkVEQUNURUQucGFzc3dvcmQ="}}]}"#,
+    );
+}
+
+#[test]
 fn a_number_under_a_secret_key_becomes_what_the_policy_says() {
     let body = number(3, 123_456);
     let pair = |value: &[u8]| field(6, &[field(1, b"pin"), field(2, value)].concat());
@@ -211,6 +219,10 @@ fn a_number_under_a_secret_key_becomes_what_the_policy_says() {
     check(number(NumberAs::Zero), &[0x18, 0], r#"{"intValue":"0"}"#);
     check(Policy { action: Action::Keep, ..Policy::default() }, &body, r#"{"intValue":"123456"}"#);
     check(Policy { mode: Mode::Audit, ..Policy::default() }, &body, r#"{"intValue":"123456"}"#);
+    let double = field(2, &[&[0x21][..], &1234.5f64.to_le_bytes()].concat());
+    let zero = field(2, &[0x21, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let pair = |value: &[u8]| field(6, &[&field(1, b"pin")[..], value].concat());
+    assert_eq!(record(&Worker::new(number(NumberAs::Zero)), &pair(&double)), log_record(&pair(&zero)));
     let worker = Worker::new(number(NumberAs::Null));
     for (before, after) in [
         (r#"{"a":true,"intValue":5,"b":null}"#, r#"{"a":true,"b":null}"#),

@@ -68,11 +68,20 @@ impl Hops {
         let mut whole = true;
         for (name, task) in self.running {
             match task.await {
-                Ok(HopSummary { cut: 0, .. }) => continue,
-                Ok(HopSummary { cut, .. }) => complain(&format!("pipeline `{name}`: {cut} connections were cut")),
-                Err(_) => complain(&format!("pipeline `{name}`: internal error")),
+                Ok(HopSummary { cut, lost, .. }) => {
+                    if cut > 0 {
+                        complain(&format!("pipeline `{name}`: {cut} connections were cut"));
+                    }
+                    if lost > 0 {
+                        complain(&format!("pipeline `{name}`: {lost} records were not delivered"));
+                    }
+                    whole &= cut == 0 && lost == 0;
+                }
+                Err(_) => {
+                    complain(&format!("pipeline `{name}`: internal error"));
+                    whole = false;
+                }
             }
-            whole = false;
         }
         whole
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 
@@ -15,6 +15,7 @@ use crate::config::{Config, ConfigError};
 use crate::engine::{Engine, HashKey, Limits, Mode, Policy};
 use crate::pipeline::{Loaded, Loader};
 use crate::rules::Catalog;
+use crate::secrets::known::{Rotation, Values};
 use crate::secrets::{self, SecretError};
 
 /// What was asked for, by flags or by a file.
@@ -51,6 +52,8 @@ pub(super) struct Load {
     files: Vec<PathBuf>,
     /// Rules of the operator's own in the set in use.
     own_rules: usize,
+    /// The known values, by pipeline.
+    rotations: Vec<Rotation>,
 }
 
 /// The engines at the start.
@@ -66,7 +69,9 @@ pub(super) struct FirstLoad {
 impl Load {
     /// The first set. Without one the process goes on only where that was asked for, or known values are awaited.
     pub(super) fn first(args: RunArgs, daemon: &Daemon) -> anyhow::Result<(Load, FirstLoad)> {
-        let mut load = Load { args, pipelines: daemon.pipelines.clone(), files: Vec::new(), own_rules: 0 };
+        let (pipelines, files) = (daemon.pipelines.clone(), Vec::new());
+        let rotations = vec![Rotation::default(); pipelines.len()];
+        let mut load = Load { args, pipelines, files, own_rules: 0, rotations };
         let error = match load.engines(daemon, true) {
             Ok(Loaded { engines, hash }) => return Ok((load, FirstLoad { engines, hash: Some(hash), waits: false })),
             Err(error) => error,
@@ -91,21 +96,29 @@ impl Load {
         self.files = watched(&self.args, daemon);
         let mut engines = Vec::new();
         let mut own_rules = 0;
-        for pipeline in &daemon.pipelines {
+        // Values are replaced when the whole set is.
+        let mut rotations = self.rotations.clone();
+        for (pipeline, rotation) in daemon.pipelines.iter().zip(&mut rotations) {
             let setup = Setup::of(pipeline.redact.clone())?;
             own_rules = own_rules.max(setup.own_rules);
-            engines.push(self.engine(pipeline, setup, at_start)?);
+            engines.push(self.engine(pipeline, rotation, setup, at_start)?);
         }
         anyhow::ensure!(
             own_rules > 0 || self.own_rules == 0,
             "the rule files hold no rule any more; an empty set does not replace one of {} rules",
             self.own_rules
         );
-        self.own_rules = own_rules;
+        (self.own_rules, self.rotations) = (own_rules, rotations);
         Ok(Loaded { engines, hash: hash(own_rules) })
     }
 
-    fn engine(&self, pipeline: &Pipeline, mut setup: Setup, at_start: bool) -> anyhow::Result<Arc<Engine>> {
+    fn engine(
+        &self,
+        pipeline: &Pipeline,
+        rotation: &mut Rotation,
+        mut setup: Setup,
+        at_start: bool,
+    ) -> anyhow::Result<Arc<Engine>> {
         let key = match &pipeline.hash_key {
             Some(from) => Some(hash_key(from)?),
             None => setup::hash_key(&self.args.engine, setup.pseudonyms)?,
@@ -113,7 +126,7 @@ impl Load {
         if !at_start {
             end_audit(pipeline, &mut setup, key.as_ref());
         }
-        let engine = setup.compile_under(key, Lines::Ignore, |_, _| ());
+        let engine = compiled(setup, key, rotation);
         // What is wrong with a file says so by its line.
         let named = |error: anyhow::Error| match error.is::<ConfigError>() {
             true => error,
@@ -145,9 +158,23 @@ impl Loader for Load {
         self.files.clone()
     }
 
-    fn day(&self) -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400)
+    fn time(&self) -> u64 {
+        let day = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400);
+        let now = Instant::now();
+        day + self.rotations.iter().map(|rotation| rotation.over(now)).sum::<u64>()
     }
+}
+
+/// The engine of `setup`, with the known values of now and those that were replaced not long ago.
+fn compiled(setup: Setup, key: Option<HashKey>, rotation: &mut Rotation) -> anyhow::Result<Arc<Engine>> {
+    let (engine, sources) = setup.compile_rules(key, Lines::Ignore)?;
+    let in_force = rotation.turn(Values::read(&sources)?, sources.grace, Instant::now())?;
+    in_force.notes.iter().for_each(|note| complain(&format!("warning: {note}")));
+    let engine = match in_force.is_empty() {
+        true => engine,
+        false => engine.with_known(in_force.current, in_force.grace)?,
+    };
+    Ok(Arc::new(engine))
 }
 
 /// Whether records go the same way; what is done to them may differ.

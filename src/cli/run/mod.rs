@@ -167,6 +167,7 @@ async fn wait(
             asked = signals.next() => match asked {
                 Asked::Stop => return Over::Asked,
                 Asked::Reload => {
+                    running.reopen();
                     // One that waits to be heard is enough.
                     let _ = triggers.try_send(Trigger::Told);
                 }
@@ -184,8 +185,11 @@ fn report(outcome: &Outcome) -> bool {
     for (pipeline, records) in &outcome.undelivered {
         complain(&format!("pipeline `{pipeline}`: {records} records were not delivered"));
     }
+    for (sink, batches) in &outcome.spooled {
+        complain(&format!("sink `{sink}`: {batches} batches stay in its spool for the next run"));
+    }
     outcome.failed.iter().for_each(|failed| complain(failed));
-    outcome.undelivered.is_empty() && outcome.failed.is_empty()
+    outcome.undelivered.is_empty() && outcome.spooled.is_empty() && outcome.failed.is_empty()
 }
 
 impl FirstLoad {

@@ -4,16 +4,20 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use crate::config::daemon::{Daemon, SourceKind};
+use crate::config::daemon::{Daemon, Pipeline, SourceKind};
 use crate::tail::State;
 
 /// The folder of state, made and locked, if one is needed.
 pub(super) fn open(daemon: &Daemon) -> anyhow::Result<Option<State>> {
-    if !daemon.pipelines.iter().any(|pipeline| matches!(pipeline.source.kind, SourceKind::Files(_))) {
+    let spools = |pipeline: &Pipeline| {
+        pipeline.sinks.iter().filter_map(|sink| sink.spool.as_ref()).any(|spool| spool.folder.is_none())
+    };
+    let needs = |pipeline: &Pipeline| matches!(pipeline.source.kind, SourceKind::Files(_)) || spools(pipeline);
+    if !daemon.pipelines.iter().any(needs) {
         return Ok(None);
     }
     let folder = daemon.state_dir.clone().or_else(default);
-    let folder = folder.context("name a folder for checkpoints: `state_dir`, or --state-dir")?;
+    let folder = folder.context("name a folder for checkpoints and spools: `state_dir`, or --state-dir")?;
     Ok(Some(State::open(&folder)?))
 }
 

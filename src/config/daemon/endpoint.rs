@@ -1,11 +1,14 @@
 //! A source's or sink's table becomes the thing itself: what is missing, does not belong there, or is not allowed is said.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::tables::{FramingName, SinkTable, SinkType, SourceTable, SourceType};
-use super::{ClientTls, FilesFrom, ServerTls, Sink, SinkKind, Source, SourceKind};
+use super::tables::{FramingName, SinkTable, SinkType, SourceTable, SourceType, SpoolTable};
+use super::{
+    ClientTls, FileOptions, FilePath, FilePathError, FilesFrom, ServerTls, Sink, SinkKind, Source, SourceKind, SpoolTo,
+};
 use crate::framing::Framing;
 
 /// Connections at a time, unless the file says otherwise.
@@ -14,6 +17,13 @@ const PARTIAL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Less than a block would let every block wait for the one before.
 const MIN_BUFFER_BYTES: usize = 64 << 10;
 const BUFFER_BYTES: usize = 8 << 20;
+/// Every batch must fit into a segment or two.
+const MIN_SPOOL_BYTES: u64 = 4 << 20;
+/// Smaller or younger files would be nothing but rotation.
+const MIN_ROTATED_BYTES: u64 = 64 << 10;
+const MIN_ROTATED_AGE: Duration = Duration::from_secs(1);
+/// Each rotation renames all of them.
+const MAX_KEPT: u32 = 1000;
 
 /// What is wrong with a source or a sink; the operator is to blame.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +84,20 @@ pub enum EndpointError {
     /// Batches cannot become lines, nor lines batches.
     #[error("an otlp source goes with one otlp sink, and with no other: it hands on what that one answers")]
     Otlp,
+    /// What is wrong with the path of a file sink.
+    #[error("`path`: {0}")]
+    Path(#[from] FilePathError),
+    /// There is no file that could be mirrored.
+    #[error(
+        "`{0}`: {{relative}} is the path of a followed file, and the source is none; name one file, or use a file source"
+    )]
+    Mirror(String),
+    /// Two would write it, each at its own pace.
+    #[error("`{0}`: two sinks write this file")]
+    Twice(String),
+    /// What is written would be read again for ever.
+    #[error("`{0}`: the source reads this very file; write elsewhere")]
+    Circle(String),
     /// What is wrong with an address or an endpoint of OTLP.
     #[error(transparent)]
     Option(#[from] super::OptionError),
@@ -130,7 +154,7 @@ pub(super) fn source(table: &SourceTable) -> Result<Source, EndpointError> {
             "tls",
             &["listen", "cert", "key", "client_ca", "framing", "max_connections", "partial_timeout", "idle_timeout"],
         ),
-        SourceType::File => ("file", &["paths", "exclude", "start_at"]),
+        SourceType::File => ("file", &["paths", "exclude", "start_at", "cri_output"]),
         SourceType::Unix => {
             ("unix", &["path", "mode", "framing", "max_connections", "partial_timeout", "idle_timeout"])
         }
@@ -142,6 +166,7 @@ pub(super) fn source(table: &SourceTable) -> Result<Source, EndpointError> {
         ("paths", table.paths.is_some()),
         ("exclude", table.exclude.is_some()),
         ("start_at", table.start_at.is_some()),
+        ("cri_output", table.cri_output.is_some()),
         ("listen", table.listen.is_some()),
         ("path", table.path.is_some()),
         ("mode", table.mode.is_some()),
@@ -195,7 +220,12 @@ fn source_kind(table: &SourceTable, keys: &Keys<'_>) -> Result<SourceKind, Endpo
                 return Err(EndpointError::Value { key: "paths", reason: "is empty".to_owned() });
             }
             let exclude = table.exclude.clone().unwrap_or_default();
-            SourceKind::Files(FilesFrom { paths, exclude, start_at: table.start_at.unwrap_or_default() })
+            SourceKind::Files(FilesFrom {
+                paths,
+                exclude,
+                start_at: table.start_at.unwrap_or_default(),
+                cri_output: table.cri_output.unwrap_or_default(),
+            })
         }
         SourceType::Unix => {
             let path = path(keys.need("path", &table.path, "\"/run/inkout/in.sock\"")?)?;
@@ -211,23 +241,33 @@ fn source_kind(table: &SourceTable, keys: &Keys<'_>) -> Result<SourceKind, Endpo
 
 pub(super) fn sink(table: &SinkTable, framing: Framing) -> Result<Sink, EndpointError> {
     let (kind, known): (_, &[&'static str]) = match table.kind {
-        SinkType::Stdout => ("stdout", &["name", "framing", "buffer", "when_full"]),
-        SinkType::Tcp => ("tcp", &["name", "address", "framing", "buffer", "when_full"]),
+        SinkType::Stdout => ("stdout", &["name", "framing", "buffer", "when_full", "spool"]),
+        SinkType::Tcp => ("tcp", &["name", "address", "framing", "buffer", "when_full", "spool"]),
         SinkType::Tls => {
-            ("tls", &["name", "address", "ca", "server_name", "cert", "key", "framing", "buffer", "when_full"])
+            ("tls", &["name", "address", "ca", "server_name", "cert", "key", "framing", "buffer", "when_full", "spool"])
         }
-        SinkType::Unix => ("unix", &["name", "path", "framing", "buffer", "when_full"]),
+        SinkType::Unix => ("unix", &["name", "path", "framing", "buffer", "when_full", "spool"]),
+        SinkType::File => (
+            "file",
+            &["name", "path", "max_size", "max_age", "keep", "mode", "sync", "framing", "buffer", "when_full", "spool"],
+        ),
         SinkType::Otlp => ("otlp", &["name", "otlp"]),
     };
     let keys = Keys { what: "sink", kind, known };
     keys.check(&[
         ("address", table.address.is_some()),
         ("path", table.path.is_some()),
+        ("max_size", table.max_size.is_some()),
+        ("max_age", table.max_age.is_some()),
+        ("keep", table.keep.is_some()),
+        ("mode", table.mode.is_some()),
+        ("sync", table.sync.is_some()),
         ("ca", table.ca.is_some()),
         ("server_name", table.server_name.is_some()),
         ("cert", table.cert.is_some()),
         ("key", table.key.is_some()),
         ("otlp", table.otlp.is_some()),
+        ("spool", table.spool.is_some()),
     ])?;
     let buffer_bytes = table.buffer.map_or(BUFFER_BYTES, |size| size.0);
     if !(MIN_BUFFER_BYTES..=u32::MAX as usize).contains(&buffer_bytes) {
@@ -239,7 +279,20 @@ pub(super) fn sink(table: &SinkTable, framing: Framing) -> Result<Sink, Endpoint
         framing: table.framing.map_or(framing, Framing::from),
         buffer_bytes,
         when_full: table.when_full,
+        spool: table.spool.as_ref().map(spool).transpose()?,
     })
+}
+
+fn spool(table: &SpoolTable) -> Result<SpoolTo, EndpointError> {
+    let max_bytes = table.max_size.0 as u64;
+    if max_bytes < MIN_SPOOL_BYTES {
+        return Err(EndpointError::Value { key: "spool.max_size", reason: "must be 4MiB or more".to_owned() });
+    }
+    if let Some(path) = table.path.as_deref().filter(|path| !path.is_absolute()) {
+        let reason = format!("`{}` does not begin with /", path.display());
+        return Err(EndpointError::Value { key: "spool.path", reason });
+    }
+    Ok(SpoolTo { folder: table.path.clone(), max_bytes })
 }
 
 fn sink_kind(table: &SinkTable, keys: &Keys<'_>) -> Result<SinkKind, EndpointError> {
@@ -252,14 +305,61 @@ fn sink_kind(table: &SinkTable, keys: &Keys<'_>) -> Result<SinkKind, EndpointErr
         SinkType::Tcp => SinkKind::Tcp { address: receiver()? },
         SinkType::Tls => SinkKind::Tls { address: receiver()?, tls: client_tls(table, keys)? },
         SinkType::Unix => SinkKind::Unix { path: path(keys.need("path", &table.path, "\"/run/receiver.sock\"")?)? },
+        SinkType::File => SinkKind::File(file(table, keys)?),
         SinkType::Otlp => {
             SinkKind::Otlp(Box::new(keys.need("otlp", &table.otlp, "{ endpoint = \"http://127.0.0.1:4317\" }")?))
         }
     })
 }
 
-/// An OTLP source answers its clients with what its one upstream says, so it goes with one OTLP sink and nothing else.
+fn file(table: &SinkTable, keys: &Keys<'_>) -> Result<FileOptions, EndpointError> {
+    let path = keys.need("path", &table.path, "\"/var/log/inkout/{relative}\"")?;
+    let defaults = FileOptions::new(FilePath::parse(&path.to_string_lossy())?);
+    let max_bytes = table.max_size.map(|size| size.0 as u64);
+    if max_bytes.is_some_and(|size| size < MIN_ROTATED_BYTES) {
+        return Err(EndpointError::Value { key: "max_size", reason: "must be 64KiB or more".to_owned() });
+    }
+    let max_age = table.max_age.map(|time| time.0);
+    if max_age.is_some_and(|age| age < MIN_ROTATED_AGE) {
+        return Err(EndpointError::Value { key: "max_age", reason: "must be 1s or more".to_owned() });
+    }
+    let keep = table.keep.unwrap_or(defaults.keep);
+    if !(1..=MAX_KEPT).contains(&keep) {
+        return Err(EndpointError::Value { key: "keep", reason: format!("allowed are 1 to {MAX_KEPT}") });
+    }
+    let mode = table.mode.as_deref().map_or(Ok(defaults.mode), permission_bits)?;
+    if mode & 0o200 == 0 {
+        return Err(EndpointError::Value { key: "mode", reason: "its owner must be able to write".to_owned() });
+    }
+    Ok(FileOptions { max_bytes, max_age, keep, mode, sync: table.sync.unwrap_or(defaults.sync), ..defaults })
+}
+
+/// Whether source and sinks go together.
 pub(super) fn fit(source: &Source, sinks: &[Sink]) -> Result<(), EndpointError> {
+    let files = sinks.iter().filter_map(|sink| match &sink.kind {
+        SinkKind::File(options) => Some(&options.path),
+        _ => None,
+    });
+    let mut paths = BTreeSet::new();
+    for path in files {
+        if !paths.insert(path.to_string()) {
+            return Err(EndpointError::Twice(path.to_string()));
+        }
+        match (&source.kind, path) {
+            (SourceKind::Files(from), FilePath::Single(file))
+                if from.paths.iter().any(|pattern| file.as_path() == Path::new(pattern)) =>
+            {
+                return Err(EndpointError::Circle(path.to_string()));
+            }
+            (SourceKind::Files(_), _) | (_, FilePath::Single(_)) => {}
+            (_, FilePath::Mirrored(_)) => return Err(EndpointError::Mirror(path.to_string())),
+        }
+    }
+    fit_otlp(source, sinks)
+}
+
+/// An OTLP source answers its clients with what its one upstream says, so it goes with one OTLP sink and nothing else.
+fn fit_otlp(source: &Source, sinks: &[Sink]) -> Result<(), EndpointError> {
     let otlp = sinks.iter().filter(|sink| matches!(sink.kind, SinkKind::Otlp(_))).count();
     let wanted = usize::from(matches!(source.kind, SourceKind::Otlp(_)));
     if otlp == wanted && (wanted == 0 || sinks.len() == 1) { Ok(()) } else { Err(EndpointError::Otlp) }

@@ -124,8 +124,25 @@ impl Reader<'_> {
         }
         endpoint::fit(&source, &sinks).map_err(|error| self.file.error(at, error.to_string()))?;
         name_sinks(&mut sinks);
+        self.named_apart(&sinks, table.sinks.span())?;
         let hash_key = self.hash_key(table.hash_key_file, table.hash_key_env)?;
-        Ok(Pipeline { name, redact, hash_key, source, sinks })
+        Ok(Pipeline { name, redact, hash_key, source, sinks, record_id: table.record_id })
+    }
+
+    /// Sinks of one name would share counters and a spool.
+    fn named_apart(&self, sinks: &[Sink], at: std::ops::Range<usize>) -> Result<(), ConfigError> {
+        let mut names = BTreeSet::new();
+        for sink in sinks {
+            let reason = if !names.insert(&sink.name) {
+                format!("two sinks are named `{}`", sink.name)
+            } else if sink.spool.is_some() && !is_name(&sink.name) {
+                format!("`{}` cannot name a spool; allowed are 1 to 64 letters, digits, `-` and `_`", sink.name)
+            } else {
+                continue;
+            };
+            return Err(self.file.error(at, reason));
+        }
+        Ok(())
     }
 
     fn hash_key(
@@ -142,11 +159,24 @@ impl Reader<'_> {
         Err(self.file.error(name.span(), reason))
     }
 
-    /// Two of one name would share counters, and two on one socket cannot be.
+    /// Two of one name would share counters, and two on one file or one standard input would tear each other's records.
     fn distinct(&self, pipelines: Vec<Pipeline>) -> Result<Vec<Pipeline>, ConfigError> {
         let mut names = BTreeSet::new();
+        let (mut files, mut spools) = (BTreeSet::new(), BTreeSet::new());
         let mut stdin = 0;
         for pipeline in &pipelines {
+            for sink in &pipeline.sinks {
+                if let Some(folder) = sink.spool.as_ref().and_then(|spool| spool.folder.as_ref())
+                    && !spools.insert(folder)
+                {
+                    return Err(self.file.error(0..0, format!("two spools are in `{}`", folder.display())));
+                }
+                if let super::SinkKind::File(options) = &sink.kind
+                    && !files.insert(options.path.to_string())
+                {
+                    return Err(self.file.error(0..0, format!("two sinks write `{}`", options.path)));
+                }
+            }
             stdin += usize::from(pipeline.source.kind == super::SourceKind::Stdin);
             if !names.insert(&pipeline.name) {
                 return Err(self.file.error(0..0, format!("two pipelines are named `{}`", pipeline.name)));
@@ -194,6 +224,7 @@ pub(super) fn name_sinks(sinks: &mut [Sink]) {
             super::SinkKind::Tcp { .. } => "tcp",
             super::SinkKind::Tls { .. } => "tls",
             super::SinkKind::Unix { .. } => "unix",
+            super::SinkKind::File(_) => "file",
             super::SinkKind::Otlp(_) => "otlp",
         };
         let numbered = (2..).map(|number| format!("{kind}-{number}"));

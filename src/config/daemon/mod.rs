@@ -4,6 +4,7 @@
 
 mod endpoint;
 mod file;
+mod file_sink;
 mod observe;
 mod otlp;
 mod schema;
@@ -15,12 +16,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use endpoint::EndpointError;
+pub use file_sink::{FileOptions, FilePath, FilePathError};
 pub use observe::{
     AdminOptions, Contact, FindingsOptions, Listen, LogFormat, LogLevel, LogOptions, MetricsOptions, Observe,
     OtlpOptions, RuleSeries,
 };
 pub use otlp::{
-    Coding, Endpoint, OptionError, OtlpClientTls, OtlpListen, OtlpServerTls, OtlpSink, OtlpSource, Protocol,
+    Coding, Endpoint, OptionError, OtlpClientTls, OtlpListen, OtlpQueue, OtlpServerTls, OtlpSink, OtlpSource, Protocol,
     header_name, header_value,
 };
 pub use schema::schema;
@@ -64,6 +66,8 @@ pub struct Pipeline {
     pub source: Source,
     /// Where they go, all of them to each.
     pub sinks: Vec<Sink>,
+    /// Whether each record says where it came from.
+    pub record_id: bool,
 }
 
 /// Where the key of the `hash` action and of fingerprints is.
@@ -142,6 +146,19 @@ pub struct FilesFrom {
     pub exclude: Vec<String>,
     /// Where a file that is there at the first start is begun.
     pub start_at: StartAt,
+    /// What becomes of lines that a container runtime cut.
+    pub cri_output: CriOutput,
+}
+
+/// How the fragments of a container runtime's line are written. They are looked at as one in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CriOutput {
+    /// Each as it came.
+    #[default]
+    Keep,
+    /// As one line.
+    Join,
 }
 
 /// Where a file is begun of which nothing is known from an earlier run.
@@ -177,8 +194,19 @@ pub struct Sink {
     pub framing: Framing,
     /// Bytes that may wait for it in memory.
     pub buffer_bytes: usize,
-    /// What to do when they do.
+    /// What to do when they do, or when its spool is full.
     pub when_full: WhenFull,
+    /// What waits for it longer than memory allows, or over a restart, waits on disk.
+    pub spool: Option<SpoolTo>,
+}
+
+/// A spool on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpoolTo {
+    /// A folder of its own. `None`: one in the folder of state.
+    pub folder: Option<PathBuf>,
+    /// How large it may become.
+    pub max_bytes: u64,
 }
 
 /// Kinds of sinks.
@@ -203,6 +231,8 @@ pub enum SinkKind {
         /// The socket.
         path: PathBuf,
     },
+    /// A file, or one for each file that is followed.
+    File(FileOptions),
     /// A receiver of what an OTLP source takes.
     Otlp(Box<OtlpSink>),
 }
@@ -250,7 +280,7 @@ impl Daemon {
         endpoint::fit(&source, &sinks)?;
         file::name_sinks(&mut sinks);
         let name = "main".to_owned();
-        let pipeline = Pipeline { name, redact: redact.clone(), hash_key: None, source, sinks };
+        let pipeline = Pipeline { name, redact: redact.clone(), hash_key: None, source, sinks, record_id: false };
         Ok(Daemon {
             redact,
             drain_deadline: tables::drain_deadline().0,

@@ -109,6 +109,48 @@ pub struct OtlpSink {
     #[serde(rename = "max_response", default = "four_mebibytes", deserialize_with = "size")]
     #[schemars(with = "Option<Size>")]
     pub max_response_bytes: usize,
+    /// Answers clients at once and keeps their batches in memory until upstream has them. Without it, a client is answered
+    /// when upstream has answered, and nothing can be lost here.
+    #[serde(default)]
+    pub queue: Option<OtlpQueue>,
+}
+
+/// `queue` in `otlp` in a sink: batches that wait in memory. They are lost with the process.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(!default)]
+pub struct OtlpQueue {
+    /// Size of all batches in it; over it, clients are told to come back. Default: 64 MiB.
+    #[serde(rename = "max", deserialize_with = "size")]
+    #[schemars(with = "Size")]
+    pub max_bytes: usize,
+    /// For how long a batch is tried; then it is dropped and counted. Default: `"5m"`.
+    #[serde(deserialize_with = "time")]
+    #[schemars(with = "Time")]
+    pub retry_for: Duration,
+    /// Time before the second try. It doubles with each, give or take a half, and upstream may ask for more. Default: `"1s"`.
+    #[serde(deserialize_with = "time")]
+    #[schemars(with = "Time")]
+    pub first_backoff: Duration,
+    /// The longest time between two tries, unless upstream asks for more. Default: `"30s"`.
+    #[serde(deserialize_with = "time")]
+    #[schemars(with = "Time")]
+    pub max_backoff: Duration,
+    /// Batches that are sent at once, 1 to 64. With more than one, batches may change their order. Default: 4.
+    #[serde(deserialize_with = "senders")]
+    pub senders: usize,
+}
+
+impl Default for OtlpQueue {
+    fn default() -> OtlpQueue {
+        OtlpQueue {
+            max_bytes: 64 << 20,
+            retry_for: Duration::from_secs(300),
+            first_backoff: Duration::from_secs(1),
+            max_backoff: Duration::from_secs(30),
+            senders: 4,
+        }
+    }
 }
 
 /// Certificate and key of a server.
@@ -238,6 +280,7 @@ impl OtlpSink {
             header_files: BTreeMap::new(),
             tls: OtlpClientTls::default(),
             max_response_bytes: four_mebibytes(),
+            queue: None,
         }
     }
 
@@ -347,6 +390,12 @@ fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     fits.then_some(size).ok_or_else(|| de::Error::custom("allowed are 1B to 4GiB"))
 }
 
+fn senders<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let senders = usize::deserialize(deserializer)?;
+    let fits = (1..=64).contains(&senders);
+    fits.then_some(senders).ok_or_else(|| de::Error::custom("allowed are 1 to 64"))
+}
+
 fn header_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HeaderName>, D::Error> {
     let names = Vec::<String>::deserialize(deserializer)?;
     names.iter().map(|name| header_name(name).map_err(de::Error::custom)).collect()
@@ -443,6 +492,8 @@ mod tests {
             ("sink.endpoint = 'http://c'\nsource.max_message = '5GiB'", "1B to 4GiB"),
             ("sink.endpoint = 'http://c'\nsink.compression = 'br'", "expected one of `none`, `gzip`, `zstd`"),
             ("sink.endpoint = 'http://c'\nsource.forward_headers = ['host']", "set by the hop itself"),
+            ("sink.endpoint = 'http://c'\nsink.queue.senders = 0", "allowed are 1 to 64"),
+            ("sink.endpoint = 'http://c'\nsink.queue.spool = 'x'", "unknown field `spool`"),
             ("source.insecure = true", "missing field `sink`"),
         ] {
             let error = read(text).unwrap_err();

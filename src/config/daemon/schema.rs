@@ -59,6 +59,8 @@ struct KnownTable {
     command: Option<Vec<KnownCommandTable>>,
     /// Whom a finding of a value concerns.
     contact: Option<Vec<ContactTable>>,
+    /// How long a value is looked for after another took its place while the process runs; a day unless it is said.
+    grace_seconds: Option<u64>,
 }
 
 #[derive(JsonSchema)]

@@ -12,7 +12,7 @@ use toml::Spanned;
 use super::endpoint::EndpointError;
 use super::otlp::{OtlpSink, OtlpSource};
 use super::units::{Size, Time};
-use super::{AdminOptions, FindingsOptions, LogOptions, MetricsOptions, OnFatal, StartAt, WhenFull};
+use super::{AdminOptions, CriOutput, FindingsOptions, LogOptions, MetricsOptions, OnFatal, StartAt, WhenFull};
 use crate::config::nearest;
 
 /// The file of `inkout run`, but for the settings of redaction.
@@ -64,6 +64,9 @@ pub(super) struct PipelineTable {
     /// Where they go, all of them to each.
     #[schemars(with = "Vec<Entry<SinkTable>>")]
     pub(super) sinks: Spanned<Vec<Spanned<Entry<SinkTable>>>>,
+    /// Add to each record where it came from, so that a receiver can drop what comes twice.
+    #[serde(default)]
+    pub(super) record_id: bool,
     /// A file with the key of the `hash` action.
     pub(super) hash_key_file: Option<PathBuf>,
     /// An environment variable with the key of the `hash` action.
@@ -93,6 +96,7 @@ pub(super) enum SinkType {
     Tcp,
     Tls,
     Unix,
+    File,
     Otlp,
 }
 
@@ -122,6 +126,8 @@ pub(super) struct SourceTable {
     pub(super) exclude: Option<Vec<String>>,
     /// file: where a file is begun of which nothing is known from an earlier run.
     pub(super) start_at: Option<StartAt>,
+    /// file: lines that a container runtime cut are written as they came, or as one.
+    pub(super) cri_output: Option<CriOutput>,
     /// tcp, tls: the address to listen on, `127.0.0.1:6000`.
     pub(super) listen: Option<String>,
     /// unix: the socket.
@@ -162,8 +168,19 @@ pub(super) struct SinkTable {
     pub(super) name: Option<String>,
     /// tcp, tls: the receiver's address, `logs.example:6514`.
     pub(super) address: Option<String>,
-    /// unix: the receiver's socket.
+    /// unix: the receiver's socket. file: the file, `/var/log/all.log`, or one for each followed file,
+    /// `/var/log/inkout/{relative}`.
     pub(super) path: Option<PathBuf>,
+    /// file: a file that is larger is rotated.
+    pub(super) max_size: Option<Size>,
+    /// file: a file that is older is rotated.
+    pub(super) max_age: Option<Time>,
+    /// file: how many rotated files are kept.
+    pub(super) keep: Option<u32>,
+    /// file: permission bits of new files, `"0640"`.
+    pub(super) mode: Option<String>,
+    /// file: whether a record counts as delivered only when the disk has it.
+    pub(super) sync: Option<bool>,
     /// How records are told apart; as in the source unless said here.
     pub(super) framing: Option<FramingName>,
     /// Bytes that may wait in memory.
@@ -171,6 +188,8 @@ pub(super) struct SinkTable {
     /// What to do when they do.
     #[serde(default)]
     pub(super) when_full: WhenFull,
+    /// What waits for the receiver waits on disk, masked, also over a restart.
+    pub(super) spool: Option<SpoolTable>,
     /// tls: authorities to trust instead of the system's, PEM.
     pub(super) ca: Option<PathBuf>,
     /// tls: the name the receiver's certificate must have, if it is not the address's.
@@ -181,6 +200,16 @@ pub(super) struct SinkTable {
     pub(super) key: Option<PathBuf>,
     /// otlp: the client.
     pub(super) otlp: Option<OtlpSink>,
+}
+
+/// A spool on disk.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SpoolTable {
+    /// How large it may become, `"1GiB"`.
+    pub(super) max_size: Size,
+    /// A folder of its own; by default one in `state_dir`.
+    pub(super) path: Option<PathBuf>,
 }
 
 pub(super) fn drain_deadline() -> Time {
@@ -257,11 +286,20 @@ impl Word for SinkTable {
             ("tcp", address) => SinkTable { address: Some(address.to_owned()), ..table(SinkType::Tcp) },
             ("tls", address) => SinkTable { address: Some(address.to_owned()), ..table(SinkType::Tls) },
             ("unix", path) => SinkTable { path: Some(path.into()), ..table(SinkType::Unix) },
+            ("file", path) => SinkTable { path: Some(path.into()), ..table(SinkType::File) },
             ("otlp" | "otlp+http" | "otlp+https", _) => {
                 SinkTable { otlp: Some(OtlpSink::from_url(word)?), ..table(SinkType::Otlp) }
             }
             _ => {
-                let known = ["stdout", "tcp:ADDRESS", "tls:ADDRESS", "unix:PATH", "otlp:URL", "otlp+http://HOST:PORT"];
+                let known = [
+                    "stdout",
+                    "file:PATH",
+                    "tcp:ADDRESS",
+                    "tls:ADDRESS",
+                    "unix:PATH",
+                    "otlp:URL",
+                    "otlp+http://HOST:PORT",
+                ];
                 return Err(unknown("sink", word, &known));
             }
         })

@@ -81,7 +81,7 @@ impl Site<'_> {
         let at = self.skip_wrapper(bridge.at);
         let at = bridge::skip_dump_type(self.haystack, at, self.end).unwrap_or(at);
         let at = if bridge.joint == Joint::Colon { self.skip_properties(at) } else { at };
-        let stands = |at| self.forms.end_at(self.haystack, at, self.end);
+        let stands = |at| self.ours_at(at, bridge.joint);
         if let Some(end) = bridge.annotation.and_then(stands).or_else(|| stands(at)) {
             return Beside::Value(end);
         }
@@ -187,7 +187,7 @@ impl Site<'_> {
             return;
         }
         let masked = match value::kind_of(&self.haystack[start..end]) {
-            Kind::Blank => false,
+            Kind::Blank => quoted.is_some() && value::is_object(value),
             // Four digits behind a bare colon are a code; fewer are as likely a count.
             Kind::Number => self.key.numbers && (joint.is_sure(quoted.is_some()) || end - start >= 4),
             Kind::Word => joint.is_sure(quoted.is_some()) && (joint != Joint::Flag || end - start >= 8),
@@ -211,9 +211,17 @@ impl Site<'_> {
 
     /// Whether what we write ourselves stands at `start`; then it is done with.
     fn is_ours(&mut self, start: usize, end: usize) -> bool {
-        let ours = self.forms.end_at(self.haystack, start, end);
+        let ours =
+            self.forms.end_at(self.haystack, start, end).filter(|&ours| !value::goes_on(self.haystack, ours, end));
         self.reached = self.reached.max(ours.unwrap_or(0));
         ours.is_some()
+    }
+
+    /// Where what we wrote at `at` ends, if no more of a bare value follows.
+    fn ours_at(&self, at: usize, joint: Joint) -> Option<usize> {
+        let end = self.forms.end_at(self.haystack, at, self.end)?;
+        let value_end = value::bare_end(self.haystack, end, self.end, joint, self.is_query());
+        (!value::goes_on(self.haystack, end, value_end)).then_some(end)
     }
 
     /// Adds a span of the key's rule.

@@ -199,6 +199,13 @@ fn is_blank(value: &[u8]) -> bool {
     (same && b"*xX.-_#\xe2".contains(&first)) || is_template(value) || is_cut_prefix(value)
 }
 
+/// Whether a value that begins like what we write goes on as a secret: right behind it, `****!hunter2x`.
+pub(super) fn goes_on(haystack: &[u8], ours: usize, end: usize) -> bool {
+    let rest = haystack[ours..end].split(u8::is_ascii_whitespace).next().unwrap_or_default();
+    let marks = rest.iter().take_while(|byte| !byte.is_ascii_alphanumeric()).count();
+    kind_of(&rest[marks..]) == Kind::Opaque
+}
+
 /// A visibly cut prefix, as providers print it: `sk-proj-ab...`.
 fn is_cut_prefix(value: &[u8]) -> bool {
     value.strip_suffix(b"...").is_some_and(|shown| shown.len() <= 12)
@@ -210,21 +217,38 @@ fn is_template(value: &[u8]) -> bool {
         value.len() > open.len() + close.len() && value.starts_with(open) && value.ends_with(close)
     };
     let inner = &value[1.min(value.len())..];
+    // A digit that no `_` stands before is a password's: `$ECRET1`.
     let constant = |name: &[u8]| {
-        !name.is_empty() && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
+        let letters = |part: &[u8]| part.iter().all(u8::is_ascii_uppercase);
+        let part = |part: &[u8]| letters(part) || part.iter().all(u8::is_ascii_digit);
+        !name.is_empty()
+            && name.split(|b| *b == b'_').enumerate().all(|(at, text)| letters(text) || at > 0 && part(text))
     };
-    within(b"${", b"}")
+    let argument = |name: &[u8]| !name.is_empty() && name.len() <= 2 && name.iter().all(u8::is_ascii_digit);
+    let words = |name: &[u8]| {
+        let joined = name.iter().any(|b| b" _-".contains(b));
+        name.iter().all(|b| b.is_ascii_alphabetic() || b" _-<>".contains(b) || joined && b.is_ascii_digit())
+    };
+    within(b"${", b"}") && !has_default(value)
         || within(b"{{", b"}}")
         || within(b"$(", b")")
-        || within(b"<", b">") && inner.iter().all(|b| b.is_ascii_alphanumeric() || b" _-<>".contains(b))
+        || within(b"<", b">") && words(inner)
         || within(b"%", b"%") && constant(&value[1..value.len() - 1])
-        || value[0] == b'$' && constant(inner)
+        || value[0] == b'$' && (constant(inner) || argument(inner))
         || matches!(value, b"%s" | b"%d" | b"%v" | b"%q" | b"{}" | b"{0}" | b"?" | b"%w" | b"%x")
         || is_object(value)
 }
 
-/// `Token{a64f992 …` and `org.app.Token@4f3a2b`: an object's name, not a value.
-fn is_object(value: &[u8]) -> bool {
+/// `${NAME:-value}` and its kin: what stands there in the variable's place is as secret as the variable.
+fn has_default(value: &[u8]) -> bool {
+    let inner = &value[2..value.len() - 1];
+    let name = inner.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let default = inner[name..].strip_prefix(b":").unwrap_or(&inner[name..]);
+    name > 0 && matches!(default.first(), Some(b'-' | b'=')) && !is_blank(default[1..].trim_ascii())
+}
+
+/// `Token{a64f992 …`, `org.app.Token@4f3a2b`, `read_password()`, `os.getenv(NAME)`: an object's name or a call, not a value.
+pub(super) fn is_object(value: &[u8]) -> bool {
     const IDENT: ByteSet =
         ByteSet::from_bytes(b"_.$").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
     let name = IDENT.run(value);
@@ -232,10 +256,17 @@ fn is_object(value: &[u8]) -> bool {
     let identity = |hex: &[u8]| !hex.is_empty() && hex.len() <= 8 && hex.iter().all(u8::is_ascii_hexdigit);
     let dotted = value[..name].contains(&b'.');
     match value.get(name) {
-        Some(b'{') => capital,
+        Some(b'{') => {
+            let inner = &value[name + 1..];
+            let id = inner.iter().take_while(|b| b.is_ascii_hexdigit()).count();
+            let field = inner.iter().take_while(|b| b.is_ascii_alphabetic() || **b == b'_').count();
+            let fields = field > 0 && matches!(inner.get(field), Some(b'=' | b':'));
+            capital && value[..name].iter().all(|b| !b.is_ascii_digit()) && (id >= 6 || fields)
+        }
         Some(b'@') => capital && dotted && identity(&value[name + 1..]),
         Some(b'(') => {
-            value[..name].iter().all(|b| b.is_ascii_alphabetic() || b"_.".contains(b)) && value.ends_with(b")")
+            let called = value[..name].iter().all(|b| b.is_ascii_alphabetic() || b"_.".contains(b));
+            called && value.ends_with(b")") && (dotted || value.len() == name + 2)
         }
         _ => false,
     }
@@ -352,7 +383,26 @@ mod tests {
             ("{{ token }}", Kind::Blank),
             ("<your-token>", Kind::Blank),
             ("$1", Kind::Blank),
+            ("<api key 2>", Kind::Blank),
+            ("$DB_PASSWORD_2", Kind::Blank),
+            ("%DB_PASSWORD%", Kind::Blank),
+            ("${PASSWORD:-}", Kind::Blank),
+            ("${PASSWORD:-null}", Kind::Blank),
+            ("${PASSWORD:?it is not set}", Kind::Blank),
             ("Token{a64f992", Kind::Blank),
+            ("Token{id=7", Kind::Blank),
+            ("org.app.Token@4f3a2b", Kind::Blank),
+            ("read_password()", Kind::Blank),
+            ("os.getenv(NAME)", Kind::Blank),
+            ("Summer(2024)", Kind::Opaque),
+            ("Hunter(x)", Kind::Word),
+            ("Winter{2024}", Kind::Opaque),
+            ("Passw0rd{1", Kind::Opaque),
+            ("$ECRET123", Kind::Opaque),
+            ("%PASS1%", Kind::Opaque),
+            ("<S3cret9x>", Kind::Opaque),
+            ("${PASSWORD:-hunter2x}", Kind::Opaque),
+            ("${PASSWORD-hunter2x}", Kind::Opaque),
             ("4096", Kind::Number),
             ("expired", Kind::Word),
             ("a1", Kind::Word),

@@ -31,8 +31,10 @@ impl Files {
     /// Tells `events` when something happens.
     pub(super) fn new(events: mpsc::Sender<Trigger>) -> Files {
         let tell = move |_: notify::Result<notify::Event>| {
-            // One that waits to be heard is enough.
-            let _ = events.try_send(Trigger::Event);
+            // One that waits to be heard is enough. The last place is for a word: a folder may be busy.
+            if events.capacity() > 1 {
+                let _ = events.try_send(Trigger::Event);
+            }
         };
         // Where there are no events (or no descriptors for them) the clock remains.
         Files { watcher: notify::recommended_watcher(tell).ok(), folders: BTreeSet::new() }

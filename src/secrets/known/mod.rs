@@ -8,6 +8,7 @@ mod command;
 mod dir;
 mod dotenv;
 mod json;
+mod rotation;
 
 use std::fmt;
 use std::fs::File;
@@ -19,6 +20,8 @@ use rustix::fs::Mode;
 use zeroize::Zeroizing;
 
 use super::SecretError;
+pub use rotation::{InForce, Rotation};
+
 pub use crate::config::{CommandOutput, Contact, KnownCommand, KnownSources};
 use crate::engine::{Known, KnownValue, SkipReason, glob};
 

@@ -33,6 +33,15 @@ pub enum FilePathError {
     Unknown(String),
 }
 
+impl std::fmt::Display for FilePath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            FilePath::Single(path) => write!(f, "{}", path.display()),
+            FilePath::Mirrored(folder) => write!(f, "{}", folder.join(RELATIVE).display()),
+        }
+    }
+}
+
 impl FilePath {
     /// The path that `text` spells: `/var/log/all.log`, or `/var/log/inkout/{relative}`.
     ///
@@ -56,7 +65,7 @@ impl FilePath {
     }
 
     /// Folder and path in it for records that came from the file called `origin`; `None` when there is no such place.
-    pub(super) fn place<'p>(&'p self, origin: Option<&'p Path>) -> Option<(&'p Path, &'p Path)> {
+    pub fn place<'p>(&'p self, origin: Option<&'p Path>) -> Option<(&'p Path, &'p Path)> {
         match self {
             FilePath::Single(path) => Some((path.parent()?, Path::new(path.file_name()?))),
             FilePath::Mirrored(folder) => {
@@ -81,14 +90,15 @@ pub struct FileOptions {
     pub keep: u32,
     /// Permission bits of new files.
     pub mode: u32,
-    /// Whether a record is delivered only when the disk has it, not when the system has it.
+    /// Whether a record is delivered only when the disk has it, not when the system has it: a checkpoint on the disk must not
+    /// say more than the file beside it.
     pub sync: bool,
 }
 
 impl FileOptions {
     /// Appends to `path`, readable for its owner alone, and rotates nothing.
     pub fn new(path: FilePath) -> FileOptions {
-        FileOptions { path, max_bytes: None, max_age: None, keep: 5, mode: 0o600, sync: false }
+        FileOptions { path, max_bytes: None, max_age: None, keep: 5, mode: 0o600, sync: true }
     }
 }
 
