@@ -48,7 +48,7 @@
 //! | `pipeline` | source to workers to sinks: the tasks, what they may hold, reload and drain | all but `cli`, `pipe` |
 //! | `workers` | threads that redact for the daemon's tasks, around an engine that can be exchanged | `engine` |
 //! | `metrics` | counters of what flows through, as Prometheus text and as an OTLP push; labels from closed sets only | `engine` |
-//! | `findings` | the findings stream: which secret was found, since when and how often, without a byte of it | `engine`, `metrics` |
+//! | `findings` | the findings stream: which secret was found, since when and how often, without a byte of it | `engine`, `metrics`, `log` |
 //! | `admin` | the admin port: health, metrics, and a status page | `metrics` |
 //! | `log` | the daemon's own log: masked, limited, never waited for | `engine`, `metrics` |
 //! | `tail` | follows files through rotation and restarts; hands out bytes with their place, keeps checkpoints | `durable` |

@@ -28,11 +28,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sources", &["pem", "config", "metrics", "tail"]),
     (
         "pipeline",
-        &["tail", "engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers", "findings"],
+        &[
+            "tail", "engine", "framing", "message", "config", "metrics", "sources", "sinks", "workers", "findings",
+            "log",
+        ],
     ),
     ("workers", &["engine"]),
     ("metrics", &["engine", "config"]),
-    ("findings", &["engine", "metrics", "config"]),
+    ("findings", &["engine", "metrics", "config", "log"]),
     ("admin", &["metrics", "config"]),
     ("log", &["engine", "metrics", "config"]),
     ("hop", &["pem", "engine", "otlp", "workers", "metrics", "findings", "config"]),

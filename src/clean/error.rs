@@ -36,12 +36,18 @@ pub enum Skip {
     /// A FIFO, socket or device in a folder.
     #[error("{0}")]
     Special(&'static str),
+    /// What a run left behind that was killed, or is about to write.
+    #[error("temporary file of a run of inkout that goes on or was killed; the next `clean -i` here removes it")]
+    Leftover,
     /// The private data of a version control system.
     #[error("version control data")]
     VersionControl,
     /// An archive, or a second layer of compression, inside an archive.
     #[error("{0} inside an archive; unpack it to have it inspected")]
     Nested(&'static str),
+    /// UTF-16 or UTF-32, by its byte order mark.
+    #[error("UTF-16 or UTF-32, which is not inspected; `iconv -t UTF-8` first")]
+    Wide,
     /// A format that cannot be unpacked.
     #[error("{0} cannot be unpacked; unpack it to have it inspected")]
     Unsupported(&'static str),
@@ -50,7 +56,7 @@ pub enum Skip {
 impl Skip {
     /// Whether text may have been missed that somebody would expect to be inspected: no success, then.
     pub fn is_gap(self) -> bool {
-        matches!(self, Skip::Nested(_) | Skip::Unsupported(_))
+        matches!(self, Skip::Nested(_) | Skip::Unsupported(_) | Skip::Wide | Skip::Leftover)
     }
 }
 

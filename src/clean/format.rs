@@ -7,8 +7,10 @@ use flate2::GzBuilder;
 use flate2::bufread::{GzDecoder, MultiGzDecoder};
 use flate2::write::GzEncoder;
 
+use super::beside::{Beside, GzipStreams, ZstdFrames};
 use super::budget::{Budget, Counted};
 use super::scan::LONG_PACKED_BYTES;
+use crate::engine::is_wide;
 
 /// So many bytes tell whether a file is text.
 const SNIFFED_BYTES: usize = 8 << 10;
@@ -35,6 +37,8 @@ pub(super) enum Format {
     Tar,
     Zip,
     Packed(Codec),
+    /// UTF-16 or UTF-32, which no rule can read.
+    Wide,
     /// Something compressed that is not understood.
     Unsupported(&'static str),
 }
@@ -61,6 +65,7 @@ impl Format {
             Some(format) => format,
             None if is_skippable_zstd(head) => Format::Packed(Codec::Zstd),
             None if is_tar(head, name) => Format::Tar,
+            None if is_wide(head) => Format::Wide,
             None if is_binary(head) => Format::Binary,
             None => Format::Text,
         }
@@ -69,7 +74,7 @@ impl Format {
     /// Its name in messages.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Format::Text | Format::Binary => "",
+            Format::Text | Format::Binary | Format::Wide => "",
             Format::Tar => "tar archive",
             Format::Zip => "zip archive",
             Format::Packed(codec) => codec.name(),
@@ -123,6 +128,22 @@ impl Codec {
                 Box::new(Counted { inner: decoder, budget })
             }
         })
+    }
+
+    /// As [`Codec::decoder`], and gathers in `beside` what stands beside the data.
+    pub(super) fn watched<'r>(
+        self,
+        packed: impl Read + Send + 'r,
+        budget: &'r Budget,
+        beside: &Beside,
+    ) -> io::Result<Box<dyn Read + Send + 'r>> {
+        match self {
+            Codec::Gzip => {
+                let packed = BufReader::with_capacity(PACKED_BYTES, packed);
+                Ok(Box::new(Counted { inner: GzipStreams::new(packed, beside.clone()), budget }))
+            }
+            Codec::Zstd => self.decoder(ZstdFrames::new(packed, beside.clone()), budget),
+        }
     }
 
     /// Compresses what is written, as `head`, the first bytes of the original, was. A `length` of the original that is worth
@@ -229,6 +250,8 @@ mod tests {
             (b"", "empty.gz", Format::Text),
             (b"text", "a.zip", Format::Text),
             (b"a\0b", "a.log", Format::Binary),
+            (b"\xff\xfea\0", "a.log", Format::Wide),
+            (b"\xfe\xff\0a", "a.log", Format::Wide),
             (b"\x1f\x8b\x08\0", "a.log", Format::Packed(Codec::Gzip)),
             (b"\x28\xb5\x2f\xfd", "a", Format::Packed(Codec::Zstd)),
             (b"\x51\x2a\x4d\x18\0\0\0\0", "a.zst", Format::Packed(Codec::Zstd)),

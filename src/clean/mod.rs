@@ -4,6 +4,7 @@
 //! [`walk`] lists the files, [`each`] hands them to threads, and [`scan_file`] streams one of them, member by member,
 //! through the engine and shows an [`Observer`] every piece. Looking and rewriting go through that same function.
 
+mod beside;
 mod budget;
 mod error;
 mod follow;
@@ -16,6 +17,7 @@ mod stream;
 mod tarball;
 mod threads;
 mod walk;
+mod zipmap;
 mod zipped;
 
 pub use error::{Outcome, Reason, Skip, shown, shown_bytes};

@@ -69,6 +69,7 @@ pub struct Done {
 
 /// Cleans one file, and shows every piece of it to `observer`.
 pub fn clean_file(worker: &mut Worker, file: &FileEntry, options: &CleanOptions, observer: &mut dyn Observer) -> Done {
+    worker.scratch.read_from(&file.path.to_string_lossy());
     match (Cleaning { worker, file, options }).run(observer) {
         Ok((scanned, outcome)) => Done { outcome, tally: scanned.tally, skipped: scanned.skipped },
         Err(reason) => Done { outcome: Outcome::Failed(reason), tally: Tally::default(), skipped: Vec::new() },
@@ -214,6 +215,8 @@ impl Cleaning<'_> {
     ) -> Result<(Scanned, Option<Written<'f>>), Reason> {
         let read = self.worker.shared.read;
         let budget = Budget::new(original.stat.st_size as u64, read.max_inflated, read.max_ratio);
+        // A file of /proc has no length: what was read is what there is, and reading it again might give something else.
+        let eager = original.stat.st_size == 0 && matches!(self.options.target, Target::Folder(_));
         let behind = self.behind(original);
         let original_file = &original.file;
         let mut lazy = Lazy {
@@ -223,12 +226,14 @@ impl Cleaning<'_> {
             behind: &behind,
             wrapping: None,
             same: 0,
+            eager,
             open: None,
         };
         let scanned = self.scan(original, observer, Some(&mut lazy))?;
         let written = match (scanned.changed, scanned.shape) {
-            (false, _) => None,
             (true, Shape::Stream) => lazy.finish()?,
+            (false, _) if eager => lazy.finish()?,
+            (false, _) => None,
             (true, shape) => {
                 let temp = self.archive(original, folder, &scanned, shape, &budget)?;
                 Some(Written { following: behind.whole(&temp.file).map_err(Reason::Write)?, temp })
@@ -445,6 +450,8 @@ struct Lazy<'l, 'f> {
     wrapping: Option<(Codec, Vec<u8>)>,
     /// How many bytes of the stream are as they were.
     same: u64,
+    /// Whether it is written although nothing differs.
+    eager: bool,
     open: Option<Out<'f>>,
 }
 
@@ -467,7 +474,7 @@ impl Sink for Lazy<'_, '_> {
     }
 
     fn take(&mut self, original: usize, masked: &Masked, changed: bool) -> Result<(), Reason> {
-        if self.open.is_none() && !changed {
+        if self.open.is_none() && !changed && !self.eager {
             self.same += original as u64;
             return Ok(());
         }
@@ -517,9 +524,9 @@ impl<'f> Lazy<'_, 'f> {
 }
 
 /// Reads a file from a place of its own, whoever else reads it.
-struct PositionedReader<'f> {
-    file: &'f File,
-    offset: u64,
+pub(super) struct PositionedReader<'f> {
+    pub(super) file: &'f File,
+    pub(super) offset: u64,
 }
 
 impl Read for PositionedReader<'_> {

@@ -6,8 +6,10 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 
+use super::beside::Beside;
 use super::budget::Budget;
 use super::error::{Reason, Skip};
 use super::format::{Codec, Format};
@@ -16,7 +18,7 @@ use super::stream::{Redacted, Sink, Stream, redact};
 use super::threads::Worker;
 use super::walk::FileEntry;
 use super::{tarball, zipped};
-use crate::engine::{Masked, Piece, Span, Tally};
+use crate::engine::{Carry, Masked, Piece, Span, Tally};
 
 /// A compressed file of this size is worth threads that unpack it and pack it again.
 pub(super) const LONG_PACKED_BYTES: u64 = 1 << 20;
@@ -144,6 +146,7 @@ pub fn scan_file(worker: &mut Worker, file: &FileEntry, observer: &mut dyn Obser
     let fd = rustix::fs::openat(CWD, &file.real, flags, Mode::empty()).map_err(opening)?;
     let stat = rustix::fs::fstat(&fd).map_err(|error| Reason::Read(error.into()))?;
     regular(FileType::from_raw_mode(stat.st_mode))?;
+    worker.scratch.read_from(&file.path.to_string_lossy());
     let shared = Arc::clone(&worker.shared);
     let opened = File::from(fd);
     let mut input = Metered { file: &opened, progress: Some(&shared.progress) };
@@ -216,6 +219,7 @@ pub(super) fn scan(
             look.packed(Packed { codec, head: &block, rest: input, is_long, name, member: None }, sink)
         }
         Format::Unsupported(name) => Ok(Scanned::of_skip(Skip::Unsupported(name))),
+        Format::Wide => Ok(Scanned::of_skip(Skip::Wide)),
         Format::Binary if !read.binary => Ok(Scanned::of_skip(Skip::Binary)),
         Format::Text | Format::Binary => {
             let stream = Stream { format: "", member: None, head: &mut block, more, rest: input, is_light: true };
@@ -245,21 +249,63 @@ impl Look<'_> {
             Format::Text => None,
             Format::Binary if self.worker.shared.read.binary => None,
             Format::Binary => Some(Skip::Binary),
+            Format::Wide => Some(Skip::Wide),
             Format::Unsupported(name) => Some(Skip::Unsupported(name)),
             nested => Some(Skip::Nested(nested.name())),
+        }
+    }
+
+    /// What a text that stands beside data becomes, where something in it is masked.
+    pub(super) fn masked(&mut self, text: &[u8]) -> Option<Bytes> {
+        let engine = &self.worker.shared.engine;
+        let block = Bytes::copy_from_slice(text);
+        let (masked, _, _) = engine.redact(&mut self.worker.scratch, &Carry::default(), block);
+        (masked.as_bytes() != text).then(|| masked.into_bytes())
+    }
+
+    /// Looks at the comment of an archive or of one of its members, and shows it as a text of its own where something in it is
+    /// masked: `true` then.
+    pub(super) fn comment(&mut self, of: &[u8], text: &[u8], tally: &mut Tally) -> bool {
+        let piece = Piece::records(Bytes::copy_from_slice(text));
+        let Worker { shared, scratch, .. } = &mut *self.worker;
+        let (masked, _, its) = shared.engine.redact_piece(scratch, &Carry::default(), &piece);
+        if masked.as_bytes() == text {
+            return false;
+        }
+        let name = [of, b"(comment)"].concat();
+        let (member, found) = (Some(&*name), scratch.found());
+        self.observer.begin(member);
+        self.observer.piece(&Seen { member, offset: 0, line: 1, piece: &piece, found, masked: &masked, tally: &its });
+        tally.add(&its);
+        true
+    }
+
+    /// Refuses a file with something to mask beside its data: `what` is that.
+    pub(super) fn nothing_in(&mut self, text: &[u8], what: &str) -> Result<(), Reason> {
+        match self.masked(text) {
+            Some(_) => Err(Reason::Refused(format!("{what} holds something to mask; unpack it to have it masked"))),
+            None => Ok(()),
         }
     }
 
     /// A compressed file: a tar archive, or one stream.
     fn packed(&mut self, packed: Packed<'_>, sink: Option<&mut dyn Sink>) -> Result<Scanned, Reason> {
         let Packed { codec, head, rest, is_long, name, member } = packed;
-        let decoder = codec.decoder(head.chain(rest), self.budget);
+        let aside = Beside::default();
+        let decoder = codec.watched(head.chain(rest), self.budget, &aside);
         let mut plain = Plain(decoder.map_err(|error| Reason::reading(codec.name(), error))?);
         let unpacked = Unpacked { codec, head, name, member };
-        if is_long && self.worker.may_share() {
-            return beside(&mut plain, |plain| self.unpacked(unpacked, plain, sink));
-        }
-        self.unpacked(unpacked, &mut plain, sink)
+        let scanned = if is_long && self.worker.may_share() {
+            beside(&mut plain, |plain| self.unpacked(unpacked, plain, sink))?
+        } else {
+            self.unpacked(unpacked, &mut plain, sink)?
+        };
+        let what = match codec {
+            Codec::Gzip => "a gzip header",
+            Codec::Zstd => "a skippable frame",
+        };
+        self.nothing_in(&aside.take(), what)?;
+        Ok(scanned)
     }
 
     fn unpacked(
@@ -321,6 +367,7 @@ struct Packed<'p> {
 }
 
 /// What is known of a compressed stream beside what comes out of it.
+#[derive(Clone, Copy)]
 struct Unpacked<'p> {
     codec: Codec,
     head: &'p [u8],

@@ -206,10 +206,12 @@ impl Course<'_, '_, '_, '_> {
             Some((number - 1, piece))
         };
         let carry = std::mem::take(&mut self.turn.carry);
+        let source = self.turn.worker.scratch.source().map(str::to_owned);
         let show = |answer: &Answer| self.show(answer);
         let turns = Mutex::new(Turns { number: 0, carry, show, failed: None });
         let next = std::iter::repeat_with(Condvar::new).take(threads).collect();
-        let together = Together { shared: &shared, take: Mutex::new(take), turns, next };
+        let source = source.as_deref();
+        let together = Together { shared: &shared, source, take: Mutex::new(take), turns, next };
         thread::scope(|scope| {
             for _ in 1..threads {
                 scope.spawn(|| together.work());
@@ -225,6 +227,8 @@ impl Course<'_, '_, '_, '_> {
 /// what became of one.
 struct Together<'t, F, G> {
     shared: &'t Shared,
+    /// What is read.
+    source: Option<&'t str>,
     take: Mutex<F>,
     turns: Mutex<Turns<G>>,
     /// The thread that waits to show piece `n` waits at `n` modulo their number, so that a turn wakes one thread.
@@ -250,6 +254,7 @@ where
     fn work(&self) {
         let _alarm = Alarm(self);
         let mut scratch = self.shared.engine.scratch();
+        self.source.into_iter().for_each(|source| scratch.read_from(source));
         let mut buffer = None;
         loop {
             let taken = (self.take.lock().unwrap_or_else(PoisonError::into_inner))(buffer.take());

@@ -30,6 +30,8 @@ struct Entry {
     name: Vec<u8>,
     /// The blocks of extensions before its header, as they stand.
     extensions: Vec<u8>,
+    /// What extended headers say beside names: comments, attributes.
+    said: Vec<u8>,
     /// Where in `extensions` the extended header that names a size begins.
     sized_by: Option<usize>,
     /// Its own header, and those that go on with it where it is sparse.
@@ -44,6 +46,7 @@ struct Entry {
 pub(super) fn scan(look: &mut Look<'_>, input: &mut (dyn Read + Send)) -> Result<Scanned, Reason> {
     let mut done = Scanned::default();
     walk(input, |entry, data| {
+        look.nothing_in(&entry.said, "an extended header")?;
         if entry.size == 0 {
             return Ok(());
         }
@@ -167,7 +170,7 @@ impl Entry {
     fn with_size_record(&self, start: usize, length: u64) -> Result<Vec<u8>, Reason> {
         let block = &self.extensions[start..start + BLOCK];
         let mut header = Header::from_byte_slice(block).clone();
-        let size = header.entry_size().map_err(reading)?;
+        let size = header.entry_size().map_err(|_| broken("a size that is no number"))?;
         let data = &self.extensions[start + BLOCK..start + BLOCK + size as usize];
         let mut changed = Vec::with_capacity(data.len() + 8);
         for (key, value) in records(data)? {
@@ -221,7 +224,7 @@ fn walk(
         if data.limit() > 0 {
             return Err(cut());
         }
-        exactly(input, padding(entry.size))?;
+        fill(input, entry.size)?;
         index += 1;
     }
 }
@@ -250,7 +253,7 @@ fn next_entry(input: &mut (dyn Read + Send), index: u64) -> Result<Next, Reason>
             None => return Ok(Next::End(0)),
         };
         let header = header(&block)?;
-        let size = header.entry_size().map_err(reading)?;
+        let size = header.entry_size().map_err(|_| broken("a size that is no number"))?;
         match header.entry_type() {
             EntryType::XHeader | EntryType::XGlobalHeader | EntryType::GNULongName | EntryType::GNULongLink => {
                 let data = extension(input, size)?;
@@ -263,6 +266,7 @@ fn next_entry(input: &mut (dyn Read + Send), index: u64) -> Result<Next, Reason>
                     EntryType::XHeader => {
                         told_size = entry.read_records(&data, start)?;
                     }
+                    EntryType::XGlobalHeader => entry.said.extend_from_slice(&data),
                     _ => {}
                 }
             }
@@ -290,13 +294,14 @@ impl Entry {
         for (key, value) in records(data)? {
             match key {
                 b"path" => self.name = value.to_vec(),
+                b"linkpath" => {}
                 b"size" => {
                     let told = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
                     size = Some(told.ok_or_else(|| broken("a size that is no number"))?);
                     self.sized_by = Some(start);
                 }
                 key if key.starts_with(b"GNU.sparse.") => self.sparse = true,
-                _ => {}
+                _ => self.said.extend([key, b"=", value, b"\n"].concat()),
             }
         }
         Ok(size)
@@ -351,7 +356,7 @@ fn extension(input: &mut (dyn Read + Send), size: u64) -> Result<Vec<u8>, Reason
         return Err(broken("a member with too long headers"));
     }
     let data = exactly(input, size as usize)?;
-    exactly(input, padding(size))?;
+    fill(input, size)?;
     Ok(data)
 }
 
@@ -368,6 +373,13 @@ fn trailing(input: &mut (dyn Read + Send)) -> Result<u64, Reason> {
             return Ok(count);
         }
     }
+}
+
+/// What fills the last block of `size` bytes of data must be nothing, too.
+fn fill(input: &mut (dyn Read + Send), size: u64) -> Result<(), Reason> {
+    let filling = exactly(input, padding(size))?;
+    let empty = filling.iter().all(|byte| *byte == 0);
+    if empty { Ok(()) } else { Err(Reason::Refused("something stands between its members".to_owned())) }
 }
 
 fn exactly(input: &mut (dyn Read + Send), size: usize) -> Result<Vec<u8>, Reason> {

@@ -59,6 +59,8 @@ pub struct Walked {
     pub files: Vec<FileEntry>,
     /// What lies in a folder and is no file to be read.
     pub skipped: Vec<(PathBuf, Skip)>,
+    /// Temporary files of runs that were killed or go on.
+    pub leftovers: Vec<PathBuf>,
     /// What was named or found and cannot be read.
     pub failed: Vec<(PathBuf, Reason)>,
 }
@@ -78,10 +80,13 @@ pub enum WalkError {
     Folder(#[source] io::Error),
 }
 
-/// Whether a file of this name is a temporary one of this program.
+/// Whether a file of this name is a temporary one of this program: `.inkout-PROCESS-COUNT-RANDOM.tmp`, nothing else.
 pub(super) fn is_leftover(name: &OsStr) -> bool {
-    let name = name.as_bytes();
-    name.starts_with(LEFTOVER_START) && name.ends_with(LEFTOVER_END)
+    let inner = name.as_bytes().strip_prefix(LEFTOVER_START).and_then(|name| name.strip_suffix(LEFTOVER_END));
+    let mut parts = inner.unwrap_or_default().split(|byte| *byte == b'-');
+    let mut is = |digit: fn(&u8) -> bool| parts.next().filter(|part| !part.is_empty() && part.iter().all(digit));
+    let (process, count, random) = (is(u8::is_ascii_digit), is(u8::is_ascii_digit), is(u8::is_ascii_hexdigit));
+    process.is_some() && count.is_some() && random.is_some_and(|part| part.len() == 16) && parts.next().is_none()
 }
 
 /// Lists the files at and below `paths`.
@@ -234,6 +239,7 @@ impl Walk<'_> {
         let path = entry.path().to_owned();
         if is_leftover(entry.file_name()) {
             // Another run is writing it, or was killed; it is of nobody's making.
+            self.found().leftovers.push(path);
         } else if kind.is_symlink() {
             self.found().skipped.push((path, Skip::Symlink));
         } else if let Some(name) = special(kind) {

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Seek, SeekFrom, Write};
 
-use bytes::Bytes;
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
@@ -12,7 +11,8 @@ use super::error::{Reason, shown_bytes};
 use super::format::{Codec, Drain, Encoder};
 use super::scan::{Look, Scanned, Shape};
 use super::stream::Sink;
-use crate::engine::{Carry, Masked};
+use super::zipmap;
+use crate::engine::Masked;
 
 const FORMAT: &str = "zip archive";
 /// A cleaned copy is sent once: as fast as the other formats are written.
@@ -33,6 +33,7 @@ fn open(mut file: &File) -> Result<Archive<'_>, Reason> {
 /// Looks at every member.
 pub(super) fn scan(look: &mut Look<'_>, file: &File) -> Result<Scanned, Reason> {
     let mut archive = open(file)?;
+    is_all_members(look, file, &archive)?;
     let mut done = Scanned { shape: Shape::Zip, ..Scanned::default() };
     for index in 0..archive.len() {
         let raw = archive.by_index_raw(index).map_err(broken)?;
@@ -42,25 +43,39 @@ pub(super) fn scan(look: &mut Look<'_>, file: &File) -> Result<Scanned, Reason> 
             return Err(Reason::Encrypted(shown_bytes(&name)));
         }
         let mut data = archive.by_index(index).map_err(|error| of_member(&name, error))?;
+        let comment_changes = look.comment(&name, data.comment().as_bytes(), &mut done.tally);
+        if data.is_dir() && comment_changes {
+            return Err(refused_comment(&name));
+        }
         if !data.is_dir() {
             let mut data = Counted { inner: &mut data, budget: look.budget };
-            let member = look.member(&name, FORMAT, &mut data, None)?;
+            let mut member = look.member(&name, FORMAT, &mut data, None)?;
             if let Some(skip) = member.skip {
                 look.observer.skipped(&name, skip);
             }
+            if member.skip.is_some() && comment_changes {
+                return Err(refused_comment(&name));
+            }
+            member.changed |= comment_changes;
             done.add(index as u64, &name, &member);
         }
     }
-    done.changed |= masked_comment(look, archive.comment()).is_some();
+    done.changed |= look.comment(b"", archive.comment(), &mut done.tally);
     Ok(done)
 }
 
-/// The archive's comment, where something in it is masked.
-fn masked_comment(look: &mut Look<'_>, comment: &[u8]) -> Option<Bytes> {
-    let engine = &look.worker.shared.engine;
-    let block = Bytes::copy_from_slice(comment);
-    let (masked, _, _) = engine.redact(&mut look.worker.scratch, &Carry::default(), block);
-    (masked.as_bytes() != comment).then(|| masked.into_bytes())
+/// Refuses an archive of which not every byte belongs to a member that is looked at, or whose extra fields hold something.
+fn is_all_members(look: &mut Look<'_>, file: &File, archive: &Archive<'_>) -> Result<(), Reason> {
+    let directory = zipmap::read(file, &mut |extra| look.nothing_in(extra, "an extra field of a member"))?;
+    if (directory.members, directory.start) != (archive.len() as u64, archive.central_directory_start()) {
+        return Err(Reason::Refused("members have the same name; unpack it to have them inspected".to_owned()));
+    }
+    Ok(())
+}
+
+/// Its content is copied as it stands, and its comment with it.
+fn refused_comment(name: &[u8]) -> Reason {
+    Reason::Refused(format!("the comment of member {} holds something to mask", shown_bytes(name)))
 }
 
 fn of_member(name: &[u8], error: ZipError) -> Reason {
@@ -83,7 +98,7 @@ fn broken(error: ZipError) -> Reason {
 pub(super) fn rewrite(look: &mut Look<'_>, file: &File, changes: &[(u64, u64)], out: &File) -> Result<(), Reason> {
     let mut archive = open(file)?;
     let comment = archive.comment().to_vec();
-    let comment = masked_comment(look, &comment).map_or(comment, |masked| masked.to_vec());
+    let comment = look.masked(&comment).map_or(comment, |masked| masked.to_vec());
     let mut writer = ZipWriter::new(BufWriter::new(out)).set_auto_large_file();
     for index in 0..archive.len() {
         if changes.binary_search_by_key(&(index as u64), |(index, _)| *index).is_ok() {
@@ -108,9 +123,11 @@ fn member(look: &mut Look<'_>, archive: &mut Archive<'_>, index: usize, writer: 
         options = options.compression_level(Some(DEFLATE_LEVEL));
     }
     if !data.comment().is_empty() {
-        options = options.with_file_comment(data.comment());
+        let masked = look.masked(data.comment().as_bytes());
+        let comment = masked.map_or(data.comment().into(), |masked| String::from_utf8_lossy(&masked).into_owned());
+        options = options.with_file_comment(comment);
     }
-    for (id, field) in extra_fields(&data.extra_data().unwrap_or_default()) {
+    for (id, field) in zipmap::kept_fields(&data.extra_data().unwrap_or_default()) {
         options.add_extra_field(id, field, false).map_err(writing)?;
     }
     writer.start_file_with_options(options.name(&name)).map_err(writing)?;
@@ -118,20 +135,6 @@ fn member(look: &mut Look<'_>, archive: &mut Archive<'_>, index: usize, writer: 
     let mut sink = Member { out: writer, wrapping: None };
     look.member(&name, FORMAT, &mut data, Some(&mut sink))?;
     sink.finish()
-}
-
-/// The fields the writer does not make by itself: not the long lengths, which are others now.
-fn extra_fields(mut data: &[u8]) -> Vec<(u16, &[u8])> {
-    const ZIP64: u16 = 1;
-    let mut fields = Vec::new();
-    while let Some((head, rest)) = data.split_first_chunk::<4>() {
-        let (id, length) = (u16::from_le_bytes([head[0], head[1]]), u16::from_le_bytes([head[2], head[3]]));
-        let Some((field, rest)) = rest.split_at_checked(usize::from(length)) else { break };
-        fields.push((id, field));
-        data = rest;
-    }
-    fields.retain(|(id, _)| *id != ZIP64);
-    fields
 }
 
 /// What becomes of one member, compressed by itself as it was.

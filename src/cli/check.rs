@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
@@ -14,7 +15,7 @@ use super::print::{self, FileError, complain};
 use super::setup::Setup;
 use super::watch::{self, Gaps, Watch};
 use super::{Closed, Exit, color, progress, read};
-use crate::clean::{self, Shared};
+use crate::clean::{self, Shared, Skip};
 use crate::engine::{Carry, Engine};
 use crate::report::{
     About, Baseline, Blocks, Collector, FileCollector, Format, Found, Keep, Look, Missed, Report, Style, Templates,
@@ -137,6 +138,7 @@ impl Check<'_> {
     fn look(&self, walked: &clean::Walked, collector: &Collector, about: &mut About) -> anyhow::Result<Vec<Missed>> {
         let mut gaps = Gaps::new(&self.engine);
         gaps.walked(walked);
+        walked.leftovers.iter().for_each(|path| gaps.skip(path, None, Skip::Leftover));
         let paths = &self.args.paths;
         let shared = Shared::new(Arc::clone(&self.engine), paths.read_options(), paths.threads(), stop_flag()?);
         let bytes = walked.files.iter().map(|file| file.size).sum();
@@ -158,7 +160,11 @@ impl Check<'_> {
                 Err(reason) => gaps.failed(&file.path, reason),
             }
         }
-        if paths.with_stdin() {
+        if paths.with_stdin() && shared.stopped() {
+            gaps.failed(Path::new("-"), &clean::Reason::Interrupted);
+        } else if paths.with_stdin() {
+            // It may wait for what never comes: from now on the first signal ends the program.
+            shared.stop.store(true, Ordering::Relaxed);
             self.stdin(collector, about, &mut gaps);
         }
         Ok(gaps.finish())
@@ -173,6 +179,7 @@ impl Check<'_> {
         about.files += 1;
         let mut file = collector.file(path);
         let (mut scratch, mut carry) = (self.engine.scratch(), Carry::default());
+        scratch.read_from(&read::name(path));
         let (mut offset, mut line, mut withheld) = (0, 1, 0);
         let done = read::pieces(path, self.engine.limits().max_record_bytes, |piece| {
             let (masked, next, tally) = self.engine.redact_piece(&mut scratch, &carry, &piece);
@@ -200,20 +207,26 @@ impl Check<'_> {
         missed.iter().filter(|missed| missed.kind == crate::report::MissedKind::Failed).for_each(|missed| {
             complain(&format!("{}: {}", missed.place.text(), missed.reason));
         });
-        if let Some(path) = &self.args.write_baseline {
-            to_file(path, |out| Baseline::write(&found.entries, out))?;
-            let count: u64 = found.entries.iter().map(|entry| u64::from(entry.count)).sum();
-            complain(&format!("baseline {} written: {count} findings", clean::shown(path)));
-        }
-        if let Some(path) = &self.args.report {
-            to_file(path, |out| report.write(Format::Html, out))?;
-        }
-        match &self.args.output {
-            Some(path) => to_file(path, |out| report.write(self.format(Style::Plain), out))?,
-            None if self.args.quiet => {}
-            None => print::page(|out| report.write(self.format(self.style()), out))?,
-        }
+        // Where one of them fails, the others are written all the same.
+        let baseline = self.write_baseline(found);
+        let page = self.args.report.as_ref().map(|path| to_file(path, |out| report.write(Format::Html, out)));
+        let printed = match &self.args.output {
+            Some(path) => to_file(path, |out| report.write(self.format(Style::Plain), out)).map_err(Into::into),
+            None if self.args.quiet => Ok(()),
+            None => print::page(|out| report.write(self.format(self.style()), out)),
+        };
+        baseline?;
+        page.transpose()?;
+        print::unless_left(printed)?;
         Ok(self.exit(&report))
+    }
+
+    fn write_baseline(&self, found: &Found) -> Result<(), FileError> {
+        let Some(path) = &self.args.write_baseline else { return Ok(()) };
+        to_file(path, |out| Baseline::write(&found.entries, out))?;
+        let count: u64 = found.entries.iter().map(|entry| u64::from(entry.count)).sum();
+        complain(&format!("baseline {} written: {count} findings", clean::shown(path)));
+        Ok(())
     }
 
     fn exit(&self, report: &Report<'_>) -> Exit {
@@ -244,7 +257,16 @@ impl Check<'_> {
 
 /// Writes a file of ours. It holds no secret, so it is one as any other.
 pub(super) fn to_file(path: &Path, text: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), FileError> {
-    let written = File::create(path).and_then(|file| {
+    write_to(path, File::create(path), text)
+}
+
+/// As [`to_file`], into one that was opened before.
+pub(super) fn write_to(
+    path: &Path,
+    file: io::Result<File>,
+    text: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), FileError> {
+    let written = file.and_then(|file| {
         let mut out = BufWriter::new(file);
         let written = text(&mut out).and_then(|()| out.flush());
         drop(out.into_parts());

@@ -12,7 +12,7 @@ use clap::{ArgGroup, Args};
 use super::args::{ColorWhen, EngineArgs};
 use super::names::Names;
 use super::paths::{PathArgs, stop_flag};
-use super::print::{complain, complain_plainly, page};
+use super::print::{complain, complain_plainly, page, unless_left};
 use super::setup::Setup;
 use super::share::Share;
 use super::tell::Tell;
@@ -99,10 +99,15 @@ pub(super) fn run(args: &CleanArgs) -> anyhow::Result<Exit> {
     let named = Arc::clone(&engine);
     let names = Names::new(&named);
     share.leave_out(&mut walked, &names);
+    if args.out_dir.is_some() {
+        apart(&walked.files, &names)?;
+    }
     let tell = Tell::new(args, &given, &engine)?;
     if let Target::Folder(folder) = &target {
-        apart(&walked.files, &names)?;
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", names.path(folder)))?;
+    }
+    if !args.is_dry() {
+        share.keep()?;
     }
     let options = CleanOptions {
         target,
@@ -117,8 +122,10 @@ pub(super) fn run(args: &CleanArgs) -> anyhow::Result<Exit> {
             tell.file(&file.path, |observer| clean_file(worker, file, &options, observer))
         })
     });
+    // The page may fail to be written; what was done and what was not is said all the same.
+    let exit = report(args, &names, &walked, &done);
     tell.finish(&walked, &done)?;
-    report(args, &names, &walked, &done)
+    exit
 }
 
 fn target(args: &CleanArgs) -> anyhow::Result<Target> {
@@ -178,7 +185,7 @@ fn report(args: &CleanArgs, names: &Names<'_>, walked: &Walked, done: &[Done]) -
         counts.total(args.is_dry(), &mut text);
         match args.diff {
             true => complain_plainly(&text),
-            false => page(|out| out.write_all(text.as_bytes()))?,
+            false => unless_left(page(|out| out.write_all(text.as_bytes())))?,
         }
     }
     let whole = counts.failed + counts.interrupted == 0 && !counts.gaps;
@@ -217,8 +224,10 @@ impl Counts {
             Outcome::Failed(reason) => self.failed(&name, names, reason),
         }
         for (member, skip) in &done.skipped {
-            self.gaps |= skip.is_gap();
-            if !args.quiet || skip.is_gap() {
+            // In another folder it goes where the rest goes, and nobody has looked at it.
+            let told = skip.is_gap() || args.out_dir.is_some();
+            self.gaps |= told;
+            if !args.quiet || told {
                 complain(&format!("{name}: {}: not inspected: {skip}", names.bytes(member)));
             }
         }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::args::ExecArgs;
 use super::print::{self, complain};
 use super::setup::{Lines, Setup};
-use super::{Exit, filter, stats};
+use super::{Exit, filter, protect, stats};
 use crate::engine::{Category, Engine, KnownValue, Scratch, Why};
 use crate::exec::{self, Ended, ExecError, Program};
 use crate::pipe::{Output, Summary};
@@ -27,7 +27,12 @@ pub(super) fn run(args: &ExecArgs) -> anyhow::Result<Exit> {
     let engine = setup.compile_with(&args.engine, lines, add_secret_variables)?;
     filter::warn(mode);
     let stderr = rustix::stdio::stderr().try_clone_to_owned()?;
-    let program = Program { argv: args.command.clone(), without: vec![HASH_KEY_VARIABLE.into()], with: size() };
+    let program = Program {
+        argv: args.command.clone(),
+        without: vec![HASH_KEY_VARIABLE.into()],
+        with: size(),
+        core: protect::core_limit_before(),
+    };
     let ended = match exec::run(&engine, program, Output::new(print::stdout()?), Output::new(stderr)) {
         Ok(ended) => ended,
         Err(ExecError::Spawn { program, reason }) => return Ok(not_run(&program, &reason)),
@@ -102,6 +107,12 @@ fn secrets_of(engine: &Engine, scratch: &mut Scratch, name: &OsStr, value: &OsSt
         let keyed = matches!(span.why, Why::Key { start: 0, .. });
         add(if several || keyed { value } else { &line[span.start..span.end] });
     }
+    if several {
+        // A configuration, perhaps: what is in it is secret by itself, or by a key of its own.
+        let spans = engine.find(scratch, value);
+        let secrets = spans.iter().filter(|span| rules[span.rule.index()].category == Category::Credential);
+        secrets.for_each(|span| add(&value[span.start..span.end]));
+    }
 }
 
 #[cfg(test)]
@@ -117,6 +128,9 @@ mod tests {
         let cases = [
             ("DB_PASSWORD", "hunter2 x", "hunter2 x"),
             ("DEPLOY_PRIVATE_KEY", pem, pem),
+            ("CFG", "a: 1\nurl: postgres://svc:hunter2@db/app\nb: 2", "hunter2"),
+            ("SETTINGS", "{\n  \"password\": \"hunter2x\",\n  \"mode\": \"fast\"\n}\n", "hunter2x"),
+            ("MOTD", "welcome\nto the machine\n", ""),
             ("DATABASE_URL", "postgres://svc:hunter2@db/app", "hunter2"),
             ("PWD", "/home/ada/work", ""),
             ("OLDPWD", "/home/ada", ""),

@@ -3,7 +3,7 @@
 
 use std::io::{self, IsTerminal as _, Read, Write as _};
 use std::os::fd::AsFd as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -14,7 +14,7 @@ use super::names::Names;
 use super::paths::stop_flag;
 use super::print::{self, complain};
 use super::{Closed, Exit};
-use crate::clean::{self, Observer, ReadOptions, Seen, Shared, WalkOptions};
+use crate::clean::{self, Observer, ReadOptions, Scanned, Seen, Shared, WalkOptions};
 use crate::engine::{Engine, Limits, Policy, Purpose};
 use crate::rules::Catalog;
 use crate::secrets::{self, LoadedKey};
@@ -150,32 +150,62 @@ fn keys() -> io::Result<Zeroizing<Vec<u8>>> {
 /// Tells where a token stands.
 struct Search<'t> {
     token: &'t [u8],
+    /// The end of the piece before, where its line goes on: a token may stand across the cut.
+    cut: Vec<u8>,
     /// The member and line of each.
     found: Vec<(Option<Vec<u8>>, u64)>,
 }
 
+impl Search<'_> {
+    fn add(&mut self, member: Option<&[u8]>, line: u64) {
+        let place = (member.map(<[u8]>::to_vec), line);
+        if self.found.last() != Some(&place) {
+            self.found.push(place);
+        }
+    }
+}
+
 impl Observer for Search<'_> {
+    fn begin(&mut self, _: Option<&[u8]>) {
+        self.cut.clear();
+    }
+
     fn piece(&mut self, seen: &Seen<'_>) {
         let body = seen.piece.body();
+        let part = self.token.len() - 1;
+        let mut across = std::mem::take(&mut self.cut);
+        across.extend_from_slice(&body[..part.min(body.len())]);
+        if memchr::memmem::find(&across, self.token).is_some() {
+            self.add(seen.member, seen.line);
+        }
+        if seen.piece.goes_on() {
+            self.cut = body[body.len().saturating_sub(part)..].to_vec();
+        }
         let (mut from, mut line) = (0, seen.line);
         for at in memchr::memmem::find_iter(body, self.token) {
             line += memchr::memchr_iter(b'\n', &body[from..at]).count() as u64;
             from = at;
-            let member = seen.member.map(<[u8]>::to_vec);
-            if self.found.last() != Some(&(member.clone(), line)) {
-                self.found.push((member, line));
-            }
+            self.add(seen.member, line);
         }
     }
+}
+
+/// What of the file at `path` was not looked at, and might hold the token.
+fn gaps(names: &Names<'_>, path: &Path, scanned: &Scanned) -> Vec<String> {
+    let path = names.path(path);
+    let whole = scanned.skip.filter(|skip| skip.is_gap()).map(|skip| format!("{path}: not inspected: {skip}"));
+    let members = scanned.skipped.iter().filter(|(_, skip)| skip.is_gap());
+    let named = members.map(|(name, skip)| format!("{path}!{}: not inspected: {skip}", names.bytes(name)));
+    whole.into_iter().chain(named).collect()
 }
 
 fn look_up(args: &FingerprintArgs, engine: &Arc<Engine>, token: &[u8]) -> anyhow::Result<Exit> {
     let walked = clean::walk(&args.places, &WalkOptions { threads: 1, ..WalkOptions::default() })?;
     let shared = Shared::new(Arc::clone(engine), ReadOptions::default(), 1, stop_flag()?);
     let done = clean::each(&shared, &walked.files, |worker, file| {
-        let mut search = Search { token, found: Vec::new() };
+        let mut search = Search { token, cut: Vec::new(), found: Vec::new() };
         let scanned = clean::scan_file(worker, file, &mut search);
-        (search.found, scanned.err())
+        (search.found, scanned)
     });
     let names = Names::new(engine);
     for (path, reason) in &walked.failed {
@@ -183,17 +213,19 @@ fn look_up(args: &FingerprintArgs, engine: &Arc<Engine>, token: &[u8]) -> anyhow
     }
     let mut complete = walked.failed.is_empty();
     let mut lines = Vec::new();
-    for (file, (found, error)) in walked.files.iter().zip(done) {
+    for (file, (found, scanned)) in walked.files.iter().zip(done) {
         lines.extend(found.into_iter().map(|(member, line)| match member {
             Some(member) => format!("{}!{}:{line}", names.path(&file.path), names.bytes(&member)),
             None => format!("{}:{line}", names.path(&file.path)),
         }));
-        if let Some(reason) = error {
-            complete = false;
-            complain(&format!("{}: {}", names.path(&file.path), names.reason(&reason)));
-        }
+        let gaps = match scanned {
+            Ok(scanned) => gaps(&names, &file.path, &scanned),
+            Err(reason) => vec![format!("{}: {}", names.path(&file.path), names.reason(&reason))],
+        };
+        complete &= gaps.is_empty();
+        gaps.iter().for_each(|gap| complain(gap));
     }
-    print::page(|out| lines.iter().try_for_each(|line| writeln!(out, "{line}")))?;
+    print::unless_left(print::page(|out| lines.iter().try_for_each(|line| writeln!(out, "{line}"))))?;
     Ok(match (complete, lines.is_empty()) {
         (false, _) => Exit::Incomplete,
         (true, true) => Exit::Findings(1),

@@ -10,8 +10,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, Receiver, error::TrySendError};
 
 use super::print::{OutputError, complain};
-use crate::engine::{Carry, Cutter, Engine, Piece, Scratch, Tally};
-use crate::pipe::{Output, Summary};
+use crate::engine::{Carry, Cutter, Engine, Piece, Scratch, Tally, is_wide};
+use crate::pipe::{Output, Summary, WIDE};
 use crate::tail::{Checkpoints, Driver, Event, FileId, Globs, Handle, Offer, TailOptions, Tailer};
 
 /// Events that wait for the engine, each of up to 256 KiB.
@@ -122,6 +122,13 @@ impl Streams {
             Event::Data { file, bytes, .. } => {
                 let Some(stream) = self.open.get_mut(&file) else { return Ok(()) };
                 stream.cutter.buffer().extend_from_slice(&bytes);
+                if stream.position == 0 && is_wide(stream.cutter.buffer()) {
+                    // Nothing of it is acknowledged: another run does not take it for read.
+                    let name = stream.path.display().to_string();
+                    self.open.remove(&file);
+                    self.problem(&format!("{name}: {WIDE}"));
+                    return Ok(());
+                }
                 while let Some(piece) = self.open.get_mut(&file).and_then(|stream| stream.cutter.next_piece()) {
                     self.pass(file, &piece, handle)?;
                 }
@@ -131,7 +138,7 @@ impl Streams {
                 let name = self.open.get(&file).map(|stream| stream.path.display().to_string()).unwrap_or_default();
                 self.problem(&format!("{name}: at least {lost} bytes were cut off before they could be read"));
             }
-            Event::Refused { path, why } => complain(&format!("{}: {why}", path.display())),
+            Event::Refused { path, why } => self.problem(&format!("{}: {why}", path.display())),
             Event::Distrusted { path, why } => {
                 complain(&format!("{}: {why}; everything is read from its beginning", path.display()));
             }
@@ -154,6 +161,7 @@ impl Streams {
     fn pass(&mut self, file: FileId, piece: &Piece, handle: &Handle) -> Result<(), OutputError> {
         let Some(stream) = self.open.get_mut(&file) else { return Ok(()) };
         let carry = std::mem::take(&mut stream.carry);
+        self.scratch.read_from(&stream.path.to_string_lossy());
         let (masked, carry, tally) = self.engine.redact_piece(&mut self.scratch, &carry, piece);
         // Lines of two files are never one.
         if self.unfinished.is_some_and(|other| other != file) {

@@ -44,7 +44,9 @@ struct Preview<'p> {
 impl<'p> Preview<'p> {
     fn new(engine: &'p Arc<Engine>, path: &Path) -> Preview<'p> {
         let name = path.display().to_string();
-        Preview { engine, name, scratch: engine.scratch(), carry: Carry::default(), line: 1 }
+        let mut scratch = engine.scratch();
+        scratch.read_from(&read::name(path));
+        Preview { engine, name, scratch, carry: Carry::default(), line: 1 }
     }
 
     fn piece(&mut self, piece: &Piece, out: &mut impl Write) -> io::Result<()> {

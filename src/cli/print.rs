@@ -34,6 +34,16 @@ pub(super) fn page(text: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyho
     Ok(written.map_err(OutputError)?)
 }
 
+/// A reader of standard output that left early is no failure, and what it did not see does not change how we end.
+#[cfg(feature = "archives")]
+pub(super) fn unless_left(printed: anyhow::Result<()>) -> anyhow::Result<()> {
+    let left = |OutputError(reason): &OutputError| reason.kind() == io::ErrorKind::BrokenPipe;
+    match printed {
+        Err(error) if error.downcast_ref().is_some_and(left) => Ok(()),
+        printed => printed,
+    }
+}
+
 /// Says something on standard error. Nobody is left to be told if that fails.
 pub(super) fn complain(message: &dyn Display) {
     let _ = writeln!(io::stderr().lock(), "inkout: {message}");

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::engine::{Cutter, Piece};
+use crate::engine::{Cutter, Piece, is_wide};
+use crate::pipe::{Input, WIDE};
 
 /// How many bytes are read at once.
 const BLOCK_BYTES: u64 = 256 << 10;
@@ -26,6 +27,11 @@ pub(super) fn pieces(
     }
 }
 
+/// What exemptions call the input at `path`, as the plain filter does.
+pub(super) fn name(path: &Path) -> String {
+    if path == Path::new("-") { Input::Stdin.name() } else { Input::File(path.to_owned()).name() }
+}
+
 /// The outer error is `take`'s, the inner one the input's.
 fn cut(
     input: &mut dyn Read,
@@ -33,9 +39,13 @@ fn cut(
     mut take: impl FnMut(Piece) -> anyhow::Result<()>,
 ) -> anyhow::Result<io::Result<()>> {
     let mut cutter = Cutter::new(max_record_bytes);
+    let mut first = true;
     let end = loop {
         match input.take(BLOCK_BYTES).read_to_end(cutter.buffer()) {
             Ok(0) => break Ok(()),
+            Ok(_) if std::mem::take(&mut first) && is_wide(cutter.buffer()) => {
+                return Ok(Err(io::Error::other(WIDE)));
+            }
             Ok(_) => {}
             Err(error) => break Err(error),
         }

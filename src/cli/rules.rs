@@ -80,13 +80,17 @@ pub(super) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
     } else if let Some((_, profile)) = Catalog::profiles().find(|(file, _)| *file == path) {
         profile.to_owned()
     } else {
+        // One that is off unless somebody asks for it is shown as well.
+        let engine = if catalog.set.rules.iter().any(|rule| rule.id == args.id) { Some(engine) } else { None };
+        let catalog = if engine.is_some() { catalog } else { Catalog::complete() };
         let rules = &catalog.set.rules;
         let Some(at) = rules.iter().position(|rule| rule.id == args.id) else {
             let ids = rules.iter().map(|rule| rule.id.as_str()).chain(["keys"]).chain(profile_names());
             let meant = nearest(&args.id, ids).unwrap_or_default();
             anyhow::bail!("no rule `{}`; did you mean `{meant}`? `inkout rules list` shows them all", args.id);
         };
-        rule_page(&rules[at], &catalog.notes[at], engine.actions()[at])
+        let action = engine.map_or(Action::Keep, |engine| engine.actions()[at]);
+        rule_page(&rules[at], &catalog.notes[at], action)
     };
     print::page(|out| out.write_all(text.as_bytes()))?;
     Ok(Exit::Done)

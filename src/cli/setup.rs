@@ -90,6 +90,16 @@ impl Setup {
         let policy = self.config.policy(&self.catalog.set, None, today())?;
         let hashed = self.catalog.set.rules.iter().any(|rule| policy.action_of(rule) == Action::Hash);
         let key = hash_key(args, hashed && self.pseudonyms)?;
+        self.compile_under(key, lines, more)
+    }
+
+    /// Compiles under a key that is at hand; what `more` has to add goes to the known values.
+    pub(super) fn compile_under(
+        self,
+        key: Option<HashKey>,
+        lines: Lines,
+        more: impl FnOnce(&Engine, &mut Values),
+    ) -> anyhow::Result<Arc<Engine>> {
         let (engine, sources) = self.compile_rules(key, lines)?;
         let mut values = Values::read(&sources)?;
         more(&engine, &mut values);

@@ -12,10 +12,10 @@ use zeroize::Zeroizing;
 use super::args::{ActionName, EngineArgs};
 use super::names::Names;
 use super::print::complain;
-use super::setup::Setup;
+use super::setup::{Lines, Setup};
 use super::watch;
 use crate::clean::Walked;
-use crate::engine::Engine;
+use crate::engine::{Engine, HashKey, Mode};
 
 /// How long the key is.
 const KEY_BYTES: usize = 32;
@@ -27,15 +27,15 @@ const NAME: (&str, &str) = ("inkout-share-", ".key");
 pub(super) struct Share {
     /// Where it is.
     path: Option<PathBuf>,
-    /// Whether it is to be made.
-    new: bool,
+    /// The text of a new one, which is in no file yet.
+    new: Option<Zeroizing<String>>,
 }
 
 impl Share {
     /// What `--share-key` of `new` or a file means: `hash` with the key of that file. Nothing is written yet.
     pub(super) fn plan(asked: Option<&Path>, engine: &EngineArgs) -> anyhow::Result<(Share, EngineArgs)> {
         let mut engine = engine.clone();
-        let Some(asked) = asked else { return Ok((Share { path: engine.hash_key_file.clone(), new: false }, engine)) };
+        let Some(asked) = asked else { return Ok((Share { path: engine.hash_key_file.clone(), new: None }, engine)) };
         ensure!(engine.hash_key_file.is_none(), "--share-key and --hash-key-file both name the key; give one of them");
         let action = *engine.action.get_or_insert(ActionName::Hash);
         ensure!(action == ActionName::Hash, "--share-key writes tokens, so the action is `hash`; leave --action out");
@@ -44,6 +44,7 @@ impl Share {
         let stamp = watch::now().to_string().replace(['-', ':'], "");
         let path = if new { PathBuf::from(format!("{}{stamp}{}", NAME.0, NAME.1)) } else { asked.to_owned() };
         engine.hash_key_file = Some(path.clone());
+        let new = if new { Some(random()?) } else { None };
         Ok((Share { path: Some(path), new }, engine))
     }
 
@@ -61,30 +62,33 @@ impl Share {
         });
     }
 
-    /// Compiles `setup`, once its key is there. Where that fails, no key is left behind.
-    pub(super) fn compile(&self, setup: Setup, engine: &EngineArgs) -> anyhow::Result<Arc<Engine>> {
-        let Some(path) = self.path.as_ref().filter(|_| self.new) else { return setup.compile_enforcing(engine) };
-        make(path)?;
-        let compiled = setup.compile_enforcing(engine);
-        match &compiled {
-            Ok(_) => complain(&format!(
-                "share key written to {0}: keep it and do not send it; `inkout fingerprint --share-key {0}` looks a value up",
-                path.display()
-            )),
-            Err(_) => drop(std::fs::remove_file(path)),
-        }
-        compiled
+    /// Compiles `setup`, under the new key where there is one.
+    pub(super) fn compile(&self, mut setup: Setup, engine: &EngineArgs) -> anyhow::Result<Arc<Engine>> {
+        let Some(key) = &self.new else { return setup.compile_enforcing(engine) };
+        setup.config.mode = Mode::Enforce;
+        let key = HashKey::new(key.trim_ascii_end().as_bytes().to_vec())?;
+        setup.compile_under(Some(key), Lines::Ignore, |_, _| ())
+    }
+
+    /// Writes a new key to its file: readable by its owner alone, and never over another.
+    pub(super) fn keep(&self) -> anyhow::Result<()> {
+        let (Some(path), Some(key)) = (&self.path, &self.new) else { return Ok(()) };
+        let cannot = || format!("cannot make the share key {}", path.display());
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(path).with_context(cannot)?;
+        file.write_all(key.as_bytes()).and_then(|()| file.sync_all()).with_context(cannot)?;
+        complain(&format!(
+            "share key written to {0}: keep it and do not send it; `inkout fingerprint --share-key {0}` looks a value up",
+            path.display()
+        ));
+        Ok(())
     }
 }
 
-/// Makes a key: readable by its owner alone, and never over another.
-fn make(path: &Path) -> anyhow::Result<()> {
-    let cannot = || format!("cannot make the share key {}", path.display());
+/// A new key as it stands in a file.
+fn random() -> anyhow::Result<Zeroizing<String>> {
     let mut key = Zeroizing::new([0; KEY_BYTES]);
-    getrandom::fill(&mut *key).map_err(|error| anyhow::anyhow!("{error}")).with_context(cannot)?;
-    let text = Zeroizing::new(hex(&*key));
-    let mut file = File::options().write(true).create_new(true).mode(0o600).open(path).with_context(cannot)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(cannot)
+    getrandom::fill(&mut *key).map_err(|error| anyhow::anyhow!("cannot make a share key: {error}"))?;
+    Ok(Zeroizing::new(hex(&*key)))
 }
 
 /// Written without a reallocation, which would leave a part of the key in memory.

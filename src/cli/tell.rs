@@ -5,12 +5,14 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use anyhow::Context as _;
+
 use super::args::EngineArgs;
 use super::clean::CleanArgs;
 use super::print::{self, FileError, OutputError};
 use super::watch::{self, Gaps, Watch};
 use super::{check, color};
-use crate::clean::{Done, Observer, Outcome, Silent, Walked};
+use crate::clean::{Done, Observer, Outcome, Silent, Walked, shown};
 use crate::engine::Engine;
 use crate::report::{About, Blocks, Collector, Diff, FileCollector, Format, Keep, Report, Style, Templates};
 
@@ -18,13 +20,28 @@ use crate::report::{About, Blocks, Collector, Diff, FileCollector, Format, Keep,
 const PER_RULE: usize = 25;
 const TOTAL: usize = 50_000;
 
+/// The page, open from the start: what cannot be written is said before anything is done.
+struct Page {
+    path: PathBuf,
+    file: File,
+    collector: Collector,
+}
+
+impl Page {
+    fn open(path: &Path, collector: Collector) -> anyhow::Result<Page> {
+        let file = File::options().write(true).create(true).truncate(false).open(path);
+        let file = file.with_context(|| format!("cannot write {}", shown(path)))?;
+        Ok(Page { path: path.to_owned(), file, collector })
+    }
+}
+
 /// Shows what is cleaned.
 pub(super) struct Tell {
     engine: Arc<Engine>,
     about: About,
     style: Style,
     /// The page and what collects for it.
-    page: Option<(PathBuf, Collector)>,
+    page: Option<Page>,
     /// Where a diff is written, and why that failed.
     diff: Option<Mutex<(BufWriter<File>, Option<io::Error>)>>,
 }
@@ -43,7 +60,8 @@ impl Tell {
             baseline: None,
             entries: false,
         };
-        let page = args.report.as_ref().map(|path| (path.clone(), Collector::new(Arc::clone(engine), keep)));
+        let collector = Collector::new(Arc::clone(engine), keep);
+        let page = args.report.as_ref().map(|path| Page::open(path, collector)).transpose()?;
         let stdout = if args.diff { Some(File::from(print::stdout()?)) } else { None };
         let diff = stdout.map(|file| Mutex::new((BufWriter::new(file), None)));
         let style = if color::wanted(args.color) { Style::Color } else { Style::Plain };
@@ -73,7 +91,7 @@ impl Tell {
         };
         let writes = failed.as_ref().is_some_and(|failed| failed.is_none());
         let diff = out.take().filter(|_| writes).map(|out| Diff::new(Arc::clone(&self.engine), path, self.style, out));
-        let findings = self.page.as_ref().map(|(_, collector)| collector.file(path));
+        let findings = self.page.as_ref().map(|page| page.collector.file(path));
         let mut watch = Watch { findings, diff };
         let done = clean(&mut watch);
         // What was found in a file that was left as it is was not masked.
@@ -89,8 +107,8 @@ impl Tell {
     /// Writes the page.
     pub(super) fn finish(mut self, walked: &Walked, done: &[Done]) -> anyhow::Result<()> {
         self.about.ended = watch::now();
-        if let Some((path, collector)) = self.page.take() {
-            self.page(&path, collector, walked, done)?;
+        if let Some(page) = self.page.take() {
+            self.page(page, walked, done)?;
         }
         match self.diff.and_then(|out| out.into_inner().unwrap_or_else(PoisonError::into_inner).1) {
             Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(OutputError(error).into()),
@@ -98,7 +116,7 @@ impl Tell {
         }
     }
 
-    fn page(&mut self, path: &Path, collector: Collector, walked: &Walked, done: &[Done]) -> Result<(), FileError> {
+    fn page(&mut self, page: Page, walked: &Walked, done: &[Done]) -> Result<(), FileError> {
         let engine = Arc::clone(&self.engine);
         let mut gaps = Gaps::new(&engine);
         gaps.walked(walked);
@@ -114,9 +132,11 @@ impl Tell {
             done.skipped.iter().for_each(|(member, skip)| gaps.skip(&file.path, Some(member), *skip));
             gaps.withheld(&file.path, done.tally.records_masked_whole);
         }
-        let (found, missed) = (collector.finish(), gaps.finish());
+        let (found, missed) = (page.collector.finish(), gaps.finish());
         let (rules, actions) = (engine.rules(), engine.actions());
         let report = Report { about: &self.about, found: &found, missed: &missed, rules, actions };
-        check::to_file(path, |out| report.write(Format::Html, out))
+        // A device has no length.
+        let _ = page.file.set_len(0);
+        check::write_to(&page.path, Ok(page.file), |out| report.write(Format::Html, out))
     }
 }

@@ -6,6 +6,7 @@ use super::error::ConfigError;
 use super::names::nearest;
 use super::{Config, Date, Name};
 use crate::engine::{Action, Category, HashKey, Mode, Policy, Rule, RuleSet};
+use crate::rules::Catalog;
 
 impl Config {
     /// What is done to the findings of `set`, on the day `today`. Exemptions that have expired are to be taken out before:
@@ -24,7 +25,13 @@ impl Config {
             match Category::named(&name.text) {
                 Some(Category::Credential) => policy.action = *action,
                 Some(category) => drop(policy.by_category.insert(category, *action)),
-                None => drop(policy.by_rule.insert(known(set, name)?.to_owned(), *action)),
+                None => {
+                    let id = known(set, name)?;
+                    // To keep what nobody looks for is what happens anyway.
+                    if set.rules.iter().any(|rule| rule.id == id) {
+                        policy.by_rule.insert(id.to_owned(), *action);
+                    }
+                }
             }
         }
         policy.action = self.action.unwrap_or(policy.action);
@@ -71,9 +78,10 @@ fn names(chosen: &Chosen<'_>, rule: &Rule) -> bool {
     chosen.contains_key(rule.id.as_str()) || chosen.values().any(|category| *category == Some(rule.category))
 }
 
-/// The name, if a rule has it.
+/// The name, if a rule has it: one of `set`, or one that is off unless somebody asks for it.
 fn known<'c>(set: &RuleSet, name: &'c Name) -> Result<&'c str, ConfigError> {
-    if set.rules.iter().any(|rule| rule.id == name.text) {
+    let has = |set: &RuleSet| set.rules.iter().any(|rule| rule.id == name.text);
+    if has(set) || Catalog::optional().any(|family| has(&family.set)) {
         return Ok(&name.text);
     }
     let known = set.rules.iter().map(|rule| rule.id.as_str()).chain(Category::ALL.map(Category::name));
@@ -84,7 +92,6 @@ fn known<'c>(set: &RuleSet, name: &'c Name) -> Result<&'c str, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::Catalog;
 
     const RULES: &str = "[[rule]]\nid='a'\nsummary='A'\ncategory='credential'\nkeys=['a']\n[[rule]]\nid='b'\nsummary='B'\n\
                          category='credential'\nkeys=['b']\n[[rule]]\nid='mail'\nsummary='M'\ncategory='personal'\nkeys=['mail']\n";
@@ -106,6 +113,7 @@ mod tests {
         check("only = ['personal']", "keep keep replace");
         check("only = ['credential']\ndisable = ['b']", "replace keep keep");
         check("[policy]\ncredential = 'mask'\nb = 'remove'\npersonal = 'replace'", "mask remove replace");
+        check("disable = ['email-address']\n[policy]\nphone-number = 'keep'", "replace replace keep");
         check("only = ['mail']\n[policy]\ncredential = 'mask'\nmail = 'keep'", "keep keep keep");
     }
 

@@ -11,6 +11,12 @@ use super::fragment;
 /// What a window sees before and behind its body.
 pub(crate) const LOOK: usize = 64 << 10;
 
+/// Whether a stream that begins with these bytes is marked as UTF-16 or UTF-32, which no rule can read. It takes two of them,
+/// or four, to tell.
+pub fn is_wide(head: &[u8]) -> bool {
+    head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || head.starts_with(b"\0\0\xfe\xff")
+}
+
 /// A piece of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {

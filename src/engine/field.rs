@@ -74,6 +74,13 @@ pub(crate) enum Found {
     Text(Vec<u8>),
 }
 
+impl SecretKey {
+    /// Whether only a value that looks random is secret under it, and nothing of an object below it by that alone.
+    pub fn is_weak(&self) -> bool {
+        self.value == KeyValue::Random
+    }
+}
+
 impl Engine {
     /// What a field of this name is, if its value is secret: the table of keys decides as it does in text.
     pub fn secret_key(&self, scratch: &mut Scratch, name: &[u8]) -> Option<SecretKey> {
@@ -116,11 +123,11 @@ impl Engine {
             hits.iter().flat_map(|hit| self.targets[usize::from(hit.literal)].iter().map(move |target| (hit, target)))
         {
             match *target {
-                Target::Key { group, len } if found.is_none() => {
+                Target::Key { group, len } if found.is_none_or(|key: Key| key.value == KeyValue::Random) => {
                     let word = hit.start as usize..hit.start as usize + usize::from(len);
                     // What we wrote in a name's place names nothing.
                     if self.forms.end_around(text, word.clone()).is_none() {
-                        found = self.keys.examine(&mut scratch.keys, group, &joined, word, line.clone());
+                        found = self.keys.examine(&mut scratch.keys, group, &joined, word, line.clone()).or(found);
                     }
                 }
                 Target::View => *hidden = true,

@@ -18,6 +18,12 @@ impl Masked {
         &self.0
     }
 
+    /// No bytes: there is nothing in them to be masked.
+    #[cfg(feature = "daemon")]
+    pub(crate) fn nothing() -> Masked {
+        Masked(Bytes::new())
+    }
+
     /// Bytes that were masked before they were spooled. For `spool` alone: `tests/tidy.rs` sees that nobody else calls it.
     #[cfg(feature = "daemon")]
     pub(crate) fn from_spool(bytes: Bytes) -> Masked {

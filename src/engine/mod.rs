@@ -47,7 +47,7 @@ mod window;
 pub use action::{Fingerprint, PLACEHOLDER_REGEX, Purpose};
 pub use allow::{AllowEntry, AllowValue};
 pub use compile::Limits;
-pub use cut::{Cutter, Piece};
+pub use cut::{Cutter, Piece, is_wide};
 pub use error::CompileError;
 pub(crate) use field::{Found, UNINSPECTED};
 pub use field::{Number, Scope, SecretKey};
@@ -123,6 +123,18 @@ impl Engine {
             return Err(CompileError::NoKnownRule);
         }
         self.known = std::iter::once(known).chain(grace).collect();
+        Ok(self)
+    }
+
+    /// Looks for the known values of `other` too, and for no others.
+    ///
+    /// # Errors
+    /// When `other` has some, and no rule has the grammar `known-value`.
+    pub fn knowing_as(mut self, other: &Engine) -> Result<Engine, CompileError> {
+        if self.known_rule.is_none() && !other.known.is_empty() {
+            return Err(CompileError::NoKnownRule);
+        }
+        self.known.clone_from(&other.known);
         Ok(self)
     }
 

@@ -69,7 +69,6 @@ mod tests {
         let check = |url: &str, expected: &[&str]| {
             let got: Vec<&str> = signatures(url.as_bytes()).map(|range| &url[range]).collect();
             assert_eq!(got, expected, "{url}");
-            assert!(expected.is_empty() || may_hold(url.as_bytes()), "{url}");
         };
         check("https://x/a?sig=ab%2B&se=1#f", &["ab%2B"]);
         check("sig=ab", &["ab"]);

@@ -82,10 +82,12 @@ pub enum Matcher {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct KeyRule {
     /// Key names, split into words the way keys in logs are: `api_key` also stands for `apiKey`, `API-KEY` and `apikey`.
+    /// One that begins with `_` stands behind another word only: `_key` is `site_key` and `siteKey`, and not `key`.
     pub keys: Vec<String>,
     /// What the value of such a key looks like.
     pub value: KeyValue,
-    /// Whether a bare number under this key is secret too (a password, a PIN).
+    /// Whether a bare number under this key is secret too (a password, a PIN). Under words that need a random value: whether a
+    /// UUID is, where the key ends in `key`.
     pub numbers: bool,
     /// Words that make these keys harmless when they follow, beside [`KeyWords::neutral_after`]: `cvc_check`.
     pub neutral_after: Vec<String>,
@@ -104,6 +106,8 @@ pub enum KeyValue {
     Authorization,
     /// Cookies: names and attributes stay (RFC 6265).
     Cookie,
+    /// One secret, if it looks drawn at random: for words that name harmless things as often (`github`, `signing_key`).
+    Random,
 }
 
 /// Grammars of the engine's own.

@@ -19,7 +19,7 @@ use super::known::KnownScratch;
 use super::names::Names;
 use super::pattern::{self, Cache, MAX_WINDOW, TOKEN_BYTES};
 use super::prefilter::{self, Hit};
-use super::rule::{Matcher, RuleId, ValidatorRole};
+use super::rule::{KeyValue, Matcher, RuleId, ValidatorRole};
 use super::span::{Form, Span, Why};
 use super::view::{MAX_VIEW, View};
 
@@ -128,6 +128,11 @@ impl Scratch {
         if self.source.as_deref() != Some(source) {
             self.source = Some(source.into());
         }
+    }
+
+    /// What is read, where [`Scratch::read_from`] said.
+    pub fn source(&self) -> Option<&str> {
+        self.source.as_deref()
     }
 }
 
@@ -387,8 +392,10 @@ impl Engine {
         if self.forms.stand_in(&haystack[key.start..key.end]) {
             return;
         }
-        // Another word of the same key has nothing to add.
-        place.done_to = place.done_to.max(key.end);
+        // Another word of the same key has nothing to add, unless this one is weak.
+        if key.value != KeyValue::Random {
+            place.done_to = place.done_to.max(key.end);
+        }
         scratch.counts.survivors += 1;
         let end = place.line.end;
         let (keys, forms, spans) = (&self.keys, &self.forms, &mut scratch.spans);
@@ -398,6 +405,7 @@ impl Engine {
         scratch.structures.extend(structures.filter(|_| depth == Depth::Original));
         match beside {
             Beside::Nothing => {}
+            Beside::Value(_) | Beside::NextLines(_) if key.value == KeyValue::Random => {}
             Beside::Value(to) => place.done_to = place.done_to.max(to),
             Beside::NextLines(pending) if depth == Depth::Original => {
                 let prefix = carrier::prefix(haystack, pending, place.line.start, key.start);

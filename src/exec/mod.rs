@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Pid, WaitOptions, WaitStatus};
+use rustix::process::{Pid, Resource, Rlimit, WaitOptions, WaitStatus, getrlimit, setrlimit};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::engine::{Engine, Tally};
@@ -36,6 +36,8 @@ pub struct Program {
     pub without: Vec<OsString>,
     /// Variables that it gets beside those of our environment.
     pub with: Vec<(OsString, OsString)>,
+    /// How large its core dump may become; `None` is without a limit. Ours may be none.
+    pub core: Option<u64>,
 }
 
 /// How it ended.
@@ -119,7 +121,11 @@ async fn relay(engine: &Arc<Engine>, program: Program, stdout: Output, stderr: O
 
 /// Takes the end of one stream; `false` when there is none to come.
 async fn take(ends: &mut UnboundedReceiver<stream::End>, ended: &mut Ended) -> bool {
-    let Some(end) = ends.recv().await else { return false };
+    let Some(end) = ends.recv().await else {
+        // It went down without a word, and what it had not written is lost.
+        ended.failed.push(io::Error::other("a thread that masks it has failed"));
+        return false;
+    };
     ended.tally.add(&end.tally);
     // A reader that left is no failure of ours, and the program was told by its signal.
     ended.failed.extend(end.failed.filter(|reason| reason.kind() != io::ErrorKind::BrokenPipe));
@@ -137,7 +143,11 @@ fn spawn(program: Program) -> Result<(Pid, io::PipeReader, io::PipeReader), Exec
         command.env_remove(variable);
     });
     command.stdin(Stdio::inherit()).stdout(out_writer).stderr(err_writer);
+    // It inherits ours. Other threads of ours are forbidden to dump by more than the limit.
+    let ours = getrlimit(Resource::Core);
+    let _ = setrlimit(Resource::Core, Rlimit { current: program.core, ..ours });
     let spawned = command.spawn();
+    let _ = setrlimit(Resource::Core, ours);
     let child = spawned.map_err(|reason| ExecError::Spawn { program: name.to_string_lossy().into_owned(), reason })?;
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id is a positive number");
     Ok((pid, out, err))
@@ -160,4 +170,22 @@ fn reap(child: Pid) -> io::Result<Option<WaitStatus>> {
 fn code(status: WaitStatus) -> u8 {
     let signal = || status.terminating_signal().map(|signal| 128 + signal);
     status.exit_status().or_else(signal).and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_masker_that_dies_without_a_word_is_a_failure() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut ended =
+            Ended { code: 0, tally: Tally::default(), failed: Vec::new(), left_open: false, cut_short: false };
+        let (done, mut ends) = unbounded_channel();
+        done.send(stream::End { tally: Tally::default(), failed: None }).unwrap();
+        drop(done);
+        assert!(runtime.block_on(take(&mut ends, &mut ended)) && ended.failed.is_empty());
+        assert!(!runtime.block_on(take(&mut ends, &mut ended)));
+        assert_eq!(ended.failed.len(), 1);
+    }
 }

@@ -10,6 +10,7 @@ mod summary;
 mod writer;
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -20,6 +21,7 @@ pub use crate::config::daemon::{Contact, FindingsOptions};
 use crate::engine::{
     Engine, Fingerprint, Form, Grammar, HashKey, Limits, Matcher, Mode, Policy, Purpose, RuleSet, Scratch, Span, Why,
 };
+use crate::log::Guard;
 use crate::metrics::{Metrics, SourceMetrics};
 use book::{Book, Key, Noted, Now};
 pub use line::{Event, FingerprintKey, Generation, KnownLine, Line};
@@ -111,17 +113,17 @@ impl Findings {
         Findings(None)
     }
 
-    /// Opens the stream. `guard` masks the lines themselves, and must enforce.
+    /// Opens the stream. `guard` masks the lines themselves.
     ///
     /// # Errors
     /// When the file cannot be opened, or the system is out of threads or randomness.
     pub fn start(
         options: FindingsOptions,
-        guard: Arc<Engine>,
+        guard: impl Into<Guard>,
         metrics: &Metrics,
     ) -> Result<(Findings, FindingsWriter), FindingsError> {
         let unopened = |reason| FindingsError::Open { path: options.path.clone(), reason };
-        let writer = Writer::open(&options, guard).map_err(unopened)?;
+        let writer = Writer::open(&options, &guard.into()).map_err(unopened)?;
         let (orders, received) = sync_channel(CHANNEL);
         let shared = Arc::new(Shared {
             book: Mutex::new(Book::new(options.remember, options.update_interval)),
@@ -145,9 +147,16 @@ impl Findings {
             return;
         }
         place.source.spans(engine, spans);
-        if self.0.is_none() {
-            return;
+        let Some(shared) = &self.0 else { return };
+        // The piece is redacted already: what goes wrong in telling of it must not cost the piece.
+        let told = catch_unwind(AssertUnwindSafe(|| self.tell(engine, spans, body, place)));
+        if told.is_err() {
+            shared.metrics.findings_unwritten(1);
+            tracing::error!(source = place.source.name(), "findings were not told: internal error");
         }
+    }
+
+    fn tell(&self, engine: &Engine, spans: &[Span], body: &[u8], place: Place<'_>) {
         let mut rest = spans;
         while let [first, ..] = rest {
             let parts = parts(engine, rest, body);

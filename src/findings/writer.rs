@@ -6,14 +6,13 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::book::Now;
 use super::line::Line;
 use super::{FindingsOptions, Shared};
-use crate::engine::{Carry, Engine, Scratch};
+use crate::log::{Guard, Masker};
 
 /// How often the book is asked for what is due.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -39,20 +38,18 @@ struct LogFile {
 /// Writes masked lines.
 pub(super) struct Writer {
     out: Out,
-    engine: Arc<Engine>,
-    scratch: Scratch,
+    masker: Masker,
 }
 
 impl Writer {
-    /// Opens what `options` name. Every line goes through `engine` before it is written.
-    pub(super) fn open(options: &FindingsOptions, engine: Arc<Engine>) -> io::Result<Writer> {
+    /// Opens what `options` name. Every line goes through `guard` before it is written.
+    pub(super) fn open(options: &FindingsOptions, guard: &Guard) -> io::Result<Writer> {
         let out = if options.is_stdout() {
             Out::Stdout(File::from(rustix::stdio::stdout().try_clone_to_owned()?))
         } else {
             Out::File(LogFile::open(&options.path, options.max_size)?)
         };
-        let scratch = engine.scratch();
-        Ok(Writer { out, engine, scratch })
+        Ok(Writer { out, masker: guard.masker() })
     }
 
     /// Writes until it is told to stop.
@@ -80,8 +77,7 @@ impl Writer {
     fn write(&mut self, line: &Line, shared: &Shared) {
         let mut json = serde_json::to_vec(line).expect("a line is strings and numbers");
         json.push(b'\n');
-        let (masked, _, _) = self.engine.redact(&mut self.scratch, &Carry::default(), json.into());
-        if self.out.append(masked.as_bytes()).is_err() {
+        if self.out.append(self.masker.mask(json).as_bytes()).is_err() {
             shared.metrics.findings_unwritten(1);
         }
     }

@@ -62,6 +62,11 @@ impl Unframer {
         self.open || self.digits > 0
     }
 
+    /// So many lines of the record that is being read were passed on before its end: they are not counted with the rest.
+    pub fn passed_on(&mut self, lines: u32) {
+        self.inner_lines = self.inner_lines.saturating_sub(lines);
+    }
+
     fn until_nul(&mut self, bytes: &[u8], lines: &mut Vec<u8>, counts: &mut Vec<u32>) {
         let mut rest = bytes;
         while let Some(nul) = memchr(0, rest) {

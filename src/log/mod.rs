@@ -3,13 +3,14 @@
 //!
 //! Rooms log with `tracing`'s macros. Messages of libraries are written from `warn` on only: below, they show what they carry.
 
+mod guard;
 mod limit;
 mod line;
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,8 +22,9 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use crate::config::daemon::{LogFormat, LogLevel, LogOptions};
-use crate::engine::{Carry, Engine};
 use crate::metrics::Metrics;
+pub use guard::Guard;
+pub(crate) use guard::Masker;
 use limit::{Limit, Verdict};
 
 /// Lines that wait for the writer.
@@ -47,11 +49,11 @@ pub struct Log {
 }
 
 impl Log {
-    /// Writes messages to standard error from now on. `guard` masks the lines, and must enforce.
+    /// Writes messages to standard error from now on. `guard` masks the lines.
     ///
     /// # Errors
     /// When there is a log already, or the system has no more threads.
-    pub fn start(options: &LogOptions, guard: Arc<Engine>, metrics: &Metrics) -> Result<Log, LogError> {
+    pub fn start(options: &LogOptions, guard: &Guard, metrics: &Metrics) -> Result<Log, LogError> {
         // Not Rust's own handle: its lock would be held by a writer that waits for a full pipe, and a panic message with it.
         let stderr = rustix::stdio::stderr().try_clone_to_owned().map(File::from);
         let (layer, log) = layer(options, guard, metrics, stderr.unwrap_or_else(|_| nowhere()))?;
@@ -86,14 +88,15 @@ fn nowhere() -> File {
 
 fn layer(
     options: &LogOptions,
-    guard: Arc<Engine>,
+    guard: &Guard,
     metrics: &Metrics,
     to: impl Write + Send + 'static,
 ) -> Result<(Lines, Log), LogError> {
     let (orders, received) = sync_channel(CHANNEL);
     let (finished, done) = channel();
+    let mut masker = guard.masker();
     let spawned = thread::Builder::new().name("log".to_owned()).spawn(move || {
-        write_all(&guard, &received, to);
+        write_all(&mut masker, &received, to);
         // Whoever waited may have given up.
         let _ = finished.send(());
     });
@@ -141,19 +144,19 @@ impl<S: Subscriber> Layer<S> for Lines {
 }
 
 /// Masks lines and writes them. What cannot be written is lost: there is nobody to tell.
-fn write_all(guard: &Engine, orders: &Receiver<Order>, mut to: impl Write) {
-    let mut scratch = guard.scratch();
+fn write_all(masker: &mut Masker, orders: &Receiver<Order>, mut to: impl Write) {
     while let Ok(Order::Write(line)) = orders.recv() {
-        let (masked, _, _) = guard.redact(&mut scratch, &Carry::default(), line.into());
-        let _ = to.write_all(masked.as_bytes());
+        let _ = to.write_all(masker.mask(line).as_bytes());
     }
     let _: io::Result<()> = to.flush();
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::engine::{Limits, Policy};
+    use crate::engine::{Engine, Limits, Policy};
     use crate::rules::Catalog;
 
     /// Bytes that the test reads.
@@ -186,13 +189,13 @@ mod tests {
         }
     }
 
-    fn guard() -> Arc<Engine> {
-        Arc::new(Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default()).unwrap())
+    fn guard() -> Guard {
+        Arc::new(Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default()).unwrap()).into()
     }
 
     fn logged(format: LogFormat, level: LogLevel, say: impl FnOnce()) -> (String, Metrics) {
         let (page, metrics) = (Page::default(), Metrics::default());
-        let (layer, log) = layer(&LogOptions { format, level }, guard(), &metrics, page.clone()).unwrap();
+        let (layer, log) = layer(&LogOptions { format, level }, &guard(), &metrics, page.clone()).unwrap();
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), say);
         log.orders.send(Order::Stop).unwrap();
         log.done.recv().unwrap();
@@ -253,7 +256,7 @@ mod tests {
     #[test]
     fn a_reader_that_does_not_read_is_not_waited_for() {
         let metrics = Metrics::default();
-        let (layer, log) = layer(&LogOptions::default(), guard(), &metrics, Full).unwrap();
+        let (layer, log) = layer(&LogOptions::default(), &guard(), &metrics, Full).unwrap();
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             // More than the channel holds, from places of their own.
             macro_rules! say {

@@ -46,3 +46,11 @@ pub struct Batch {
     /// To be settled by the sink.
     pub receipt: Receipt,
 }
+
+impl Batch {
+    /// The end of a record before this batch, of which no more will come.
+    pub(crate) fn end_of_torn(&self, receipt: Receipt) -> Batch {
+        let (payload, lines, origin) = (Masked::nothing(), Vec::new(), self.origin.clone());
+        Batch { stream: self.stream, payload, lines, end: End::BrokenOff, records: 0, origin, receipt }
+    }
+}

@@ -88,8 +88,10 @@ impl Walk<'_> {
         let own = known.secret.or(paired);
         let url = outer.scope.url || known.url;
         let neutral = own.is_none() && outer.inherited.is_some() && self.engine.is_neutral_leaf(name);
-        let key = if neutral { None } else { own.or(outer.inherited) };
-        let inherited = own.or(outer.inherited);
+        // A weak key says something of its own value only.
+        let strong = own.filter(|key| !key.is_weak()).or(outer.inherited);
+        let key = if neutral { None } else { strong.or(own) };
+        let inherited = strong;
         Around { scope: Scope { key, listed: false, url }, inherited, depth: outer.depth }
     }
 

@@ -9,8 +9,8 @@ use rustix::fd::AsFd;
 use super::descriptor::{self, FileId};
 use super::error::InputError;
 use super::input::{Input, OpenInput};
-use super::{BLOCK_BYTES, Threads};
-use crate::engine::{Cutter, Piece};
+use super::{BLOCK_BYTES, Threads, WIDE};
+use crate::engine::{Cutter, Piece, is_wide};
 
 /// A buffer with less room than this is enlarged before it is read into.
 const MIN_READ_BYTES: usize = 64 << 10;
@@ -20,14 +20,6 @@ const MAX_KEPT_BYTES: usize = 2 * BLOCK_BYTES;
 const FULL_READ_BYTES: usize = 32 << 10;
 /// After so many bytes of full reads more threads are worth their start (0.1 ms each).
 const BUSY_BYTES: usize = 4 << 20;
-
-/// What is said of an input in UTF-16 or UTF-32.
-const WIDE: &str = "it is UTF-16 or UTF-32, which is not inspected, and was not passed on; `iconv -t UTF-8` first";
-
-/// Whether an input begins with the byte order mark of UTF-16 or UTF-32.
-fn is_wide(head: &[u8]) -> bool {
-    head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || head.starts_with(b"\0\0\xfe\xff")
-}
 
 /// A piece to be redacted.
 pub(super) struct Job {

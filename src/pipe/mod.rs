@@ -28,6 +28,10 @@ use worker::Worker;
 /// How many bytes are read at once. Larger blocks fall out of the second-level cache (1 MiB) before they are written.
 pub(crate) const BLOCK_BYTES: usize = 256 << 10;
 
+/// What is said of an input in UTF-16 or UTF-32.
+pub(crate) const WIDE: &str =
+    "it is UTF-16 or UTF-32, which is not inspected, and was not passed on; `iconv -t UTF-8` first";
+
 /// How many threads redact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Threads {

@@ -54,6 +54,11 @@ impl Lease<'_> {
         }
     }
 
+    /// Whether the stream may take more than `FREE_BYTES` at once: little is held in all.
+    pub(super) fn may_take_much(&self) -> bool {
+        self.budget.held.load(Ordering::Relaxed) <= self.budget.soft_limit
+    }
+
     /// Whether the stream may read on: little is held in all, or less by this one than its share.
     pub(super) fn may_read(&self) -> bool {
         let budget = self.budget;
@@ -93,6 +98,8 @@ mod tests {
         assert_eq!([leases[0].may_read(), leases[1].may_read(), leases[2].may_read()], [false, true, true]);
         leases[0].set(0);
         assert!(leases[0].may_read());
+        leases[1].set(FREE_BYTES + 200_001);
+        assert_eq!([leases[0].may_take_much(), leases[2].may_take_much()], [false, false], "whoever holds it");
         drop(leases);
         assert_eq!((budget.held.load(Ordering::Relaxed), budget.holders.load(Ordering::Relaxed)), (0, 0));
     }

@@ -94,7 +94,9 @@ impl Stream<'_> {
         let mut last_call = None;
         loop {
             let deadline = self.clock.deadline();
-            let max = if self.lease.may_read() && self.flow.held() < FREE_BYTES { BLOCK_BYTES } else { FREE_BYTES };
+            // What is taken is held until it is redacted and a sink has room for it.
+            let much = self.lease.may_take_much() && self.flow.held() < FREE_BYTES;
+            let max = if much { BLOCK_BYTES } else { FREE_BYTES };
             let paused = !self.lease.may_read();
             let read = tokio::select! {
                 biased;

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::gate;
-use super::lane::{Closed, Lane, Parcel};
-use crate::engine::{Begun, Carry, Cutter, Engine, Masked, Mode, Piece, Placed, RecordId, Scratch, Shape, Tally};
+use super::lane::{Closed, Lane, Parcel, Torn};
+use crate::engine::{
+    Begun, Carry, Cutter, Engine, Limits, Masked, Mode, Piece, Placed, RecordId, Scratch, Shape, Tally,
+};
 use crate::findings::Place;
 use crate::framing::{FrameError, Framing, Unframer};
 use crate::message::{End, StreamId};
@@ -18,6 +20,8 @@ use crate::workers::Stopped;
 
 /// For so many bytes a stream that has something open goes on with an engine that was exchanged: an armoured key is shorter.
 const MAX_PINNED_BYTES: usize = 256 << 10;
+/// So much of what was lost is remembered: a private key of 8192 bits has 7 KiB.
+const LOST_BYTES: usize = 16 << 10;
 /// A NUL-ended record that is longer is passed on in parts.
 const MAX_WHOLE_BYTES: usize = 1 << 20;
 
@@ -37,8 +41,8 @@ pub(super) struct Flow {
     tail: Tail,
     cutter: Cutter,
     carry: Carry,
-    /// What the stream's last piece was redacted with.
-    engine: Arc<Engine>,
+    /// What the stream's last piece was redacted with, if there was one.
+    engine: Option<Arc<Engine>>,
     /// Bytes redacted with `engine` after it was exchanged.
     pinned_bytes: usize,
     /// The last piece ended in the middle of a record.
@@ -52,12 +56,24 @@ pub(super) struct Flow {
     position: u64,
     /// Up to here somebody may forget the stream: a record ends there, and nothing is open.
     safe: u64,
+    /// What went nowhere since the last piece that passed.
+    lost: Option<Lost>,
+    /// Sinks that lack a part of the last record.
+    torn: Torn,
     /// Of a file: its name for a sink that mirrors it.
     origin: Option<Arc<Path>>,
     /// How its records are written.
     shape: Arc<Shape>,
     /// The record that has begun and not ended.
     begun: Option<Begun>,
+}
+
+/// Records that were not redacted, and so not passed on.
+#[derive(Clone)]
+struct Lost {
+    reason: DropReason,
+    /// The end of them: a secret that was announced there may go on in what follows.
+    tail: Vec<u8>,
 }
 
 /// What a worker made of a piece.
@@ -76,7 +92,7 @@ impl Flow {
             lane: Arc::clone(lane),
             stream: lane.new_stream(),
             tail,
-            cutter: Cutter::new(engine.limits().max_record_bytes),
+            cutter: Cutter::new(Limits::default().max_record_bytes),
             carry: Carry::default(),
             engine,
             pinned_bytes: 0,
@@ -86,6 +102,8 @@ impl Flow {
             counts: VecDeque::new(),
             position: 0,
             safe: 0,
+            lost: None,
+            torn: lane.whole(),
             origin: None,
             shape: Arc::new(shape(lane, || format!("{:016x}{:016x}", random(), random()))),
             begun: None,
@@ -107,11 +125,13 @@ impl Flow {
         }
         let mut counts = Vec::new();
         let pushed = self.unframer.push(bytes, &mut self.unfinished, &mut counts);
-        let whole = if self.unfinished.len() > MAX_WHOLE_BYTES {
-            self.unfinished.len()
-        } else {
-            end_of(&self.unfinished, counts.iter().map(|count| *count as usize).sum())
-        };
+        let mut whole = end_of(&self.unfinished, counts.iter().map(|count| *count as usize).sum());
+        if self.unfinished.len() > MAX_WHOLE_BYTES {
+            let part = memchr::memchr_iter(b'\n', &self.unfinished[whole..]).count() as u32;
+            counts.extend((part > 0).then_some(part));
+            self.unframer.passed_on(part);
+            whole = self.unfinished.len();
+        }
         self.cutter.buffer().extend_from_slice(&self.unfinished[..whole]);
         self.unfinished.drain(..whole);
         self.counts.extend(counts);
@@ -155,6 +175,7 @@ impl Flow {
         let ends_record = piece.body().ends_with(b"\n");
         let (bytes, open) = (piece.len(), piece.goes_on());
         self.position += bytes as u64;
+        let begins = !std::mem::replace(&mut self.in_record, open);
         let end = match (open, ends_record, self.tail) {
             (true, ..) => End::Open,
             (false, true, _) | (false, _, Tail::Kept) => End::Record,
@@ -162,69 +183,110 @@ impl Flow {
         };
         let newlines = memchr::memchr_iter(b'\n', piece.body()).count() as u64;
         let records = newlines + u64::from(!ends_record && !open);
-        self.lane.source.received(records, bytes as u64);
-        // A file can wait; what comes from elsewhere is held up no longer than the operator wants.
-        if self.origin.is_some() {
-            gate::opens(&mut self.lane.gate.clone()).await;
-        } else if !gate::passes(&mut self.lane.gate.clone()).await {
-            self.forget();
-            self.lane.source.dropped(DropReason::NoRules, records);
-            return Ok(());
-        }
-        let engine = self.engine_for(bytes);
-        let carry = std::mem::take(&mut self.carry);
         // Masking keeps the number of lines.
         let lines = self.take_counts(newlines);
-        let (lane, offset, origin) = (Arc::clone(&self.lane), self.position - bytes as u64, self.origin.clone());
-        let (shape, begun, counts) = (Arc::clone(&self.shape), self.begun.take(), lines.clone());
-        let job = move |engine: &Engine, scratch: &mut Scratch| {
-            let mut redacted = redact(engine, scratch, &carry, &piece);
-            let stream = origin.as_deref().map(Path::to_string_lossy);
-            let place = Place { source: &lane.source, stream: stream.as_deref(), offset };
-            lane.findings.inspect(engine, scratch, piece.body(), place);
-            let placed = Placed { body: piece.body(), offset, lines: &counts, goes_on: piece.goes_on(), begun };
-            let (masked, begun) = shape.apply(redacted.masked, &placed);
-            (redacted.masked, redacted.begun) = (masked, begun);
-            redacted
+        self.lane.source.received(records, bytes as u64);
+        if let Some(lost) = self.lost.as_ref().filter(|_| !begins) {
+            let reason = lost.reason;
+            self.lose(&piece, begins, reason, records);
+            return Ok(());
+        }
+        // A file can wait; what comes from elsewhere is held up no longer than the operator wants.
+        let passes = if self.origin.is_some() {
+            gate::opens(&mut self.lane.gate.clone()).await.map(|()| true)
+        } else {
+            gate::passes(&mut self.lane.gate.clone()).await
         };
-        let redacted = match self.lane.workers.run_with(Arc::clone(&engine), job).await {
+        match passes {
+            Ok(true) => {}
+            Ok(false) => {
+                self.lose(&piece, begins, DropReason::NoRules, records);
+                return Ok(());
+            }
+            Err(Closed) => {
+                self.give_up(records);
+                return Err(Closed);
+            }
+        }
+        let Some(engine) = self.engine_for(bytes, begins) else { return Err(Closed) };
+        let redacted = match self.redact(&engine, &piece, &lines).await {
             Ok(redacted) => redacted,
-            Err(Stopped::Panicked) => {
-                self.forget();
+            Err(Stopped::NoEngine | Stopped::Panicked) => {
+                self.lose(&piece, begins, DropReason::Failed, records);
                 self.lane.source.uninspected(UninspectedReason::RuleFailed, records);
-                self.lane.source.dropped(DropReason::Failed, records);
-                self.lane.fail(format!("{records} records were lost to an internal error"));
+                self.lane.failed_on(records);
                 return Ok(());
             }
         };
-        self.in_record = open;
         self.count(&engine, &redacted, records);
         (self.carry, self.begun) = (redacted.carry, redacted.begun);
         if end != End::Open && (self.carry.is_empty() || end == End::BrokenOff) {
             self.safe = self.position;
         }
         let (stream, payload, position, origin) = (self.stream, redacted.masked, self.safe, self.origin.clone());
-        self.lane.send(Parcel { stream, payload, lines, end, records, position, origin }).await
+        let parcel = Parcel { stream, payload, lines, begins, end, records, position, origin };
+        self.lane.send(parcel, &mut self.torn).await
+    }
+
+    /// Has `piece` redacted on a worker, and its findings told.
+    async fn redact(&mut self, engine: &Arc<Engine>, piece: &Piece, lines: &[u32]) -> Result<Redacted, Stopped> {
+        let (carry, piece, lost) = (self.carry.clone(), piece.clone(), self.lost.clone());
+        let (shape, begun, lines) = (Arc::clone(&self.shape), self.begun.take(), lines.to_vec());
+        let (lane, offset, origin) = (Arc::clone(&self.lane), self.position - piece.len() as u64, self.origin.clone());
+        let job = move |engine: &Engine, scratch: &mut Scratch| {
+            // What was lost goes nowhere, but what it opened has a say in what follows.
+            let carry = lost.map_or(carry.clone(), |lost| engine.redact(scratch, &carry, lost.tail.into()).1);
+            let mut redacted = redact(engine, scratch, &carry, &piece);
+            let stream = origin.as_deref().map(Path::to_string_lossy);
+            let place = Place { source: &lane.source, stream: stream.as_deref(), offset };
+            lane.findings.inspect(engine, scratch, piece.body(), place);
+            let placed = Placed { body: piece.body(), offset, lines: &lines, goes_on: piece.goes_on(), begun };
+            (redacted.masked, redacted.begun) = shape.apply(redacted.masked, &placed);
+            redacted
+        };
+        let redacted = self.lane.workers.run_with(Arc::clone(engine), job).await?;
+        self.lost = None;
+        Ok(redacted)
     }
 
     /// The engine for the next piece: the current one, unless something is open that was begun with another.
-    fn engine_for(&mut self, bytes: usize) -> Arc<Engine> {
-        let current = self.lane.workers.engine();
-        let is_open = self.in_record || !self.carry.is_empty();
-        if Arc::ptr_eq(&current, &self.engine) {
+    fn engine_for(&mut self, bytes: usize, begins: bool) -> Option<Arc<Engine>> {
+        let current = self.lane.workers.engine()?;
+        let is_open = self.engine.is_some() && (!begins || !self.carry.is_empty());
+        if self.engine.as_ref().is_some_and(|engine| Arc::ptr_eq(&current, engine)) {
             self.pinned_bytes = 0;
-        } else if is_open && (self.in_record || self.pinned_bytes < MAX_PINNED_BYTES) {
+        } else if is_open && (!begins || self.pinned_bytes < MAX_PINNED_BYTES) {
             self.pinned_bytes += bytes;
         } else {
-            (self.engine, self.pinned_bytes, self.carry) = (current, 0, Carry::default());
+            (self.engine, self.pinned_bytes, self.carry) = (Some(current), 0, Carry::default());
         }
-        Arc::clone(&self.engine)
+        self.engine.clone()
     }
 
-    /// What came before has nothing to say to what comes next.
-    fn forget(&mut self) {
-        self.carry = Carry::default();
-        self.counts.clear();
+    /// These records and those behind them stay here, and nothing more comes. A file is read again by a later run.
+    fn give_up(&mut self, records: u64) {
+        if self.origin.is_some() {
+            return;
+        }
+        let rest = self.cutter.buffer();
+        rest.append(&mut self.unfinished);
+        let lines = memchr::memchr_iter(b'\n', rest).count() as u64;
+        let unended = rest.last().is_some_and(|byte| *byte != b'\n');
+        // A part of a record that cannot be passed on is a record that is lost.
+        self.lane.give_up(records.max(1) + lines + u64::from(unended));
+    }
+
+    /// These records go nowhere, nor does what may follow of the last of them: a receiver would take it for a record.
+    fn lose(&mut self, piece: &Piece, begins: bool, reason: DropReason, records: u64) {
+        let body = piece.body();
+        let mut tail = self.lost.take().map(|lost| lost.tail).unwrap_or_default();
+        tail.extend_from_slice(&body[body.len().saturating_sub(LOST_BYTES)..]);
+        tail.drain(..tail.len().saturating_sub(LOST_BYTES));
+        self.lost = Some(Lost { reason, tail });
+        if !begins || self.in_record {
+            self.torn.all();
+        }
+        self.lane.source.dropped(reason, records);
     }
 
     fn count(&self, engine: &Engine, redacted: &Redacted, records: u64) {

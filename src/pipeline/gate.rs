@@ -2,6 +2,8 @@
 
 use tokio::sync::watch;
 
+use super::lane::Closed;
+
 /// The state of a pipeline's rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
@@ -14,13 +16,35 @@ pub enum Gate {
 }
 
 /// Waits until records may pass.
-pub(super) async fn opens(gate: &mut watch::Receiver<Gate>) {
-    let _ = gate.wait_for(|state| *state == Gate::Open).await;
+///
+/// # Errors
+/// When nobody can open it any more: what waits must not pass.
+pub(super) async fn opens(gate: &mut watch::Receiver<Gate>) -> Result<(), Closed> {
+    gate.wait_for(|state| *state == Gate::Open).await.map(drop).map_err(|_| Closed)
 }
 
 /// Waits while there is nothing to redact with. Tells whether records may pass now.
-pub(super) async fn passes(gate: &mut watch::Receiver<Gate>) -> bool {
-    // The sender lives as long as the process; without it the last word counts.
-    let state = gate.wait_for(|state| *state != Gate::Waiting).await;
-    state.is_ok_and(|state| *state == Gate::Open)
+///
+/// # Errors
+/// When nobody can open it any more: what waits must not pass.
+pub(super) async fn passes(gate: &mut watch::Receiver<Gate>) -> Result<bool, Closed> {
+    gate.wait_for(|state| *state != Gate::Waiting).await.map(|state| *state == Gate::Open).map_err(|_| Closed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_waits_does_not_pass_when_nobody_can_open_any_more() {
+        for (state, may_wait, may_go_on) in [
+            (Gate::Open, Ok(()), Ok(true)),
+            (Gate::Withholding, Err(Closed), Ok(false)),
+            (Gate::Waiting, Err(Closed), Err(Closed)),
+        ] {
+            let (sender, mut gate) = watch::channel(state);
+            drop(sender);
+            assert_eq!((opens(&mut gate.clone()).await, passes(&mut gate).await), (may_wait, may_go_on), "{state:?}");
+        }
+    }
 }

@@ -48,6 +48,8 @@ pub(super) struct Lane {
     stalled_since: Mutex<Option<Instant>>,
     next_stream: AtomicU64,
     failures: Mutex<Vec<String>>,
+    /// Records on which redacting failed.
+    failed_records: AtomicU64,
 }
 
 /// To the sinks and back.
@@ -71,10 +73,22 @@ pub(super) struct Parcel {
     pub(super) stream: StreamId,
     pub(super) payload: Masked,
     pub(super) lines: Vec<u32>,
+    /// A record begins with it; otherwise the stream's last one goes on.
+    pub(super) begins: bool,
     pub(super) end: End,
     pub(super) records: u64,
     pub(super) position: u64,
     pub(super) origin: Option<Arc<Path>>,
+}
+
+/// By sink: whether it lacks a part of the last record that a stream sent.
+pub(super) struct Torn(Vec<bool>);
+
+impl Torn {
+    /// The rest of the record goes to none of them.
+    pub(super) fn all(&mut self) {
+        self.0.fill(true);
+    }
 }
 
 /// No sink takes anything any more.
@@ -95,7 +109,7 @@ impl Lane {
         let stdin = config.source.kind == SourceKind::Stdin;
         let books = tokio::spawn(keep_books(back, Arc::clone(&settled), pipeline.clone(), files));
         let source = metrics.source(&config.name);
-        source.mode(workers.engine().mode());
+        workers.engine().into_iter().for_each(|engine| source.mode(engine.mode()));
         Arc::new(Lane {
             name: config.name.clone(),
             workers,
@@ -115,6 +129,7 @@ impl Lane {
             stalled_since: Mutex::default(),
             next_stream: AtomicU64::new(0),
             failures: Mutex::default(),
+            failed_records: AtomicU64::new(0),
         })
     }
 
@@ -127,18 +142,36 @@ impl Lane {
     }
 
     /// Offers `parcel` to every sink, waiting for room as the pipeline says.
-    pub(super) async fn send(&self, parcel: Parcel) -> Result<(), Closed> {
+    ///
+    /// A sink that lacks a part of a record gets no more of that record, and then its end: what comes next must not be
+    /// written onto it.
+    pub(super) async fn send(&self, parcel: Parcel, torn: &mut Torn) -> Result<(), Closed> {
         let Some(Ways { inlets, receipts }) = self.ways() else { return Err(Closed) };
-        let Parcel { stream, payload, lines, end, records, position, origin } = parcel;
+        let Parcel { stream, payload, lines, begins, end, records, position, origin } = parcel;
         let receipt = receipts.receipt(stream, position, records, inlets.len());
         let batch = Batch { stream, payload, lines, end, records, origin, receipt };
         self.settled.sent.fetch_add(records, Ordering::Relaxed);
         self.pipeline.in_flight_add(records);
         let _waiting = Waiting::of(self);
-        for inlet in inlets.iter() {
-            match inlet.offer(batch.clone(), self.patience()).await {
+        for (inlet, torn) in inlets.iter().zip(&mut torn.0) {
+            if *torn && begins {
+                let end = batch.end_of_torn(receipts.receipt(stream, 0, 0, 1));
+                *torn = match inlet.offer(end, self.patience()).await {
+                    Offered::Taken => false,
+                    Offered::Full => true,
+                    Offered::Closed => return Err(Closed),
+                };
+            }
+            let offered = if *torn {
+                batch.receipt.clone().settle(Ack::Rejected);
+                Offered::Full
+            } else {
+                inlet.offer(batch.clone(), self.patience()).await
+            };
+            match offered {
                 Offered::Taken => {}
                 Offered::Full => {
+                    *torn |= !begins || end == End::Open;
                     let reason = if self.max_stall.is_some() { DropReason::Stalled } else { DropReason::QueueFull };
                     self.source.dropped(reason, records);
                 }
@@ -146,6 +179,22 @@ impl Lane {
             }
         }
         Ok(())
+    }
+
+    /// For a stream that has written nothing yet.
+    pub(super) fn whole(&self) -> Torn {
+        Torn(vec![false; self.ways().map_or(0, |ways| ways.inlets.len())])
+    }
+
+    /// Records on which redacting failed: they are lost.
+    pub(super) fn failed_on(&self, records: u64) {
+        tracing::error!(pipeline = self.name, records, "records were lost to an internal error");
+        self.failed_records.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// Records that were taken and will not be sent: there is nothing to redact them with, and nothing will come.
+    pub(super) fn give_up(&self, records: u64) {
+        self.settled.sent.fetch_add(records, Ordering::Relaxed);
     }
 
     fn ways(&self) -> Option<Ways> {
@@ -171,7 +220,11 @@ impl Lane {
     }
 
     pub(super) fn failures(&self) -> Vec<String> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let records @ 1.. = self.failed_records.load(Ordering::Relaxed) {
+            failures.push(format!("{records} records were lost to an internal error"));
+        }
+        failures
     }
 
     /// Whether a sink has ended while it is still needed.

@@ -8,7 +8,7 @@
 //! | memory | bound |
 //! |---|---|
 //! | what a sink was offered | its `buffer` |
-//! | a piece on its way through the workers | what was read at once: 16 KiB, or 256 KiB while little is held |
+//! | a piece on its way through the workers | what was read at once: 16 KiB, or 256 KiB while all connections hold little; it counts as unfinished |
 //! | unfinished records | 16 KiB for each connection, and `partial_records` for all of them together |
 //!
 //! A stop goes the way of a byte: listeners close, streams read what is there, queues are closed, sinks deliver.
@@ -21,6 +21,8 @@ mod gate;
 mod lane;
 mod reload;
 mod stdin;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -7,13 +7,14 @@
 mod watch;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch as channel};
 
 use super::Gate;
 use crate::engine::Engine;
+use crate::log::Guard;
 use crate::metrics::Metrics;
 use crate::sources::Listener;
 use crate::workers::Workers;
@@ -32,6 +33,8 @@ const RETRY: Duration = Duration::from_secs(5);
 pub struct Loaded {
     /// By pipeline.
     pub engines: Vec<Arc<Engine>>,
+    /// For what we say ourselves: they mask what any of the pipelines masks or counts.
+    pub guard: Vec<Arc<Engine>>,
     /// Of the rules.
     pub hash: String,
 }
@@ -69,6 +72,8 @@ pub struct Reload {
     pub gate: channel::Sender<Gate>,
     /// Their certificates are read anew too.
     pub listeners: Vec<Arc<Listener>>,
+    /// What masks our own words.
+    pub guard: Guard,
     /// Told how it went.
     pub metrics: Metrics,
     /// Told before and after: `systemd` wants to know.
@@ -77,13 +82,19 @@ pub struct Reload {
 
 /// Exchanges sets for as long as the process lives. `last` is what the set in use was made of; `None` if there is none.
 pub async fn reload(
-    mut loader: Box<dyn Loader>,
+    loader: Box<dyn Loader>,
     reload: Reload,
     mut triggers: mpsc::Receiver<Trigger>,
     events: mpsc::Sender<Trigger>,
 ) {
     let mut files = Files::new(events);
-    let mut seen = files.look(&loader.files(), loader.time());
+    // A load that panics must not take the loader with it: the next one may succeed.
+    let loader = Arc::new(Mutex::new(loader));
+    let look = |files: &mut Files| {
+        let loader = lock(&loader);
+        files.look(&loader.files(), loader.time())
+    };
+    let mut seen = look(&mut files);
     let mut trouble: Option<Trouble> = None;
     loop {
         let waiting = *reload.gate.borrow() != Gate::Open;
@@ -98,21 +109,22 @@ pub async fn reload(
         while let Ok(more) = triggers.try_recv() {
             told |= more == Trigger::Told;
         }
-        let now = files.look(&loader.files(), loader.time());
+        let now = look(&mut files);
         if told || waiting || now != seen {
             seen = now;
-            let outcome = tokio::task::spawn_blocking(move || {
-                let outcome = loader.load();
-                (loader, outcome)
-            });
-            let Ok((back, outcome)) = outcome.await else { return };
-            loader = back;
+            let loader = Arc::clone(&loader);
+            let outcome = tokio::task::spawn_blocking(move || lock(&loader).load()).await;
+            let outcome = outcome.unwrap_or_else(|_| Err("internal error while loading".to_owned()));
             trouble = reload.exchange(outcome, trouble.take());
         }
         if let Some(trouble) = &mut trouble {
             trouble.remind();
         }
     }
+}
+
+fn lock(loader: &Mutex<Box<dyn Loader>>) -> MutexGuard<'_, Box<dyn Loader>> {
+    loader.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Reload {
@@ -135,6 +147,8 @@ impl Reload {
     }
 
     fn put_into_use(&self, loaded: &Loaded) {
+        // First: what is said of a record must know what the record is redacted with.
+        self.guard.swap(loaded.guard.clone());
         for (workers, engine) in self.workers.iter().zip(&loaded.engines) {
             self.metrics.declare(engine);
             workers.swap(Arc::clone(engine));
@@ -173,5 +187,58 @@ impl Trouble {
             tracing::error!(reason = self.reason, "still cannot load rules and settings; those in use stay");
             self.said = Instant::now();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Limits, Policy, RuleSet};
+
+    /// Loads what each of these makes, one after the other.
+    struct Loads(Vec<fn() -> Result<Loaded, String>>);
+
+    impl Loader for Loads {
+        fn load(&mut self) -> Result<Loaded, String> {
+            let next = self.0.remove(0);
+            next()
+        }
+
+        fn files(&self) -> Vec<PathBuf> {
+            Vec::new()
+        }
+
+        fn time(&self) -> u64 {
+            0
+        }
+    }
+
+    fn engine() -> Arc<Engine> {
+        Arc::new(Engine::compile(RuleSet::default(), Policy::default(), &Limits::default()).unwrap())
+    }
+
+    fn good() -> Result<Loaded, String> {
+        Ok(Loaded { engines: vec![engine()], guard: vec![engine()], hash: "0123456789ab".to_owned() })
+    }
+
+    /// Starts a reload of one pipeline that waits for its rules.
+    fn start(loads: Vec<fn() -> Result<Loaded, String>>) -> (mpsc::Sender<Trigger>, channel::Receiver<Gate>, Metrics) {
+        let (gate, state) = channel::channel(Gate::Waiting);
+        let metrics = Metrics::default();
+        let workers = vec![Workers::start(None, 1).unwrap()];
+        let (guard, listeners) = (engine().into(), Vec::new());
+        let exchange = Reload { workers, gate, listeners, guard, metrics: metrics.clone(), tell: |_| () };
+        let (triggers, told) = mpsc::channel(8);
+        tokio::spawn(reload(Box::new(Loads(loads)), exchange, told, triggers.clone()));
+        (triggers, state, metrics)
+    }
+
+    #[tokio::test]
+    async fn a_load_that_panics_is_one_that_failed() {
+        let (triggers, mut gate, metrics) = start(vec![|| panic!("on purpose"), good]);
+        triggers.send(Trigger::Told).await.unwrap();
+        triggers.send(Trigger::Told).await.unwrap();
+        gate.wait_for(|state| *state == Gate::Open).await.unwrap();
+        assert!(metrics.is_ready());
     }
 }

@@ -228,7 +228,9 @@ impl FileCollector<'_> {
     }
 
     fn end(&mut self) {
-        self.done.extend(self.at.take().filter(|at| at.templates + at.known > 0 || !at.seen.is_empty()));
+        self.done.extend(
+            self.at.take().filter(|at| at.templates + at.known > 0 || !at.counts.is_empty() || !at.seen.is_empty()),
+        );
     }
 
     fn line(&self, at: &mut Stream, look: &Look<'_>, line: &Line<'_>) {
@@ -300,6 +302,11 @@ impl FileCollector<'_> {
 
     /// How many of the same identity stand before it; `None` if the baseline knows as many.
     fn is_new(&self, at: &mut Stream, span: &Span, line: LineHash) -> Option<u32> {
+        let keep = &self.collector.keep;
+        if keep.baseline.is_none() && !keep.entries && at.occurrences.len() >= keep.total {
+            // Nothing of it is kept, so nobody asks which one of its like it is: one entry for each line could be many.
+            return Some(0);
+        }
         let (place, rule) = (&at.place, &self.collector.engine.rules()[span.rule.index()].id);
         let identity = Identity::new(place.path_text(), place.member_text(), rule, line);
         let (seen, entry) = at.seen.entry(identity).or_insert((0, at.entries.len()));

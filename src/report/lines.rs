@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::excerpt::Excerpt;
 use super::occurrence::LineHash;
-use crate::engine::{Engine, Form, Span};
+use crate::engine::{Engine, Span};
 
 /// A piece and what was found in it.
 #[derive(Clone, Copy)]
@@ -138,10 +138,10 @@ impl Line<'_> {
     /// The line without its spans.
     pub(super) fn hash(&self, body: &[u8]) -> LineHash {
         let line = &body[self.range.clone()];
-        let cuts = self.spans.iter().filter(|span| span.form != Form::Silent);
         let mut from = 0;
         let mut parts: Vec<&[u8]> = Vec::new();
-        for span in cuts {
+        // Those without a placeholder, too: they are the rest of a secret.
+        for span in self.spans {
             parts.push(&line[from..span.start - self.range.start]);
             from = span.end.min(self.range.end) - self.range.start;
         }

@@ -19,16 +19,16 @@ mod occurrence;
 mod place;
 mod style;
 mod summary;
-pub mod template;
+mod template;
 
 use std::io::{self, Write};
 
 pub use baseline::{Baseline, BaselineError, Entry};
 pub use collect::{Blocks, Collector, FileCollector, Found, Keep, Templates};
 pub use diff::Diff;
-pub use excerpt::Excerpt;
+use excerpt::Excerpt;
 pub use lines::Look;
-pub use occurrence::{Identity, LineHash, Occurrence};
+use occurrence::{Identity, Occurrence};
 pub use place::Place;
 pub use style::Style;
 pub use summary::{About, Missed, MissedKind, Moment, Report};

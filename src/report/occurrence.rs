@@ -16,7 +16,7 @@ pub struct LineHash(pub(super) [u8; 16]);
 /// A finding across runs: of the same rule, in the same place, on a line that reads the same without it. A line that moved
 /// keeps it, and the secret is no part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Identity([u8; 16]);
+pub(super) struct Identity([u8; 16]);
 
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Identity {
     }
 
     /// 32 hex digits.
-    pub fn hex(&self) -> String {
+    pub(super) fn hex(&self) -> String {
         hex(&self.0)
     }
 }

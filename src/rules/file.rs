@@ -15,8 +15,12 @@ use crate::engine::{Category, Grammar, KeyRule, KeyValue, KeyWords, Matcher, Ori
 const MATCHERS: &str = "exactly one of pattern, keys, grammar";
 pub(super) const MAX_ID_LEN: usize = 64;
 
-pub(super) const KEY_VALUES: &[(&str, KeyValue)] =
-    &[("secret", KeyValue::Secret), ("authorization", KeyValue::Authorization), ("cookie", KeyValue::Cookie)];
+pub(super) const KEY_VALUES: &[(&str, KeyValue)] = &[
+    ("secret", KeyValue::Secret),
+    ("authorization", KeyValue::Authorization),
+    ("cookie", KeyValue::Cookie),
+    ("random", KeyValue::Random),
+];
 pub(super) const GRAMMARS: &[(&str, Grammar)] =
     &[("userinfo", Grammar::Userinfo), ("private-key", Grammar::PrivateKey), ("known-value", Grammar::Known)];
 pub(super) const TARGETS: &[(&str, AllowTarget)] =

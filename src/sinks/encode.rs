@@ -29,6 +29,10 @@ impl Encoder {
     /// Appends the bytes of `batch` to `out`.
     pub(super) fn encode(&mut self, batch: &Batch, out: &mut Chunks) {
         let payload = batch.payload.as_bytes();
+        if payload.is_empty() && self.open != Some(batch.stream) {
+            // The end of a record of which nothing came here.
+            return;
+        }
         if self.open.is_some_and(|stream| stream != batch.stream) {
             out.copy(self.delimiter());
         }
@@ -133,6 +137,8 @@ mod tests {
         check(Framing::Newline, &[(1, "a", Open), (2, "b\n", Record), (1, "c\n", Record)], "a\nb\nc\n");
         check(Framing::Newline, &[(1, "a", BrokenOff), (2, "b\n", Record)], "a\nb\n");
         check(Framing::Newline, &[(1, "a", Record)], "a");
+        check(Framing::Newline, &[(1, "a", Open), (1, "", BrokenOff), (1, "b\n", Record)], "a\nb\n");
+        check(Framing::Newline, &[(1, "a", Open), (2, "b\n", Record), (1, "", BrokenOff)], "a\nb\n");
         check(Framing::Nul, &[(1, "a\nb\n", Record), (2, "c", BrokenOff)], "a\0b\0c\0");
         check(Framing::OctetCounted, &[(1, "a\nbc\n", Record), (2, "c", Open), (1, "d\n", Record)], "1 a2 bc1 c1 d");
     }

@@ -43,50 +43,54 @@ pub enum Stopped {
     /// It panicked. The thread goes on with new memory.
     #[error("a job failed on a worker")]
     Panicked,
+    /// There is no engine yet, so nothing can be redacted.
+    #[error("there are no rules to redact with")]
+    NoEngine,
 }
 
 /// A handle on the threads and on one engine. Clones share both; the threads end with the last handle.
 #[derive(Clone)]
 pub struct Workers {
     pool: Arc<Pool>,
-    current: Arc<RwLock<Arc<Engine>>>,
+    /// `None` until there is a whole set of rules: nothing can go around it then.
+    current: Arc<RwLock<Option<Arc<Engine>>>>,
 }
 
 impl Workers {
-    /// Starts `threads` threads, one at least.
+    /// Starts `threads` threads, one at least. Without an engine every job is refused until there is one.
     ///
     /// # Errors
     /// When the system has no more threads.
-    pub fn start(engine: Arc<Engine>, threads: usize) -> io::Result<Workers> {
-        Ok(Workers { pool: Pool::start(threads.max(1))?, current: Arc::new(RwLock::new(engine)) })
+    pub fn start(engine: impl Into<Option<Arc<Engine>>>, threads: usize) -> io::Result<Workers> {
+        Ok(Workers { pool: Pool::start(threads.max(1))?, current: Arc::new(RwLock::new(engine.into())) })
     }
 
     /// Another handle on the same threads, with an engine of its own: for a pipeline that has its own policy.
-    pub fn beside(&self, engine: Arc<Engine>) -> Workers {
-        Workers { pool: Arc::clone(&self.pool), current: Arc::new(RwLock::new(engine)) }
+    pub fn beside(&self, engine: impl Into<Option<Arc<Engine>>>) -> Workers {
+        Workers { pool: Arc::clone(&self.pool), current: Arc::new(RwLock::new(engine.into())) }
     }
 
     /// Exchanges the engine. Jobs that were handed over before still end with the one they began with.
     pub fn swap(&self, engine: Arc<Engine>) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = engine;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(engine);
     }
 
-    /// The engine that the next job gets.
-    pub fn engine(&self) -> Arc<Engine> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    /// The engine that the next job gets, if there is one.
+    pub fn engine(&self) -> Option<Arc<Engine>> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Runs `job` with the current engine and the memory of a thread. A future that is dropped gives up the result; the job
     /// may still run.
     ///
     /// # Errors
-    /// When the job panicked.
+    /// When the job panicked, or there is no engine.
     pub async fn run<T, J>(&self, job: J) -> Result<T, Stopped>
     where
         T: Send + 'static,
         J: FnOnce(&Engine, &mut Scratch) -> T + Send + 'static,
     {
-        self.run_with(self.engine(), job).await
+        self.run_with(self.engine().ok_or(Stopped::NoEngine)?, job).await
     }
 
     /// Runs `job` with `engine`: for what was begun with it and is still open.
@@ -193,6 +197,16 @@ mod tests {
                 assert_eq!(redact(&one, "door_code=x1y2z3".to_owned()).await, "door_code=ONE");
                 assert_eq!(redact(&two, "door_code=x1y2z3".to_owned()).await, "door_code=TWO");
             }
+        });
+    }
+
+    #[test]
+    fn without_an_engine_no_job_runs() {
+        block_on(async {
+            let workers = Workers::start(None, 1).unwrap();
+            assert_eq!(workers.run(|_, _| ()).await, Err(Stopped::NoEngine));
+            workers.swap(engine("X"));
+            assert_eq!(redact(&workers, "door_code=x1y2z3".to_owned()).await, "door_code=X");
         });
     }
 

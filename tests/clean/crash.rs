@@ -5,15 +5,17 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{CLEAN, Folder, MASKED, PROGRAM, SECRET, clean, has_strace, mode, read, well};
+use crate::support::{
+    CLEAN, Folder, MASKED, PROGRAM, SECRET, clean, fails, finish, has_strace, inkout, mode, read, well,
+};
 
 /// The system calls of a run by name, and how often each is made.
-fn calls(folder: &Folder, path: &Path) -> BTreeMap<String, usize> {
+fn calls(folder: &Folder, path: &Path, target: &str) -> BTreeMap<String, usize> {
     let log = folder.path("trace");
     let status = Command::new("strace")
         .args(["-f", "-qq", "-o"])
         .arg(&log)
-        .args([PROGRAM, "clean", "-q", "-j1", "-i"])
+        .args([PROGRAM, "clean", "-q", "-j1", target])
         .arg(path)
         .status();
     assert!(status.unwrap().success());
@@ -34,33 +36,41 @@ fn w01_a_kill_at_any_system_call_leaves_the_old_file_or_the_new_one() {
         return;
     }
     let (mut points, mut new) = (0, 0);
-    for (before, after) in [(0, 0), (9_000, 20), (20, 40_000)] {
+    for (before, after, target) in [(0, 0, "-i"), (9_000, 20, "-i"), (20, 40_000, "-i"), (0, 0, "--in-place=.orig")] {
         let old = [&CLEAN.repeat(before), SECRET, &CLEAN.repeat(after)].concat();
         let cleaned = [&CLEAN.repeat(before), MASKED, &CLEAN.repeat(after)].concat();
         let (folder, work) = (Folder::new(), Folder::new());
         let path = work.file("app.log", &old);
-        let calls = calls(&folder, &path);
+        let calls = calls(&folder, &path, target);
+        let kept = work.path("app.log.orig");
         assert!(calls.contains_key("renameat") || calls.contains_key("renameat2"), "{calls:?}");
         for (call, count) in calls {
             for number in 1..=count {
                 fs::write(&path, &old).unwrap();
+                let _ = fs::remove_file(&kept);
                 let inject = format!("inject={call}:signal=KILL:when={number}");
                 let mut strace = Command::new("strace");
                 strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject]);
-                strace.args([PROGRAM, "clean", "-q", "-j1", "-i"]).arg(&path).status().unwrap();
+                strace.args([PROGRAM, "clean", "-q", "-j1", target]).arg(&path).status().unwrap();
                 let is = read(&path);
                 assert!(is == old.as_bytes() || is == cleaned.as_bytes(), "{call} {number}: a mix");
                 points += 1;
                 new += usize::from(is == cleaned.as_bytes());
-                let left: Vec<_> = work.names().into_iter().filter(|name| name != "app.log").collect();
+                let left: Vec<_> = work.names().into_iter().filter(|name| !name.starts_with("app.log")).collect();
                 assert!(left.len() <= 1, "{call} {number}: {left:?}");
                 for name in &left {
                     let temporary = work.path(name);
                     // It gets a name when it is whole; before that, nobody but the owner may read it.
                     assert!(mode(&temporary) == 0o600 || read(&temporary) == cleaned.as_bytes(), "{call} {number}");
-                    assert!(!String::from_utf8_lossy(&read(&temporary)).contains("hunter2"));
+                    // The copy that is to be kept is one of the original.
+                    let is_copy = target != "-i" && mode(&temporary) == 0o600;
+                    assert!(is_copy || !String::from_utf8_lossy(&read(&temporary)).contains("hunter2"));
                 }
                 well(&clean([Path::new("-q"), Path::new("-i"), &path]));
+                if kept.exists() {
+                    assert!(read(&kept) == old.as_bytes() && mode(&kept) == 0o600, "{call} {number}");
+                    fs::remove_file(&kept).unwrap();
+                }
                 assert!(read(&path) == cleaned.as_bytes() && work.names() == ["app.log"], "{call} {number}: {left:?}");
             }
         }
@@ -77,9 +87,14 @@ fn what_a_killed_run_left_is_removed_and_what_a_running_one_holds_is_not() {
     let held = folder.file(".inkout-2-0-0123456789abcdef.tmp", "held");
     let running = fs::File::open(&held).unwrap();
     running.lock().unwrap();
+    let own = [".inkout-2-0-0123456789abcdeg.tmp", ".inkout-2-0.tmp", ".inkout-notes.tmp"];
+    own.iter().for_each(|name| drop(folder.file(name, "somebody's own")));
+    let checked = finish(inkout().arg("check").arg(folder.root()));
+    fails(&checked, 3, &[".inkout-1-0-0123456789abcdef.tmp: temporary file of a run of inkout"]);
     well(&clean([Path::new("-i"), &path]));
-    assert_eq!(folder.names(), [".inkout-2-0-0123456789abcdef.tmp", "app.log"]);
+    let left = |first: &[&'static str]| [first, &own[..], &["app.log"][..]].concat();
+    assert_eq!(folder.names(), left(&[".inkout-2-0-0123456789abcdef.tmp"]));
     drop(running);
     well(&clean([Path::new("-i"), folder.root()]));
-    assert_eq!(folder.names(), ["app.log"]);
+    assert_eq!(folder.names(), left(&[]));
 }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::{
     CLEAN, Folder, MASKED, PROGRAM, SECRET, clean, code, fails, finish, has_strace, holds, identity, inkout, is_root,
-    set_mode, stderr, stdout, well,
+    read, set_mode, stderr, stdout, well,
 };
 
 #[test]
@@ -263,4 +263,12 @@ fn many_threads_write_what_one_does() {
         well(&clean([&path, Path::new(threads), Path::new("-o"), &out]));
         assert!(fs::read(out.join("app.log")).unwrap() == expected, "{threads}");
     }
+}
+
+#[test]
+fn a_file_that_tells_no_length_is_copied_as_it_was_read() {
+    let folder = Folder::new();
+    let path = Path::new("/proc/version");
+    well(&clean([Path::new("-o"), &folder.path("out"), path]));
+    holds(&folder.path("out/version"), read(path));
 }

@@ -18,6 +18,7 @@ mod delivery;
 mod file_sink;
 mod files;
 mod framing;
+mod held;
 #[cfg(feature = "otlp")]
 #[path = "../hop/support.rs"]
 #[allow(dead_code, reason = "these tests need a part of it")]
@@ -26,6 +27,7 @@ mod lifecycle;
 mod oracle;
 #[cfg(feature = "otlp")]
 mod otlp;
+mod own_words;
 mod receiver;
 mod records;
 mod reload;

@@ -81,6 +81,24 @@ fn entries_of_a_configuration_hold_for_the_sources_and_the_time_they_name() {
     assert_eq!(quietly(&run("expires = '2999-01-01'")), left);
     assert_eq!(quietly(&run("source = '*/pay.log'")), left);
     assert_eq!(quietly(&run("source = '*/other.log'")), masked);
+    let (here, there) =
+        (folder.file("here.toml", entry("source = '*/pay.log'")), folder.file("there.toml", entry("source = '*/x'")));
+    for command in ["check", "preview"] {
+        let look = |config: &Path, only: &str| {
+            let mut command_line = inkout();
+            command_line.arg(command).args(["--only", only, "--config"]).arg(config).arg(folder.path("pay.log"));
+            stdout(&feed(&mut command_line, b"")).contains("pay.log:1")
+        };
+        assert_eq!((look(&here, "password"), look(&there, "password")), (false, true), "{command}");
+        assert!(look(&here, "token"), "{command}");
+    }
+    let out = folder.path("out");
+    for (config, expected) in [(&here, left), (&there, masked)] {
+        let output =
+            feed(inkout().args(["clean", "--config"]).arg(config).arg("-o").arg(&out).arg(folder.path("pay.log")), b"");
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        assert_eq!(std::fs::read_to_string(out.join("pay.log")).unwrap(), expected);
+    }
     let expired = run("expires = '2020-01-01'");
     assert_eq!((code(&expired), stdout(&expired).as_str()), (0, masked));
     assert!(

@@ -122,3 +122,59 @@ fn counts_are_printed_when_asked_for() {
     let output = feed(command.args(["exec", "--stats", "--", "echo", "password=hunter2"]), b"");
     assert!(stderr(&output).contains("password") && stderr(&output).contains("findings"), "{}", stderr(&output));
 }
+
+#[test]
+fn the_program_has_the_limit_of_core_dumps_that_we_had() {
+    let limits = |shell: &str| {
+        let script = format!("{shell} exec \"$0\" exec -- sh -c 'ulimit -Sc; ulimit -Hc'");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_inkout")]);
+        stdout(&feed(&mut command, b""))
+    };
+    for shell in ["", "ulimit -Sc 0;", "ulimit -Hc 0;"] {
+        let usual = feed(Command::new("sh").args(["-c", &format!("{shell} ulimit -Sc; ulimit -Hc")]), b"");
+        assert_eq!(limits(shell), stdout(&usual), "{shell}");
+    }
+}
+
+/// Runs a program on a terminal of its own, and sends it signals in both ways: to inkout alone, and by a key.
+const ON_A_TERMINAL: &str = r#"
+import os, pty, signal, sys
+program = "trap 'echo INTERRUPTED' INT; trap 'echo QUIT; exit 5' QUIT; echo ready; while :; do sleep 0.05; done"
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], [sys.argv[1], "exec", "--", "sh", "-c", program])
+shown = b""
+def until(text, count):
+    global shown
+    while shown.count(text) < count:
+        shown += os.read(terminal, 1000)
+until(b"ready", 1)
+os.kill(pid, signal.SIGINT)
+until(b"INTERRUPTED", 1)
+os.write(terminal, b"\x03")
+until(b"INTERRUPTED", 2)
+os.kill(pid, signal.SIGQUIT)
+try:
+    while True:
+        more = os.read(terminal, 1000)
+        if not more:
+            break
+        shown += more
+except OSError:
+    pass
+sys.stdout.buffer.write(shown)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"#;
+
+#[test]
+fn a_signal_is_handed_on_from_a_process_and_not_twice_from_a_terminal() {
+    let mut python = Command::new("python3");
+    let Ok(output) = python.args(["-c", ON_A_TERMINAL, env!("CARGO_BIN_EXE_inkout")]).output() else {
+        println!("skipped: no python3 to make a terminal");
+        return;
+    };
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(5), "{shown}");
+    assert!(shown.matches("INTERRUPTED").count() == 2 && shown.contains("QUIT"), "{shown}");
+}

@@ -31,6 +31,39 @@ fn an_input_that_no_rule_can_read_is_not_passed_on_as_if_it_were_inspected() {
     let output = run_on([""; 0], &wide);
     assert_eq!((code(&output), output.stdout.as_slice()), (3, &b""[..]));
     assert!(stderr(&output).contains("standard input: it is UTF-16"), "{}", stderr(&output));
+    let folder = Folder::new();
+    let log = folder.file("wide.log", &wide);
+    let out = folder.path("out");
+    for command in
+        [&["check"][..], &["check", "--binary"], &["clean", "-n"], &["clean", "-n", "--binary"], &["preview"]]
+    {
+        let output = feed(inkout().args(command).arg(&log), b"");
+        assert_eq!(code(&output), 3, "{command:?} {}", stdout(&output));
+        assert!(stderr(&output).contains("wide.log: ") && stderr(&output).contains("UTF-16"), "{}", stderr(&output));
+    }
+    let output = feed(inkout().args(["clean", "--binary", "-o"]).arg(&out).arg(&log), b"");
+    assert_eq!((code(&output), out.join("wide.log").exists()), (3, false));
+    let output = run_on(["check"], &wide);
+    assert_eq!(code(&output), 3);
+    assert!(stderr(&output).contains("-: it is UTF-16"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_reader_that_leaves_hides_neither_findings_nor_failures() {
+    let folder = Folder::new();
+    let many = folder.file("many.log", "password=hunter2x\n".repeat(20_000));
+    let missing = folder.path("missing.log");
+    for (arguments, expected) in [
+        (["check", "--exit-code=9"].map(AsRef::as_ref).to_vec(), 9),
+        (vec!["check".as_ref(), missing.as_os_str()], 3),
+        (vec!["clean".as_ref(), "-n".as_ref(), missing.as_os_str()], 3),
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = inkout();
+        command.args(&arguments).arg(&many).stdin(Stdio::null()).stdout(writer).stderr(Stdio::null());
+        assert_eq!(command.status().unwrap().code(), Some(expected), "{arguments:?}");
+    }
 }
 
 #[test]

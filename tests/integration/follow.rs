@@ -121,6 +121,24 @@ fn a_private_key_over_a_crash_is_masked_whole() {
 }
 
 #[test]
+fn a_followed_file_that_no_rule_can_read_is_refused_and_the_others_go_on() {
+    let folder = Folder::new();
+    let (wide, other) = (folder.path("wide.log"), folder.path("other.log"));
+    let text: Vec<u8> = "\u{feff}password=hunter2\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    fs::write(&wide, text).expect("written");
+    append(&other, "one\n");
+    let mut followed = Followed::start(inkout().arg("-F").arg(&wide).arg(&other));
+    assert_eq!(followed.line(), "one\n");
+    let mut more = OpenOptions::new().append(true).open(&wide).expect("the log");
+    more.write_all(b"p\0w\0\n\0").expect("written");
+    append(&other, "two\n");
+    assert_eq!(followed.line(), "two\n");
+    let (code, rest, said) = followed.interrupt();
+    assert_eq!((code, rest.as_str()), (3, ""));
+    assert!(said.contains("wide.log: it is UTF-16 or UTF-32"), "{said}");
+}
+
+#[test]
 fn what_cannot_be_followed_is_said() {
     let folder = Folder::new();
     let path = folder.path("later.log");
@@ -132,7 +150,7 @@ fn what_cannot_be_followed_is_said() {
     let (code, _, said) = followed.interrupt();
     assert!(said.contains("later.log: it is not there yet; waiting for it"), "{said}");
     assert!(said.contains("sub: it is a folder; only regular files are followed"), "{said}");
-    assert_eq!(code, 0);
+    assert_eq!(code, 3);
     let output = feed(inkout().args(["-F", "-"]), b"");
     assert_eq!(
         (crate::support::code(&output), stderr(&output).as_str()),

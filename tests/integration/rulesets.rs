@@ -25,6 +25,27 @@ fn without_the_built_in_rules_only_the_users_are_there() {
 }
 
 #[test]
+fn rules_that_are_off_can_be_named_to_keep_them_off() {
+    let input = b"ada@example.com password=hunter2x\n";
+    let kept = "ada@example.com password=REDACTED.password\n";
+    assert_eq!(quietly(&run_on(["--disable", "email-address,password"], input)), "ada@example.com password=hunter2x\n");
+    let folder = Folder::new();
+    let config = folder.file("inkout.toml", "[policy]\nemail-address = 'keep'\n");
+    assert_eq!(quietly(&feed(inkout().arg("--config").arg(config), input)), kept);
+    let both = run_on(["--profile", "gdpr", "--action", "mask", "--disable", "email-address"], b"ada@example.com\n");
+    assert!(stdout(&both).contains("ada@example.com"), "{}", stdout(&both));
+    let shown = run_on(["rules", "show", "email-address"], b"");
+    assert_eq!(code(&shown), 0, "{}", stderr(&shown));
+    assert!(
+        stdout(&shown).starts_with("email-address\n") && stdout(&shown).contains("action     "),
+        "{}",
+        stdout(&shown)
+    );
+    let wrong = run_on(["--disable", "email-addres"], input);
+    assert!(code(&wrong) == 2 && stderr(&wrong).contains("unknown rule or category"), "{}", stderr(&wrong));
+}
+
+#[test]
 fn rules_are_pinned_by_version_or_hash() {
     let (version, hash) = (inkout::rules::Catalog::version(), inkout::rules::Catalog::hash());
     for pin in [version, &hash] {

@@ -68,6 +68,14 @@ fn the_action_writes_sarif_and_fails_on_findings() {
     assert_eq!(sarif["runs"][0]["results"].as_array().unwrap().len(), 8);
     assert_eq!(code(&run("--format json", "")), 3, "a path is no option");
     assert_eq!(code(&run(".", "nowhere.json")), 2);
+    fs::write(tree.join("nothing.txt"), "nothing\n").unwrap();
+    assert_eq!(code(&run("nothing.txt\n", "")), 0);
+    assert_eq!(code(&run("nothing.txt\n.\n", "")), 1, "the second line is a path, too");
+    for empty in ["", " \n \n"] {
+        let output = run(empty, "");
+        assert_eq!(code(&output), 2, "standard input is not what was meant");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("paths: name the files"));
+    }
     let known = shell(&tree, "inkout check . --gitignore --exclude .git --write-baseline ../known.json -q", &[]);
     assert_eq!(code(&known), 0);
     assert_eq!(code(&run(".", "../known.json")), 0);

@@ -5,7 +5,7 @@ use std::process::Output;
 use serde_json::Value;
 
 use crate::planted::Planted;
-use crate::support::{code, inkout, run_on, stderr, stdout};
+use crate::support::{Folder, code, inkout, run_on, stderr, stdout};
 
 const FORMATS: [&str; 7] = ["table", "json", "jsonl", "sarif", "html", "junit", "csv"];
 
@@ -215,4 +215,50 @@ fn what_is_not_listed_is_counted() {
         };
         assert!(said.contains(wanted) && said.contains("n=9") && !said.contains("n=10"), "{said}");
     }
+}
+
+#[test]
+fn the_hash_of_a_line_tells_nothing_of_a_secret_that_goes_on_in_it() {
+    let hash = |rest: &str| {
+        let (first, second) = (r#"{"msg":"login","token":"abcdEFGH1234"#, r#"","db_password":"hunter2x"}"#);
+        let head = "2026-11-22T10:00:00.000000000Z stdout";
+        let text = format!("{head} P {first}\n{head} F {rest}{second}\n");
+        let output = run_on(["check", "--format", "json"], text.as_bytes());
+        let report = json(&stdout(&output));
+        let findings = report["findings"].as_array().unwrap();
+        assert_eq!((findings.len(), findings[1]["line"].as_u64()), (2, Some(2)), "{}", stdout(&output));
+        assert!(!findings[1]["excerpt"].as_str().unwrap().contains(rest));
+        findings[1]["line_hash"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(hash("et99x"), hash("qw72z"));
+}
+
+#[test]
+fn a_page_that_cannot_be_written_stops_clean_before_anything_is_changed_and_hides_nothing_of_check() {
+    let folder = Folder::new();
+    let log = folder.file("a.log", "password=hunter2x\n");
+    let run = |arguments: &[&str]| inkout().args(arguments).arg(&log).output().unwrap();
+    let output = run(&["clean", "-i", "--report", "/nowhere/page.html"]);
+    assert_eq!(code(&output), 2, "{}", stderr(&output));
+    assert!(stderr(&output).contains("cannot write /nowhere/page.html: No such file"), "{}", stderr(&output));
+    assert_eq!(std::fs::read(&log).unwrap(), b"password=hunter2x\n");
+    if let Ok(true) = std::fs::exists("/dev/full") {
+        let output = run(&["clean", "-i", "--report", "/dev/full", "missing.log"]);
+        assert_eq!(code(&output), 3);
+        assert!(
+            stderr(&output).contains("missing.log: No such file") && stderr(&output).contains("/dev/full: No space")
+        );
+        assert!(
+            stdout(&output).contains("2 files: 1 cleaned (1 finding), 0 unchanged, 0 skipped, 1 failed")
+                || stdout(&output).contains("1 file: 1 cleaned"),
+            "{}",
+            stdout(&output)
+        );
+    }
+    let output = run(&["clean", "-n", "--report", folder.path("page.html").to_str().unwrap()]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(std::fs::read_to_string(folder.path("page.html")).unwrap().ends_with("</html>\n"));
+    std::fs::write(&log, "password=hunter2x\n").unwrap();
+    let output = run(&["check", "--report", "/nowhere/page.html"]);
+    assert_eq!((code(&output), stdout(&output).contains("a.log:1:10  password")), (3, true), "{}", stdout(&output));
 }

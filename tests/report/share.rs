@@ -90,6 +90,24 @@ fn what_cannot_be_is_refused_and_leaves_no_key() {
         assert!(stderr(&output).contains(said), "{arguments:?} {}", stderr(&output));
         assert_eq!(fs::read_dir(folder.path("")).unwrap().count(), 1, "{arguments:?}");
     }
+    fs::create_dir(folder.path("other")).unwrap();
+    folder.file("other/a.log", "password=hunter2\n");
+    for (arguments, expected) in [
+        (&["-o", "out", "a.log", "other/a.log"][..], 2),
+        (&["-n", "a.log"], 0),
+        (&["--diff", "a.log"], 0),
+        (&["-o", "a.log/out", "a.log"], 2),
+    ] {
+        let mut command = inkout();
+        let output = command
+            .current_dir(folder.path(""))
+            .args(["clean", "--share-key", "new"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert_eq!(code(&output), expected, "{arguments:?} {}", stderr(&output));
+        assert_eq!(fs::read_dir(folder.path("")).unwrap().count(), 2, "{arguments:?}");
+    }
     for (value, said) in [("", "no value was given"), ("a\nb\n", "one value at a time")] {
         let key = folder.file("k", "0123456789abcdef0123456789abcdef");
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
@@ -142,4 +160,29 @@ fn a_value_that_is_typed_is_not_shown() {
     let stopped = typed("hunter2\\x03").unwrap();
     let shown = String::from_utf8_lossy(&stopped.stdout).into_owned();
     assert!(stopped.status.code() == Some(3) && shown.contains("interrupted") && !shown.contains("hunter"), "{shown}");
+}
+
+#[test]
+fn what_was_not_searched_is_named_and_a_token_across_a_cut_is_found() {
+    let folder = Folder::new();
+    let key = folder.file("k", "0123456789abcdef0123456789abcdef");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let look = |value: &str, path: &PathBuf| {
+        let mut command = inkout();
+        command.args(["fingerprint", "--hash-key-file"]).arg(&key).args(["--in".as_ref(), path.as_os_str()]);
+        feed(&mut command, value.as_bytes())
+    };
+    let piped = feed(inkout().args(["fingerprint", "--hash-key-file"]).arg(&key), b"hunter2x\n");
+    let token = tokens_of_lines(&stdout(&piped)).remove(0);
+    let packed = folder.file("x.xz", b"\xfd7zXZ\0\0");
+    let output = look("hunter2x", &packed);
+    assert_eq!(code(&output), 3);
+    assert!(stderr(&output).contains("x.xz: not inspected: xz cannot be unpacked"), "{}", stderr(&output));
+    // Windows of a long line end at 64 KiB: every place around such an end.
+    for before in (1 << 20) - 20..(1 << 20) + 4 {
+        let text = format!("first\n{}{token}{}\nlast\n", "x".repeat(before), "y".repeat(1 << 20));
+        let path = folder.file("long.log", text);
+        let output = look("hunter2x", &path);
+        assert_eq!((code(&output), stdout(&output)), (0, format!("{}:2\n", path.display())), "{before}");
+    }
 }

@@ -12,7 +12,8 @@ use super::super::print::complain;
 use super::super::setup::{self, Lines, Setup};
 use crate::config::daemon::{AdminOptions, Daemon, HashKeyFrom, OnFatal, Pipeline};
 use crate::config::{Config, ConfigError};
-use crate::engine::{Engine, HashKey, Limits, Mode, Policy};
+use crate::engine::{Engine, HashKey, Limits, Mode, Policy, RuleSet};
+use crate::log::Guard;
 use crate::pipeline::{Loaded, Loader};
 use crate::rules::Catalog;
 use crate::secrets::known::{Rotation, Values};
@@ -58,8 +59,10 @@ pub(super) struct Load {
 
 /// The engines at the start.
 pub(super) struct FirstLoad {
-    /// By pipeline. Of no use unless there is a hash.
-    pub(super) engines: Vec<Arc<Engine>>,
+    /// By pipeline; `None` while there is no whole set, so that nothing can pass by it.
+    pub(super) engines: Vec<Option<Arc<Engine>>>,
+    /// For what we say ourselves.
+    pub(super) guard: Guard,
     /// Of the rules; `None` if they could not be loaded.
     pub(super) hash: Option<String>,
     /// What is missing may come: sources wait for it.
@@ -73,7 +76,10 @@ impl Load {
         let rotations = vec![Rotation::default(); pipelines.len()];
         let mut load = Load { args, pipelines, files, own_rules: 0, rotations };
         let error = match load.engines(daemon, true) {
-            Ok(Loaded { engines, hash }) => return Ok((load, FirstLoad { engines, hash: Some(hash), waits: false })),
+            Ok(Loaded { engines, guard, hash }) => {
+                let (engines, guard) = (engines.into_iter().map(Some).collect(), Guard::new(guard));
+                return Ok((load, FirstLoad { engines, guard, hash: Some(hash), waits: false }));
+            }
             Err(error) => error,
         };
         let waits = matches!(error.downcast_ref::<SecretError>(), Some(SecretError::Known { .. }));
@@ -87,21 +93,30 @@ impl Load {
             &"everything is withheld until there are rules"
         });
         load.files = watched(&load.args, daemon);
-        let engine = Arc::new(Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default())?);
-        let engines = daemon.pipelines.iter().map(|_| Arc::clone(&engine)).collect();
-        Ok((load, FirstLoad { engines, hash: None, waits }))
+        let engines = daemon.pipelines.iter().map(|_| None).collect();
+        let guard = Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default())?;
+        Ok((load, FirstLoad { engines, guard: Arc::new(guard).into(), hash: None, waits }))
     }
 
     fn engines(&mut self, daemon: &Daemon, at_start: bool) -> anyhow::Result<Loaded> {
         self.files = watched(&self.args, daemon);
-        let mut engines = Vec::new();
+        let (mut engines, mut guards) = (Vec::new(), Vec::new());
+        let mut guarded: Vec<&Pipeline> = Vec::new();
         let mut own_rules = 0;
         // Values are replaced when the whole set is.
         let mut rotations = self.rotations.clone();
         for (pipeline, rotation) in daemon.pipelines.iter().zip(&mut rotations) {
             let setup = Setup::of(pipeline.redact.clone())?;
             own_rules = own_rules.max(setup.own_rules);
-            engines.push(self.engine(pipeline, rotation, setup, at_start)?);
+            let rules = setup.catalog.set.clone();
+            let engine = self.engine(pipeline, rotation, setup, at_start)?;
+            // Pipelines that redact alike share a guard.
+            let alike = |other: &&Pipeline| (&other.redact, &other.hash_key) == (&pipeline.redact, &pipeline.hash_key);
+            if !guarded.iter().any(alike) {
+                guarded.push(pipeline);
+                guards.push(guard(&engine, rules)?);
+            }
+            engines.push(engine);
         }
         anyhow::ensure!(
             own_rules > 0 || self.own_rules == 0,
@@ -109,7 +124,7 @@ impl Load {
             self.own_rules
         );
         (self.own_rules, self.rotations) = (own_rules, rotations);
-        Ok(Loaded { engines, hash: hash(own_rules) })
+        Ok(Loaded { engines, guard: guards, hash: hash(own_rules) })
     }
 
     fn engine(
@@ -189,6 +204,15 @@ fn end_audit(pipeline: &Pipeline, setup: &mut Setup, key: Option<&HashKey>) {
         tracing::warn!(pipeline = pipeline.name, "{over}; masking begins");
         setup.config.mode = Mode::Enforce;
     }
+}
+
+/// What masks, in our own words, everything that `engine` finds: even where it only counts.
+fn guard(engine: &Arc<Engine>, rules: RuleSet) -> anyhow::Result<Arc<Engine>> {
+    if engine.mode() == Mode::Enforce {
+        return Ok(Arc::clone(engine));
+    }
+    let masking = Engine::compile(rules, Policy::default(), &Limits::default())?;
+    Ok(Arc::new(masking.knowing_as(engine)?))
 }
 
 /// The built-in set's hash, and where there are rules beside it how many: they change what is found.

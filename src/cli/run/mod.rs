@@ -94,7 +94,8 @@ async fn live(
     let running = Running::start(planned, &metrics, daemon.partial_records_bytes, state.as_ref(), stop).await?;
     let (triggers, told) = mpsc::channel(8);
     let listeners = running.listeners().to_vec();
-    let exchange = Reload { workers, gate, listeners, metrics: metrics.clone(), tell: signals::reloading };
+    let (guard, metrics_of) = (first.guard.clone(), metrics.clone());
+    let exchange = Reload { workers, gate, listeners, guard, metrics: metrics_of, tell: signals::reloading };
     let reloading = tokio::spawn(reload(Box::new(load), exchange, told, triggers.clone()));
     metrics.ready(*passes.borrow() == Gate::Open);
     signals::ready();
@@ -103,8 +104,9 @@ async fn live(
         exit = Exit::Incomplete;
     }
     signals::stopping();
+    // With it goes the only one who opens the gate: what waits there stays where it is.
     reloading.abort();
-    drop(reloading);
+    let _ = reloading.await;
     let outcome = tokio::select! {
         // A hop has a deadline of its own; both drain at once.
         (outcome, whole) = async { tokio::join!(running.drain(daemon.drain_deadline), hops.drain()) } => {
@@ -129,8 +131,8 @@ fn workers(args: &RunArgs, daemon: &Daemon, first: &FirstLoad, metrics: &Metrics
         Some(count) => count,
     };
     let engines = &first.engines;
-    let pool = Workers::start(engines[0].clone(), threads).context("cannot start threads")?;
-    engines.iter().for_each(|engine| metrics.declare(engine));
+    let pool = Workers::start(None, threads).context("cannot start threads")?;
+    engines.iter().flatten().for_each(|engine| metrics.declare(engine));
     match &first.hash {
         Some(hash) => metrics.reload(Ok::<_, ()>(hash.as_str())),
         None => metrics.reload(Err::<&str, _>(())),

@@ -1,20 +1,15 @@
 //! What tells of the pipelines: the log, the counters, the findings stream, the admin port, the push. Opened before anything
 //! is read, closed after everything was delivered.
 
-use std::sync::Arc;
-
-use anyhow::Context as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::load::FirstLoad;
 use crate::admin::{Admin, AdminOptions};
 use crate::config::daemon::{Daemon, Observe, SinkKind};
-use crate::engine::{Engine, Limits, Mode, Policy};
 use crate::findings::{Findings, FindingsWriter};
 use crate::log::Log;
 use crate::metrics::{Metrics, Push};
-use crate::rules::Catalog;
 
 /// Those that have threads of their own.
 pub(super) struct Observers {
@@ -35,7 +30,7 @@ impl Observers {
     pub(super) fn start(daemon: &Daemon, first: &FirstLoad) -> anyhow::Result<Observers> {
         let Observe { metrics, findings, log, .. } = &daemon.observe;
         let metrics = Metrics::new(metrics.rules);
-        let guard = guard(first)?;
+        let guard = &first.guard;
         let mut sinks = daemon.pipelines.iter().flat_map(|pipeline| &pipeline.sinks);
         let stdout_is_data = sinks.any(|sink| sink.kind == SinkKind::Stdout);
         let (findings, writer) = match findings {
@@ -45,7 +40,7 @@ impl Observers {
                     !(options.is_stdout() && stdout_is_data),
                     "findings: standard output is a sink of a pipeline already; write them to a file"
                 );
-                let (findings, writer) = Findings::start(options.clone(), Arc::clone(&guard), &metrics)?;
+                let (findings, writer) = Findings::start(options.clone(), guard.clone(), &metrics)?;
                 (findings, Some(writer))
             }
         };
@@ -102,14 +97,4 @@ async fn admin(asked: Option<&AdminOptions>) -> anyhow::Result<Option<Admin>> {
         }
     }
     Ok(admin)
-}
-
-/// Masks what we say ourselves: with the first pipeline's rules and known values, unless it only counts.
-fn guard(first: &FirstLoad) -> anyhow::Result<Arc<Engine>> {
-    let engine = &first.engines[0];
-    if engine.mode() == Mode::Enforce {
-        return Ok(Arc::clone(engine));
-    }
-    let engine = Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default());
-    Ok(Arc::new(engine.context("built-in rules")?))
 }

@@ -142,6 +142,11 @@ pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -
         _ if key_quote.is_none() && pair(haystack, start, at, end).is_some() => {
             pair(haystack, start, at, end).and_then(|at| found(at, Joint::Pair))
         }
+        // A cell of a table, and the next one.
+        b'|' if at > behind && matches!(haystack[..end].get(at + 1), Some(b' ' | b'\t')) => {
+            let cell = skip_blanks(haystack, at + 1, end);
+            (cell < end && haystack[cell] != b'|').then_some(()).and_then(|()| found(cell, Joint::List))
+        }
         b',' if key_quote.is_some() => list(haystack, start, at, end).and_then(|(at, joint)| found(at, joint)),
         b'>' | b'<' | b'\\' | b'&' => tag(haystack, start, at, end, key_quote).and_then(|at| found(at, Joint::Tag)),
         b'(' if at == behind && key_quote.is_none() => {

@@ -66,8 +66,16 @@ pub(crate) enum Beside {
 }
 
 impl Site<'_> {
-    /// Finds the value of the key and adds its spans.
+    /// Finds the value of the key and adds its spans. A weak key hides nothing of what it did not mask: another word of the
+    /// same key, or one within its value, may be a stronger one.
     pub(crate) fn search(&mut self) -> Beside {
+        let found = self.spans.len();
+        let beside = self.search_beside();
+        let nothing = self.key.value == KeyValue::Random && self.spans.len() == found;
+        if nothing { Beside::Nothing } else { beside }
+    }
+
+    fn search_beside(&mut self) -> Beside {
         let Key { start, end, .. } = self.key;
         if self.column() {
             return Beside::Nothing;
@@ -97,6 +105,7 @@ impl Site<'_> {
         match self.haystack[..self.end].get(at) {
             None if self.haystack[..self.end].trim_ascii_end().ends_with(b"]=>") => Beside::NextLines(Pending::Dump),
             None => Beside::Nothing,
+            Some(b'[' | b'{') if self.key.value == KeyValue::Random => Beside::Nothing,
             Some(b'[' | b'{') => self.structured(&bridge, at),
             Some(b'<') => self.element(&bridge, at),
             Some(b'|' | b'>') if bridge.joint == Joint::Colon && self.is_block_mark(at) => self.block(),
@@ -187,7 +196,8 @@ impl Site<'_> {
             return;
         }
         let masked = match value::kind_of(&self.haystack[start..end]) {
-            Kind::Blank => quoted.is_some() && value::is_object(value),
+            Kind::Blank => quoted.is_some() && self.key.value != KeyValue::Random && value::is_object(value),
+            _ if self.key.value == KeyValue::Random => self.is_random(value, joint),
             // Four digits behind a bare colon are a code; fewer are as likely a count.
             Kind::Number => self.key.numbers && (joint.is_sure(quoted.is_some()) || end - start >= 4),
             Kind::Word => joint.is_sure(quoted.is_some()) && (joint != Joint::Flag || end - start >= 8),
@@ -196,6 +206,17 @@ impl Site<'_> {
         if masked {
             let form = quoted.unwrap_or_else(|| self.bare_form(start));
             self.add(start, end, form);
+        }
+    }
+
+    /// Whether a weak key's value is its secret. Right behind a name, without any mark, a digest is what happened there; a UUID
+    /// is a secret only of a service, under a key that says so.
+    fn is_random(&self, value: &[u8], joint: Joint) -> bool {
+        let key = &self.haystack[self.key.start..self.key.end];
+        let says_key = key.len() >= 3 && key[key.len() - 3..].eq_ignore_ascii_case(b"key");
+        match joint {
+            Joint::Nothing | Joint::Prose => value::looks_random(value) && !value::is_digest(value),
+            _ => value::looks_random(value) || self.key.numbers && says_key && value::is_uuid(value),
         }
     }
 

@@ -305,7 +305,45 @@ pub(super) fn is_bare_token(value: &[u8]) -> bool {
         && !is_uuid(value)
 }
 
-fn is_uuid(value: &[u8]) -> bool {
+/// Whether a value can be nothing but drawn at random: a long run of letters and digits that changes between them too often
+/// for words and numbers. Names, paths, addresses, dates, versions and UUIDs do not.
+pub(super) fn looks_random(value: &[u8]) -> bool {
+    let value = value.trim_ascii();
+    let inner = &value[..value.len() - value.iter().rev().take_while(|byte| **byte == b'=').count()];
+    // A symbol in sixteen is what base64 has; more of them join words.
+    let joints = inner.iter().filter(|byte| !byte.is_ascii_alphanumeric()).count();
+    let is_run = |part: &[u8]| part.len() >= MIN_RUN && changes_often(part);
+    (MIN_RANDOM..=MAX_RANDOM).contains(&inner.len())
+        && inner.iter().all(|byte| TOKEN_BYTES.contains(*byte) || b"~:!".contains(byte))
+        && !inner.starts_with(b"/")
+        && joints * 6 <= inner.len()
+        && !is_uuid(inner)
+        && inner.split(|byte| !byte.is_ascii_alphanumeric()).any(is_run)
+}
+
+/// Whether a value is as long as a digest in hexadecimal, of one case: a commit, a trace, a checksum.
+pub(super) fn is_digest(value: &[u8]) -> bool {
+    let hex = value.iter().all(u8::is_ascii_hexdigit);
+    hex && matches!(value.len(), 16 | 32 | 40 | 56 | 64 | 96 | 128)
+}
+
+/// Shorter values are too often names; the run within them that must look random may be a little shorter.
+const MIN_RANDOM: usize = 16;
+const MIN_RUN: usize = 12;
+/// A longer value is none of a service's keys.
+const MAX_RANDOM: usize = 512;
+
+/// Whether letters, their cases and digits change as often as in a random run: hexadecimal does so at half of its places, base
+/// 36 at four in ten. `ubuntu2004server` does at two in sixteen.
+fn changes_often(run: &[u8]) -> bool {
+    let kind = |byte: &u8| (byte.is_ascii_digit(), byte.is_ascii_uppercase());
+    let digits = run.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let letters = run.len() - digits;
+    let changes = run.windows(2).filter(|pair| kind(&pair[0]) != kind(&pair[1])).count();
+    letters >= 3 && (digits >= 2 && changes * 5 >= run.len() || digits == 1 && changes * 5 >= run.len() * 2)
+}
+
+pub(super) fn is_uuid(value: &[u8]) -> bool {
     let dashes = value.len() == 36 && [8, 13, 18, 23].iter().all(|at| value[*at] == b'-');
     dashes && value.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-')
 }
@@ -371,6 +409,28 @@ mod tests {
         check("ab”", false, "ab");
         check("ab\x1b[0m", false, "ab");
         check("ab\0\0", false, "ab");
+    }
+
+    #[test]
+    fn only_what_is_drawn_at_random_looks_random() {
+        for name in [
+            "",
+            "ubuntu2004server",
+            "production-eu-west-1-default",
+            "org.example.module2.internal.Layout17",
+            "2026-11-22T10:00:00Z",
+            "/srv/app/releases/20261122100000/current",
+            "getUserByIdFromList2",
+            "00000000-0000-4000-8000-00000000000a",
+            "12345678901234567890",
+            "ada_lovelace_1815_paris",
+        ] {
+            assert!(!looks_random(name.as_bytes()), "{name}");
+        }
+        for token in ["a1B2".repeat(6), "0f9".repeat(12), ["aB3", "dE5f", "G7hJ", "9kL1", "mN3p"].concat() + "=="] {
+            assert!(looks_random(token.as_bytes()), "{token}");
+        }
+        assert!(is_digest("0f".repeat(20).as_bytes()) && !is_digest("0g".repeat(20).as_bytes()));
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub(super) fn assignment(
 const MAX_ROUNDS: usize = 4;
 
 /// Positions looked at, at most. Enough that one in 8,000 candidates per megabyte is seen five hundred times.
-const MAX_DRAWN: usize = 1 << 16;
+const MAX_DRAWN: usize = 1 << 17;
 
 /// Words of a bit set that are looked at together, in registers.
 const STEP: usize = 8;

@@ -12,7 +12,7 @@ const MAX_LOOK: usize = 4096;
 
 /// How the lines of a file are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Language {
+pub(in crate::report) enum Language {
     /// A programming language: text stands in quotes.
     Code,
     /// Settings, prose, a shell script, a log: text may stand without.
@@ -31,7 +31,7 @@ const ROOTS: &str = "os process env environ self this super config conf cfg sett
 
 impl Language {
     /// What the ending of `path` says.
-    pub fn of(path: &Path) -> Language {
+    pub(in crate::report) fn of(path: &Path) -> Language {
         let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         if CODE.split(' ').any(|known| known == ending) { Language::Code } else { Language::Text }
     }

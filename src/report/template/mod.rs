@@ -12,7 +12,7 @@ mod words;
 use std::ops::Range;
 use std::path::Path;
 
-pub use code::Language;
+pub(super) use code::Language;
 
 use crate::engine::Why;
 
@@ -27,7 +27,7 @@ const RESERVED_HOSTS: [&str; 7] =
 
 /// What the name of a file says about what stands in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileKind {
+pub(super) struct FileKind {
     /// How its lines are read.
     pub language: Language,
     /// Whether it is there to be copied and filled in: `.env.example`, `config.sample.yml`.
@@ -36,7 +36,7 @@ pub struct FileKind {
 
 impl FileKind {
     /// What the name of `path` says.
-    pub fn of(path: &Path) -> FileKind {
+    pub(super) fn of(path: &Path) -> FileKind {
         let packed = path.extension().is_some_and(|end| PACKED.iter().any(|known| end.eq_ignore_ascii_case(known)));
         let path = if packed { &path.with_extension("") } else { path };
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
@@ -47,7 +47,7 @@ impl FileKind {
 }
 
 /// Whether the finding of `rule` at `span` of `line` only holds the place of a secret.
-pub fn is_template(line: &[u8], span: Range<usize>, why: Why, rule: &str, kind: FileKind) -> bool {
+pub(super) fn is_template(line: &[u8], span: Range<usize>, why: Why, rule: &str, kind: FileKind) -> bool {
     if matches!(why, Why::Known { .. }) || span.is_empty() || span.end > line.len() {
         return false;
     }

@@ -1,7 +1,8 @@
 //! A folder whose files are values: Kubernetes secrets as they are mounted, Docker's `/run/secrets`.
 //!
 //! Kubernetes mounts `NAME -> ..data/NAME`, `..data -> ..TIME` and the folder `..TIME`, and exchanges `..data` when the secret
-//! changes. Names that begin with a dot are skipped; links are followed to the files behind them.
+//! changes. Names that begin with two dots are skipped, `.dockerconfigjson` is a name as any other; links are followed to the
+//! files behind them.
 
 use std::fs;
 use std::io::{self, Read};
@@ -32,7 +33,7 @@ pub(super) fn read(path: &Path, place: &str, notes: &mut Vec<Note>) -> Result<Ve
     let mut exposed = false;
     for entry in entries {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') {
+        if name.starts_with("..") {
             continue;
         }
         let no_value = |reason| Note::NoValue { place: place.to_owned(), name: name.clone(), reason };
@@ -80,7 +81,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         fs::create_dir(path("..2026_11_22")).unwrap();
-        for (name, value) in [("user", "ada"), ("password", "fjqkslgh\n"), ("key", "a\nb\r\n"), ("empty", "\n")] {
+        let files =
+            [("user", "ada"), ("password", "fjqkslgh\n"), ("key", "a\nb\r\n"), ("empty", "\n"), (".npmrc", "x\n")];
+        for (name, value) in files {
             let file = path("..2026_11_22").join(name);
             fs::write(&file, value).unwrap();
             fs::set_permissions(&file, PermissionsExt::from_mode(0o640)).unwrap();
@@ -92,7 +95,7 @@ mod tests {
         let values = read(folder.path(), "d", &mut notes).unwrap();
         let shown: Vec<(&str, &[u8])> =
             values.iter().map(|value| (value.name.as_str(), value.value.as_slice())).collect();
-        assert_eq!(shown, [("key", &b"a\nb"[..]), ("password", b"fjqkslgh"), ("user", b"ada")]);
+        assert_eq!(shown, [(".npmrc", &b"x"[..]), ("key", b"a\nb"), ("password", b"fjqkslgh"), ("user", b"ada")]);
         assert_eq!(notes.len(), 1);
         assert_eq!(notes[0].to_string(), "d: `more` is not looked for: it is a folder; name it as one of its own");
         fs::set_permissions(path("user"), PermissionsExt::from_mode(0o644)).unwrap();

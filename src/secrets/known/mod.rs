@@ -23,7 +23,7 @@ use super::SecretError;
 pub use rotation::{InForce, Rotation};
 
 pub use crate::config::{CommandOutput, Contact, KnownCommand, KnownSources};
-use crate::engine::{Known, KnownValue, SkipReason, glob};
+use crate::engine::{Known, KnownValue, SkipReason, glob, is_wide};
 
 /// A longer file is no list of values.
 const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -219,9 +219,15 @@ fn read_file(path: &Path, place: &str) -> Result<(Zeroizing<Vec<u8>>, bool), Sec
     Ok((text, Mode::from_raw_mode(stat.st_mode).intersects(Mode::RGRP | Mode::ROTH)))
 }
 
-/// One value per line, named by the line's number. Empty lines are none.
-fn lines(text: &[u8], _place: &str) -> Result<Vec<KnownValue>, SecretError> {
-    let lines = text.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)).enumerate();
+/// One value per line, named by the line's number, without the blanks around it: an editor leaves them, and no log has them.
+/// Empty lines are none.
+fn lines(text: &[u8], place: &str) -> Result<Vec<KnownValue>, SecretError> {
+    if is_wide(text) || memchr::memchr(0, text).is_some() {
+        let reason = "it is UTF-16 or no text; a list of values is UTF-8, one value in each line".to_owned();
+        return Err(SecretError::Known { place: place.to_owned(), reason });
+    }
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).enumerate();
     let named =
         |(index, line): (usize, &[u8])| KnownValue { name: format!("line {}", index + 1), value: line.to_vec() };
     Ok(lines.filter(|(_, line)| !line.is_empty()).map(named).collect())
@@ -250,6 +256,18 @@ mod tests {
             ]
         );
         assert_eq!(loaded.known.generation(), 7);
+    }
+
+    #[test]
+    fn lines_are_values_without_marks_and_blanks() {
+        let list = "\u{feff}fjqkslgh\r\n\n two words \t\nlast";
+        let values = lines(list.as_bytes(), "f").unwrap();
+        let shown: Vec<(&str, &[u8])> = values.iter().map(|value| (&*value.name, &*value.value)).collect();
+        assert_eq!(shown, [("line 1", &b"fjqkslgh"[..]), ("line 3", b"two words"), ("line 4", b"last")]);
+        for wide in [&b"\xff\xfeh\0u\0"[..], b"\xfe\xff\0h\0u", b"h\0u\0n\0"] {
+            let error = lines(wide, "f").unwrap_err().to_string();
+            assert!(error.starts_with("f: it is UTF-16 or no text"), "{error}");
+        }
     }
 
     #[test]
