@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use inkout::engine::{Engine, Limits, Policy, Stream};
+use inkout::engine::{Engine, Known, KnownValue, Limits, Policy, Stream};
 use inkout::rules::{Catalog, generator};
 
 /// Windows of 64 KiB, so that a test needs no megabytes.
@@ -80,4 +80,76 @@ fn a_secret_longer_than_a_window_can_see_is_swallowed_to_its_end() {
         assert!(out.ends_with(&format!("{close}\nnext\n")), "{}", &out[out.len().saturating_sub(80)..]);
         assert_eq!(out.matches("REDACTED").count(), 1);
     }
+}
+
+/// What a key owns goes on in records that are too long to be held, wherever the key stands.
+#[test]
+fn a_long_record_that_belongs_to_a_key_is_masked_to_its_end() {
+    let engine = engine();
+    let body = |lead: &str| format!("{lead}{}", "aB3dE5fG".repeat(WINDOW / 2));
+    let begin = ["-----BEGIN RSA", "PRIVATE KEY-----"].join(" ");
+    let words = "aB3dE5fG is, \"so\" it goes ".repeat(WINDOW / 8);
+    let leaves = (0..WINDOW / 8).map(|at| format!("\"aB3dE5fG{at}\"")).collect::<Vec<_>>();
+    let rows = (0..WINDOW / 8).map(|at| format!("({at},'aB3dE5fG{at}')")).collect::<Vec<_>>().join(",");
+    let cases = [
+        format!("password: |\n  {words}\nnext: 1\n"),
+        format!("password: |\n  first\n{}\r\nnext: 1\n", body("  ")),
+        format!("{begin}\n{}\nnext: 1\n", body("")),
+        format!("{begin}\n{}\n{}\nnext: 1\n", "Q9z8".repeat(16), body("")),
+        format!("{{\"credentials\":[{}],\"n\":1}}\nnext: 1\n", leaves.join(",")),
+        format!("{{\"credentials\":{{\"a\":[{},\nnext: 1\n", leaves.join(",")),
+        format!("INSERT INTO t (id,password) VALUES {rows};\nnext: 1\n"),
+        format!("Cookie: {}\nnext: 1\n", (0..WINDOW / 8).map(|at| format!("c{at}=aB3dE5fG{at}; ")).collect::<String>()),
+    ];
+    for text in cases {
+        let whole = redacted(&engine, [text.as_bytes()]);
+        for step in [997, 65_537] {
+            assert!(redacted(&engine, text.as_bytes().chunks(step)) == whole, "{} by {step}", &text[..40]);
+        }
+        let out = String::from_utf8(whole).expect("ASCII");
+        let left = out.find("aB3dE5fG").map(|at| &out[at.saturating_sub(60)..out.len().min(at + 60)]);
+        assert_eq!(left, None, "{}", &text[..40]);
+        assert!(out.ends_with("\nnext: 1\n") && out.contains("REDACTED"), "{}", &out[out.len().saturating_sub(80)..]);
+        assert_eq!(out.matches('\n').count(), text.matches('\n').count());
+    }
+}
+
+/// A program's line that its runtime cut, with as much of the other stream between as comes in practice.
+#[test]
+fn fragments_belong_together_whatever_stands_between_and_however_they_came() {
+    let engine = engine();
+    let token = generator::expand("ghp_{alnum:36}", 3).expect("a generator");
+    let (head, tail) = token.split_at(20);
+    let stamp = "2026-03-04T05:06:07.000000001Z";
+    let docker = |text: &str| format!("{{\"log\":\"{text}\",\"stream\":\"stdout\",\"time\":\"{stamp}\"}}\n");
+    let mut cases = vec![format!("{}{}", docker(&format!("x {head}")), docker(&format!("{tail} y\\n")))];
+    let letter = format!("{}n", &token[..19]);
+    let rest = generator::expand("{alnum:20}", 4).expect("a generator");
+    cases.push(format!("{}{}", docker(&format!("x {letter}")), docker(&format!("{rest} y\\n"))));
+    for between in [0, 1, 70, 3000] {
+        let chatter = format!("{stamp} stderr F waiting\n").repeat(between);
+        let before = format!("{stamp} stdout F ready\n").repeat(40);
+        cases.push(format!("{before}{stamp} stdout P x {head}\n{chatter}{stamp} stdout F {tail} y\n{before}"));
+    }
+    for text in cases {
+        let whole = redacted(&engine, [text.as_bytes()]);
+        let by_line = redacted(&engine, text.as_bytes().split_inclusive(|byte| *byte == b'\n'));
+        let out = String::from_utf8(whole).expect("ASCII");
+        assert_eq!(out, String::from_utf8(by_line).expect("ASCII"));
+        assert!(out.contains("REDACTED") && !out.contains(tail) && !out.contains(&rest), "{} bytes", text.len());
+    }
+}
+
+#[test]
+fn a_known_value_of_several_lines_is_found_however_they_came() {
+    let lines = ["sh0rt9x7", "an0ther-one", "a-l0nger-line-of-the-value"];
+    let known = KnownValue { name: "file".to_owned(), value: lines.join("\n").into_bytes() };
+    let (known, skipped) = Known::new(vec![known]);
+    assert!(skipped.is_empty(), "{skipped:?}");
+    let engine = Arc::into_inner(engine()).expect("one owner").with_known(Arc::new(known), None);
+    let engine = Arc::new(engine.expect("a rule for known values"));
+    let text = format!("{}\n", lines.join("\n"));
+    let whole = redacted(&engine, [text.as_bytes()]);
+    assert_eq!(redacted(&engine, text.as_bytes().split_inclusive(|byte| *byte == b'\n')), whole);
+    assert_eq!(String::from_utf8(whole).expect("ASCII").matches("REDACTED:known-value").count(), 3);
 }

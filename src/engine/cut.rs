@@ -92,6 +92,8 @@ pub struct Cutter {
     /// Whether a long record is being cut: its first window has been handed out.
     in_long: bool,
     window: usize,
+    /// Lines of a container runtime that go on in one that has not come.
+    open: fragment::Open,
     /// Buffers to go on with, so that none is allocated per block.
     spares: Vec<Vec<u8>>,
 }
@@ -100,7 +102,8 @@ impl Cutter {
     /// A cutter that holds records of up to `max_record_bytes` whole.
     pub fn new(max_record_bytes: usize) -> Cutter {
         let window = max_record_bytes.max(LOOK);
-        Cutter { buffer: Vec::new(), behind: 0, searched: 0, in_long: false, window, spares: Vec::new() }
+        let open = fragment::Open::default();
+        Cutter { buffer: Vec::new(), behind: 0, searched: 0, in_long: false, window, open, spares: Vec::new() }
     }
 
     /// Where to append what was read. Only appending is allowed.
@@ -132,9 +135,8 @@ impl Cutter {
         match memrchr(b'\n', &self.buffer[self.searched..]) {
             Some(newline) => {
                 let end = self.searched + newline + 1;
-                match fragment::safe_cut(&self.buffer, end) {
-                    0 if self.buffer.len() < fragment::MAX_JOINED => None,
-                    0 => Some(self.take_records(end)),
+                match self.open.cut(&self.buffer, end, self.window) {
+                    0 => None,
                     cut => Some(self.take_records(cut)),
                 }
             }
@@ -172,6 +174,7 @@ impl Cutter {
             self.searched = 0;
             return self.cut_long(true).expect("a long record has a first window");
         }
+        self.open.drain(end);
         let mut rest = self.spares.pop().unwrap_or_default();
         rest.clear();
         rest.extend_from_slice(&self.buffer[end..]);
@@ -226,6 +229,7 @@ impl Cutter {
         let piece = Piece { haystack, body: self.behind..end, kind: Kind::Window { last } };
         let keep = if last { end } else { end - LOOK.min(end) };
         self.buffer.drain(..keep);
+        self.open = fragment::Open::default();
         self.behind = end - keep;
         self.searched = self.behind.max(self.searched.saturating_sub(keep));
         if last {

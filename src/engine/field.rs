@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::carrier::{Site, needs_bare};
+use super::carrier::{Site, Walked, needs_bare};
 use super::compile::{Target, is_audit};
 use super::keys::{Key, Keys};
 use super::policy::{Action, NumberAs};
@@ -293,9 +293,8 @@ impl Engine {
         }
         let key = Key { start: 0, end: 0, rule: secret.rule, value: secret.value, numbers: secret.numbers };
         let (keys, forms, spans) = (&self.keys, &self.forms, &mut scratch.spans);
-        let mut header = 0..0;
-        let mut site =
-            Site { haystack: value, end: value.len(), key, keys, forms, spans, header: &mut header, reached: 0 };
+        let walked = &mut Walked::default();
+        let mut site = Site { haystack: value, end: value.len(), key, keys, forms, spans, walked, reached: 0 };
         site.whole(listed);
     }
 

@@ -3,16 +3,14 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memmem, memrchr};
 
 use super::byteset::ByteSet;
 
 /// Fragments joined at most, in bytes: longer lines are cut by the application, not by the runtime.
 pub(crate) const MAX_JOINED: usize = 1 << 20;
-/// Lines looked at behind a fragment for the next one.
-const MAX_LINES: usize = 1024;
-/// Lines looked back for an open fragment when a stream is cut.
-const MAX_LOOK_BACK: usize = 64;
+/// Lines read one by one before a stream is searched for lines that go on.
+const MAX_LOOK_BACK: usize = 16;
 /// A time stamp in the longest form in use.
 const MAX_STAMP: usize = 40;
 
@@ -23,16 +21,30 @@ pub(crate) struct Fragment {
     pub(crate) content: Range<usize>,
     /// Whether the next line of the stream goes on with it.
     pub(crate) partial: bool,
-    /// Whether it is the standard error stream's.
+    /// Whose it is.
+    pub(crate) writer: Writer,
+}
+
+/// What fragments of one line have in common. Lines of another runtime part them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Writer {
+    docker: bool,
+    /// Whether it is the standard error stream.
     pub(crate) stderr: bool,
 }
 
 /// Literals that stand in every line that goes on in a later one.
 pub(crate) fn triggers() -> Vec<Vec<ByteSet>> {
     let exact = |text: &[u8]| text.iter().map(|&byte| ByteSet::of(byte)).collect::<Vec<_>>();
-    let other_than_n = ByteSet::EMPTY.with_range(0, b'n' - 1).with_range(b'n' + 1, 255);
-    vec![exact(b" stdout P "), exact(b" stderr P "), [vec![other_than_n], exact(b"\",\"stream\":\"std")].concat()]
+    let but = |byte: u8| ByteSet::EMPTY.with_range(0, byte - 1).with_range(byte + 1, 255);
+    // Docker's whole lines end in an escaped line end: neither in another letter, nor in an `n` behind no backslash or two.
+    let heads = [vec![but(b'n')], vec![but(b'\\'), ByteSet::of(b'n')], exact(b"\\\\n")];
+    let docker = heads.map(|head| [head, exact(DOCKER)].concat());
+    [exact(b" stdout P "), exact(b" stderr P ")].into_iter().chain(docker).collect()
 }
+
+/// What stands behind the text in a line of Docker's.
+const DOCKER: &[u8] = b"\",\"stream\":\"std";
 
 /// Reads the line `line` (its line end not included).
 pub(crate) fn parse(haystack: &[u8], line: Range<usize>) -> Option<Fragment> {
@@ -54,77 +66,128 @@ pub(crate) fn cri(text: &[u8], start: usize) -> Option<Fragment> {
         b"F " => false,
         _ => return None,
     };
-    Some(Fragment { content: start + stamp + 10..start + text.len(), partial, stderr })
+    let writer = Writer { docker: false, stderr };
+    Some(Fragment { content: start + stamp + 10..start + text.len(), partial, writer })
 }
 
 fn docker(text: &[u8], start: usize) -> Option<Fragment> {
     let head = 8;
-    let mark = memchr::memmem::rfind(text, b"\",\"stream\":\"std")?;
-    let stderr = text[mark..].starts_with(b"\",\"stream\":\"stderr");
+    let mark = memmem::rfind(text, DOCKER)?;
+    let writer = Writer { docker: true, stderr: text[mark + DOCKER.len()..].starts_with(b"err") };
     let content = head..mark.max(head);
-    let partial = !text[content.clone()].ends_with(b"\\n");
-    Some(Fragment { content: start + content.start..start + content.end, partial, stderr })
+    // An `n` behind an escaped backslash is a letter.
+    let slashes = text[content.clone()]
+        .strip_suffix(b"n")
+        .map_or(0, |text| text.iter().rev().take_while(|byte| **byte == b'\\').count());
+    let partial = slashes % 2 == 0;
+    Some(Fragment { content: start + content.start..start + content.end, partial, writer })
 }
 
-/// The contents of the fragments that begin with the partial line `line`, in order; empty when it begins none.
-pub(crate) fn group(haystack: &[u8], line: Range<usize>, contents: &mut Vec<Range<usize>>) {
+/// The contents of the fragments that begin with the partial line `line`, in order, and whose they are; no more than one
+/// when it begins none.
+pub(crate) fn group(haystack: &[u8], line: Range<usize>, contents: &mut Vec<Range<usize>>) -> Option<Writer> {
     contents.clear();
-    let Some(first) = parse(haystack, line.clone()).filter(|first| first.partial) else { return };
-    let mut total = first.content.len();
+    let first = parse(haystack, line.clone()).filter(|first| first.partial)?;
     contents.push(first.content);
     let mut start = line.end + 1;
-    for _ in 0..MAX_LINES {
-        if start >= haystack.len() || total > MAX_JOINED {
-            return;
-        }
+    while start < haystack.len() {
         let end = memchr(b'\n', &haystack[start..]).map_or(haystack.len(), |len| start + len);
-        let Some(next) = parse(haystack, start..end) else { return };
-        start = end + 1;
-        if next.stderr != first.stderr {
-            continue;
-        }
-        total += next.content.len();
-        contents.push(next.content);
-        if !next.partial {
-            return;
-        }
-    }
-}
-
-/// Where a block that ends with the line end before `end` may be cut so that no open fragment is parted from the rest.
-pub(crate) fn safe_cut(haystack: &[u8], end: usize) -> usize {
-    let mut cut = end;
-    let mut streams = [Seen::Nothing; 2];
-    let mut line_end = end;
-    for _ in 0..MAX_LOOK_BACK {
-        let Some(body_end) = line_end.checked_sub(1) else { break };
-        let start = memrchr(b'\n', &haystack[..body_end]).map_or(0, |newline| newline + 1);
-        let Some(fragment) = parse(haystack, start..body_end) else { break };
-        let seen = &mut streams[usize::from(fragment.stderr)];
-        match (*seen, fragment.partial) {
-            (Seen::Nothing, true) | (Seen::Open, true) => {
-                *seen = Seen::Open;
-                cut = start;
-            }
-            _ => *seen = Seen::Whole,
-        }
-        let open = streams.contains(&Seen::Open);
-        if !open && (streams == [Seen::Whole; 2] || line_end != end && cut == end && streams.contains(&Seen::Whole)) {
+        let Some(next) = parse(haystack, start..end).filter(|next| next.writer.docker == first.writer.docker) else {
+            break;
+        };
+        if end > line.start + MAX_JOINED {
             break;
         }
-        line_end = start;
+        start = end + 1;
+        if next.writer == first.writer {
+            contents.push(next.content);
+            if !next.partial {
+                break;
+            }
+        }
     }
-    cut
+    Some(first.writer)
 }
 
-/// What the lines looked back at say about a stream.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    Nothing,
-    /// Its last lines are partial.
-    Open,
-    /// A whole line came before.
-    Whole,
+/// Where the fragments began that no line has ended yet, in bytes that come bit by bit. What it says depends on the lines
+/// alone: so a block may end wherever it says that none is parted.
+#[derive(Debug, Default)]
+pub(crate) struct Open {
+    /// Lines before here were read.
+    read: usize,
+    docker: bool,
+    /// Of either stream of the runtime whose lines came last, the standard one first: where its open fragment begins.
+    starts: [Option<usize>; 2],
+}
+
+impl Open {
+    /// Where a block that ends with the line end before `end` may be cut so that no open fragment is parted from the rest.
+    /// Lines longer than `longest` are none of a runtime's.
+    pub(crate) fn cut(&mut self, haystack: &[u8], end: usize, longest: usize) -> usize {
+        if self.starts == [None; 2] && !may_go_on(&haystack[self.read..end]) {
+            self.read = end;
+        }
+        while self.read < end {
+            let line = self.read..memchr(b'\n', &haystack[self.read..end]).map_or(end, |len| self.read + len);
+            self.read = line.end + 1;
+            self.take(haystack, line, longest);
+        }
+        // What has come of the next line may say already that it ends what is open.
+        self.let_go(haystack.len());
+        if haystack.len() - end > longest {
+            self.starts = [None; 2];
+        }
+        self.starts.iter().flatten().fold(end, |cut, start| cut.min(*start))
+    }
+
+    /// The first `by` bytes are gone.
+    pub(crate) fn drain(&mut self, by: usize) {
+        self.read = self.read.saturating_sub(by);
+        self.starts = self.starts.map(|start| start.and_then(|start| start.checked_sub(by)));
+    }
+
+    fn take(&mut self, haystack: &[u8], line: Range<usize>, longest: usize) {
+        let Some(fragment) = parse(haystack, line.clone()).filter(|_| line.len() < longest) else {
+            self.starts = [None; 2];
+            return;
+        };
+        if fragment.writer.docker != self.docker {
+            (self.docker, self.starts) = (fragment.writer.docker, [None; 2]);
+        }
+        self.let_go(line.end);
+        let start = &mut self.starts[usize::from(fragment.writer.stderr)];
+        *start = fragment.partial.then(|| start.unwrap_or(line.start));
+    }
+
+    /// Forgets what is not joined with a line that ends at `end` or behind.
+    fn let_go(&mut self, end: usize) {
+        self.starts = self.starts.map(|start| start.filter(|start| end <= start + MAX_JOINED));
+    }
+}
+
+/// Whether some of `lines` may go on behind them. Told from the last few, or by one search: almost always none does.
+fn may_go_on(lines: &[u8]) -> bool {
+    let mut whole = [false; 2];
+    let mut end = lines.len();
+    let mut docker = false;
+    for _ in 0..MAX_LOOK_BACK {
+        let Some(line_end) = end.checked_sub(1) else { return false };
+        let start = memrchr(b'\n', &lines[..line_end]).map_or(0, |newline| newline + 1);
+        let Some(fragment) = parse(lines, start..line_end) else { return false };
+        let seen = &mut whole[usize::from(fragment.writer.stderr)];
+        if fragment.partial && !*seen {
+            return true;
+        }
+        *seen = true;
+        docker = fragment.writer.docker;
+        if whole == [true; 2] {
+            return false;
+        }
+        end = start;
+    }
+    let (stdout, stderr): (&[u8], &[u8]) =
+        if docker { (b"\"stream\":\"stdout", b"\"stream\":\"stderr") } else { (b" stdout P ", b" stderr P ") };
+    [stdout, stderr].iter().zip(whole).any(|(mark, whole)| !whole && memmem::find(lines, mark).is_some())
 }
 
 #[cfg(test)]
@@ -148,15 +211,47 @@ mod tests {
     #[test]
     fn a_block_is_cut_before_an_open_fragment() {
         let whole = format!("{STAMP} stdout F a\n");
+        let line = |text: &str| whole.replace("stdout F a", text);
+        let chatter = line("stderr F c").repeat(100);
         let cases = [
             (whole.clone(), whole.len()),
-            (format!("{whole}{STAMP} stdout P b\n"), whole.len()),
-            (format!("{whole}{STAMP} stdout P b\n{STAMP} stderr F c\n"), whole.len()),
-            (format!("{whole}{STAMP} stdout P b\n{STAMP} stdout F c\n"), 3 * whole.len()),
+            (format!("{whole}{}", line("stdout P b")), whole.len()),
+            (format!("{whole}{}{chatter}", line("stdout P b")), whole.len()),
+            (format!("{whole}{}{chatter}{}", line("stdout P b"), line("stdout F d")), 103 * whole.len()),
+            (format!("{whole}{}{}", line("stdout P b"), line("stdout F c")), 3 * whole.len()),
+            (format!("{whole}{}plain\n", line("stdout P b")), 2 * whole.len() + 6),
+            (format!("{}{}", line("stdout P b"), chatter.repeat(300)), 30_001 * whole.len()),
             ("plain\nlines\n".to_owned(), 12),
         ];
         for (text, expected) in cases {
-            assert_eq!(safe_cut(text.as_bytes(), text.len()), expected, "{text}");
+            let bytes = text.as_bytes();
+            assert_eq!(
+                Open::default().cut(bytes, text.len(), MAX_JOINED),
+                expected,
+                "{}",
+                &text[..text.len().min(200)]
+            );
+            // Line by line.
+            let (mut open, mut cut) = (Open::default(), 0);
+            for end in memchr::memchr_iter(b'\n', bytes) {
+                cut = open.cut(&bytes[..end + 1], end + 1, MAX_JOINED);
+            }
+            assert_eq!(cut, expected, "{}", &text[..text.len().min(200)]);
+        }
+    }
+
+    #[test]
+    fn a_line_of_dockers_goes_on_unless_it_ends_in_an_escaped_line_end() {
+        for (end, partial) in [("a", true), ("n", true), (r"\\n", true), (r"\n", false), (r"\\\n", false), ("", true)] {
+            let line = format!("{{\"log\":\"x{end}\",\"stream\":\"stdout\"}}");
+            let fragment = parse(line.as_bytes(), 0..line.len()).expect("a line of Docker's");
+            assert_eq!(fragment.partial, partial, "{line}");
+            let tail = |trigger: &Vec<ByteSet>| {
+                line.as_bytes()
+                    .windows(trigger.len())
+                    .any(|text| trigger.iter().zip(text).all(|(set, b)| set.contains(*b)))
+            };
+            assert!(!partial || triggers().iter().any(tail), "{line}");
         }
     }
 }

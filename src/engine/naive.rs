@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 use super::{Depth, LineState, Place, Scratch, States, is_harmless};
+use crate::engine::carrier::Walked;
 use crate::engine::compile::Target;
 use crate::engine::haystacks::haystack;
 use crate::engine::pattern::{Cache, MAX_WINDOW, starts_word};
@@ -124,7 +125,7 @@ impl<'e> Naive<'e> {
         depth: Depth,
     ) -> Vec<LineState> {
         let mut states = States { open, at: line.end + 1 };
-        let mut place = Place { line: line.clone(), done_to: 0, header: 0..0 };
+        let mut place = Place { line: line.clone(), done_to: 0, walked: Walked::default() };
         for at in line {
             for (literal, targets) in self.literals.iter().zip(&self.engine.targets) {
                 if !stands(literal, &haystack[at..]) {

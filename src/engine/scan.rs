@@ -10,7 +10,7 @@ use std::ops::Range;
 use memchr::{memchr, memrchr};
 
 use super::Engine;
-use super::carrier::{self, Beside, LineState, Pending, Site, armour};
+use super::carrier::{self, Beside, LineState, LongStructure, Pending, Site, Walked, armour};
 use super::compile::Target;
 use super::fragment;
 use super::gather;
@@ -46,9 +46,17 @@ impl Carry {
 
     /// This carry with what another one opened.
     pub(super) fn joined(mut self, other: Carry) -> Carry {
-        self.states.extend(other.states);
+        other.states.into_iter().for_each(|state| push(&mut self.states, state));
         self
     }
+}
+
+/// Adds a state in place of another writer's oldest, or of its own.
+fn push(states: &mut Vec<LineState>, state: LineState) {
+    states.retain(|open| !open.same_place(&state));
+    let surplus = (states.len() + 1).saturating_sub(MAX_STATES);
+    states.drain(..surplus);
+    states.push(state);
 }
 
 /// How often a rule was tried.
@@ -83,6 +91,8 @@ pub struct Scratch {
     pub(super) spans: Vec<Span>,
     view_spans: Vec<Span>,
     pub(super) keys: Memo,
+    /// Structures of the last scan that may reach beyond what it saw.
+    pub(super) structures: Vec<LongStructure>,
     /// What the names of fields are.
     pub(super) names: Names,
     /// Of whoever makes a survey of texts.
@@ -168,6 +178,7 @@ impl Engine {
         scratch.spans.clear();
         scratch.view_lines.clear();
         scratch.fragment_lines.clear();
+        scratch.structures.clear();
         let mut states = States { open: carry.states.clone(), at: 0 };
         if !hits.is_empty() || !states.open.is_empty() {
             self.walk(scratch, haystack, hits, &mut states, Depth::Original);
@@ -188,7 +199,7 @@ impl Engine {
             scratch.matched_to[rule.index()] = 0;
             scratch.misses[rule.index()] = (0, 0);
         }
-        let mut place = Place { line: 0..0, done_to: 0, header: 0..0 };
+        let mut place = Place { line: 0..0, done_to: 0, walked: Walked::default() };
         for hit in hits {
             let at = hit.start as usize;
             for target in &self.targets[hit.literal as usize] {
@@ -197,7 +208,7 @@ impl Engine {
                 }
                 if at >= place.line.end || place.line.is_empty() {
                     place.line = line_around(haystack, at, place.line.end);
-                    place.header = 0..0;
+                    place.walked = Walked::default();
                 }
                 self.take(scratch, haystack, at, *target, &mut place, states, depth);
             }
@@ -237,7 +248,8 @@ impl Engine {
                 self.beside(scratch, haystack, group, word, place, states, depth);
             }
             Target::Userinfo { rule, len } => {
-                if let Some(span) = carrier::password(haystack, at, usize::from(len), place.line.end) {
+                let url = &mut place.walked;
+                if let Some(span) = carrier::password(haystack, at, usize::from(len), place.line.end, url) {
                     scratch.counts.survivors += 1;
                     self.add(scratch, haystack, span, rule, Form::Bare, Why::Grammar);
                 }
@@ -387,13 +399,17 @@ impl Engine {
         scratch.counts.survivors += 1;
         let end = place.line.end;
         let (keys, forms, spans) = (&self.keys, &self.forms, &mut scratch.spans);
-        let mut site = Site { haystack, end, key, keys, forms, spans, header: &mut place.header, reached: 0 };
-        match site.search() {
+        let mut site = Site { haystack, end, key, keys, forms, spans, walked: &mut place.walked, reached: 0 };
+        let beside = site.search();
+        let structures = place.walked.long_structures.drain(..);
+        scratch.structures.extend(structures.filter(|_| depth == Depth::Original));
+        match beside {
             Beside::Nothing => {}
             Beside::Value(_) | Beside::NextLines(_) if key.value == KeyValue::Random => {}
             Beside::Value(to) => place.done_to = place.done_to.max(to),
             Beside::NextLines(pending) if depth == Depth::Original => {
-                let state = LineState::new(pending, key.rule, b"");
+                let prefix = carrier::prefix(haystack, pending, place.line.start, key.start);
+                let state = LineState::new(pending, key.rule, prefix);
                 states.open_behind(haystack, place.line.clone(), state, self, &mut scratch.spans);
             }
             Beside::NextLines(_) => {}
@@ -512,19 +528,24 @@ impl Engine {
         }
         let lines = std::mem::take(&mut scratch.fragment_lines);
         let mut view = std::mem::take(&mut scratch.view);
-        let mut contents = Vec::new();
-        let mut done_to = 0;
+        let mut parts = Vec::new();
+        // By writer: up to where its lines were joined.
+        let mut done: Vec<(fragment::Writer, usize)> = Vec::new();
         for line in lines.iter().filter(|line| line.len() <= MAX_VIEW) {
-            if line.start < done_to && contents.contains(&line.end) {
+            let Some(writer) = fragment::parse(haystack, line.clone()).map(|fragment| fragment.writer) else {
+                continue;
+            };
+            if done.iter().any(|(known, done_to)| *known == writer && line.start < *done_to) {
                 continue;
             }
-            let mut parts = Vec::new();
             fragment::group(haystack, line.clone(), &mut parts);
             if parts.len() > 1 {
                 view.join(haystack, &parts);
                 self.scan_view(scratch, &view);
-                done_to = parts.last().map_or(0, |part| part.end);
-                contents = parts.iter().map(|part| part.end).collect::<Vec<_>>();
+            }
+            if let Some(last) = parts.last() {
+                done.retain(|(known, _)| *known != writer);
+                done.push((writer, last.end));
             }
         }
         scratch.fragment_lines = lines;
@@ -590,8 +611,8 @@ struct Place {
     line: Range<usize>,
     /// Key words before here stand in a value that was dealt with.
     done_to: usize,
-    /// The last bare header value.
-    header: Range<usize>,
+    /// What was walked of the record.
+    walked: Walked,
 }
 
 /// The record around `at`; `from` is the end of the last one, before which no line end need be sought.
@@ -630,10 +651,6 @@ impl States {
         spans: &mut Vec<Span>,
     ) {
         self.advance(haystack, (line.end + 1).min(haystack.len()), engine, spans);
-        self.open.retain(|open| !open.same_place(&state));
-        if self.open.len() == MAX_STATES {
-            self.open.remove(0);
-        }
-        self.open.push(state);
+        push(&mut self.open, state);
     }
 }

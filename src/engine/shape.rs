@@ -180,7 +180,7 @@ fn gather(
     group.clear();
     let parse = |at: usize| fragment::parse(text, without_end(text, &lines[at].text));
     let Some(first) = parse(at).filter(|first| first.partial) else { return false };
-    let endless = &mut endless[usize::from(first.stderr)];
+    let endless = &mut endless[usize::from(first.writer.stderr)];
     if at < *endless {
         return false;
     }
@@ -190,7 +190,7 @@ fn gather(
             *endless = next;
             return false;
         };
-        if fragment.stderr == first.stderr {
+        if fragment.writer.stderr == first.writer.stderr {
             group.push((next, fragment.content.clone()));
             if !fragment.partial {
                 return true;
@@ -234,7 +234,7 @@ fn stamp(
     let line = record.strip_suffix(b"\n").unwrap_or(record);
     let mut content = 0;
     if let Some(cri) = fragment::cri(line, 0) {
-        let open = &mut fragments[usize::from(cri.stderr)];
+        let open = &mut fragments[usize::from(cri.writer.stderr)];
         content = cri.content.start;
         begun = open.take().unwrap_or_else(|| Begun { start, kind: kind(&line[content..]) });
         if cri.partial {

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 
-use super::carrier::{Opening, opening};
+use super::carrier::{LongStructure, Opening, opening};
 use super::compile::is_audit;
 use super::cut::{Kind, LOOK, Piece};
 use super::pattern::TOKEN_BYTES;
@@ -22,7 +22,12 @@ pub(crate) enum Over {
     Bytes(usize),
     /// It reached the end of what its window could see: it goes on until its value ends.
     Open(Opening),
+    /// What it belongs to cannot be told from the next body: it goes on to the end of the record.
+    Rest,
 }
+
+/// What of a key's structure the next window must see to find the key by itself.
+const SEEN_AGAIN: usize = 4 << 10;
 
 impl Engine {
     /// Redacts one piece of a stream, in the order of the stream.
@@ -39,12 +44,19 @@ impl Engine {
         let Ok(opened) = scanned else {
             self.renew(scratch);
             let (masked, tally) = self.withheld(&body);
-            return (masked, Carry { over: None, ..carry.clone() }, tally);
+            // What was open, or opened in here, is not known.
+            return (masked, Carry { over: (!last).then_some(Over::Rest), ..carry.clone() }, tally);
         };
+        let mut carry = carry.clone();
+        let taken =
+            if piece.body.start == 0 { self.take_line(scratch, &mut carry, &piece.haystack, last) } else { None };
+        let taken = taken.or_else(|| structure_over(&scratch.structures, piece));
         let mut tally = self.tally(scratch, &body);
         let mut found = Tally::default();
         self.settle(scratch, &piece.haystack, &mut found);
         let (spans, over) = own_spans(&scratch.spans, carry.over, piece, last);
+        let over = further(over, taken).filter(|_| !last);
+        tally.records_masked_whole += u64::from(over == Some(Over::Rest) && carry.over != over);
         for span in spans.iter().filter(|span| span.form != Form::Silent) {
             tally.count(span.rule);
         }
@@ -53,9 +65,19 @@ impl Engine {
             if is_audit(&self.policy) { Masked(body) } else { self.write_body(&piece.haystack, &piece.body, &spans) };
         tally.bytes_out = masked.0.len() as u64;
         scratch.spans = in_body(spans, &piece.body);
-        let next =
-            if last { Carry { over: None, ..carry.clone().joined(opened) } } else { Carry { over, ..carry.clone() } };
+        let next = if last { Carry { over, ..carry.joined(opened) } } else { Carry { over, ..carry } };
         (masked, next, tally)
+    }
+
+    /// Feeds a record's first window to the secrets that go on line by line. One that takes all that is seen of it takes the
+    /// record.
+    fn take_line(&self, scratch: &mut Scratch, carry: &mut Carry, haystack: &[u8], last: bool) -> Option<Over> {
+        let line = 0..haystack.len() - usize::from(haystack.ends_with(b"\n"));
+        let before = scratch.spans.len();
+        carry.states.retain_mut(|state| state.step(haystack, line.clone(), &self.forms, &mut scratch.spans));
+        let to_end = |span: &Span| haystack[span.end..].iter().all(|byte| b".\r".contains(byte));
+        let taken = scratch.spans[before..].iter().any(to_end);
+        (taken && !last).then_some(Over::Rest)
     }
 
     fn write_body(&self, haystack: &Bytes, body: &Range<usize>, spans: &[Span]) -> Masked {
@@ -91,10 +113,12 @@ fn own_spans(found: &[Span], over: Option<Over>, piece: &Piece, last: bool) -> (
         let end = match over {
             Over::Bytes(count) => body.start + count,
             Over::Open(opening) => opening.end(&piece.haystack, (body.start + LOOK).min(seen), seen),
+            Over::Rest if last => (seen - line_end(&piece.haystack)).max(body.start),
+            Over::Rest => seen,
         };
         let rule = found.first().map_or(super::RuleId(0), |span| span.rule);
         own.push(Span { start: body.start, end: end.min(body.end), rule, form: Form::Silent, why: Why::Grammar });
-        next = remainder(end, over_opening(over), &body, seen, last);
+        next = if over == Over::Rest { Some(over) } else { remainder(end, over_opening(over), &body, seen, last) };
         from = end;
     }
     for span in found.iter().filter(|span| body.contains(&span.start)) {
@@ -121,8 +145,39 @@ fn own_spans(found: &[Span], over: Option<Over>, piece: &Piece, last: bool) -> (
 
 fn over_opening(over: Over) -> Option<Opening> {
     match over {
-        Over::Bytes(_) => None,
+        Over::Bytes(_) | Over::Rest => None,
         Over::Open(opening) => Some(opening),
+    }
+}
+
+/// What goes on longer.
+fn further(one: Option<Over>, other: Option<Over>) -> Option<Over> {
+    let reach = |over: &Option<Over>| match over {
+        None => (0, 0),
+        Some(Over::Bytes(count)) => (1, *count),
+        Some(Over::Open(_)) => (2, 0),
+        Some(Over::Rest) => (3, 0),
+    };
+    if reach(&other) > reach(&one) { other } else { one }
+}
+
+/// What of a secret key's structure lies in the next body, where its key is out of sight.
+fn structure_over(structures: &[LongStructure], piece: &Piece) -> Option<Over> {
+    let body = &piece.body;
+    let far = |range: &Range<usize>| range.start + LOOK < body.end + SEEN_AGAIN && range.end > body.end;
+    let over = |structure: &LongStructure| {
+        let closed = structure.closed || piece.haystack.ends_with(b"\n");
+        if closed { Over::Bytes(structure.range.end - body.end) } else { Over::Rest }
+    };
+    let open = structures.iter().filter(|structure| far(&structure.range));
+    open.map(|structure| Some(over(structure))).fold(None, further)
+}
+
+fn line_end(record: &[u8]) -> usize {
+    match record {
+        [.., b'\r', b'\n'] => 2,
+        [.., b'\n'] => 1,
+        _ => 0,
     }
 }
 

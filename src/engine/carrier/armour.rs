@@ -9,7 +9,7 @@ use crate::engine::byteset::ByteSet;
 const LABEL: ByteSet = ByteSet::from_bytes(b" +%").with_range(b'A', b'Z').with_range(b'0', b'9');
 /// The longest label in use is `SSH2 ENCRYPTED`, with room for encodings.
 const MAX_LABEL: usize = 48;
-/// A key of 16,384 bits has about 12,600 characters.
+/// How far END is looked for: a key of 16,384 bits has about 12,600 characters. A longer body ends at what is none.
 const MAX_INLINE: usize = 32 << 10;
 /// A body line holds at least this many characters.
 pub(super) const MIN_BODY: usize = 16;
@@ -62,11 +62,11 @@ pub(crate) fn inline(haystack: &[u8], at: usize, end: usize) -> Inline {
     }
     let mut parts: Vec<Range<usize>> = Vec::new();
     let mut at = body;
-    while at < reach {
-        let len = base64_len(haystack, at, reach);
+    while at < end {
+        let len = base64_len(haystack, at, end);
         let first = parts.is_empty();
         if len == 0
-            || (len < MIN_BODY && !(first && at + len < reach && haystack[at + len] == b'\\'))
+            || (len < MIN_BODY && !(first && at + len < end && haystack[at + len] == b'\\'))
                 && !is_tail(haystack, at, len, &parts)
         {
             break;
@@ -76,7 +76,7 @@ pub(crate) fn inline(haystack: &[u8], at: usize, end: usize) -> Inline {
             Some(last) if joined => last.end = at + len,
             _ => parts.push(at..at + len),
         }
-        at = skip_separators(haystack, at + len, reach);
+        at = skip_separators(haystack, at + len, end);
     }
     if parts.is_empty() { Inline::Nothing } else { Inline::Parts(parts) }
 }

@@ -309,7 +309,8 @@ fn list(haystack: &[u8], start: usize, comma: usize, end: usize) -> Option<(usiz
         return Some((value, joint));
     }
     let open = quote::at(haystack, at, end)?;
-    let close = quote::close(haystack, &open, end.min(open.end + 4096))?;
+    // A longer string is no field's name.
+    let Some(close) = quote::close(haystack, &open, end.min(open.end + 4096)) else { return Some((at, joint)) };
     let behind = quote::at(haystack, close, end).map_or(close, |quote| quote.end);
     let colon = skip_blanks(haystack, behind, end);
     if let Some((len, Joint::Colon | Joint::Assign)) = operator(haystack, open.start, colon, end, Some(open)) {

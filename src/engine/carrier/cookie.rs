@@ -1,5 +1,6 @@
 //! The value of a Cookie or Set-Cookie header (RFC 6265): names and attributes stay, every other value goes.
 
+use super::walked::Ahead;
 use super::{Form, Site};
 
 const ATTRIBUTES: [&[u8]; 10] = [
@@ -15,18 +16,28 @@ const ATTRIBUTES: [&[u8]; 10] = [
     b"httponly",
 ];
 
-/// A header of cookies is looked at so far; servers refuse longer ones, and a line of nothing but such headers stays linear.
-const MAX_HEADER: usize = 64 << 10;
+/// A longer value is no template and no word, but somebody's.
+const MAX_BLANK: usize = 4096;
 
 /// Masks the values of `name=value; name=value` in `start..end`; `false` when the text is no list of cookies.
 pub(super) fn mask(site: &mut Site<'_>, start: usize, end: usize) -> bool {
     if !is_pair(&site.haystack[start..end]) {
         return false;
     }
-    let end = end.min(start + MAX_HEADER);
-    let mut from = start;
+    let haystack = site.haystack;
+    let semicolon = |from| memchr::memchr(b';', &haystack[from..end]).map_or(end, |len| from + len);
+    // Of cookies within cookies only the first stands differently: the others end and begin where they did.
+    let known = site.walked.cookies.contains(&start) && site.walked.cookies.end == end;
+    if !known {
+        site.walked.cookies = start..end;
+        site.walked.cookie = Ahead::default();
+        site.walked.own(start..end, end < site.end);
+    }
+    let first_end = site.walked.cookie.of(start, || semicolon(start));
+    mask_piece(site, start, first_end);
+    let mut from = if known { end } else { first_end + 1 };
     while from < end {
-        let piece_end = memchr::memchr(b';', &site.haystack[from..end]).map_or(end, |len| from + len);
+        let piece_end = semicolon(from);
         mask_piece(site, from, piece_end);
         from = piece_end + 1;
     }
@@ -62,5 +73,5 @@ fn mask_piece(site: &mut Site<'_>, start: usize, end: usize) {
 }
 
 fn value_is_blank(value: &[u8]) -> bool {
-    super::value::kind_of(value) == super::Kind::Blank
+    value.len() <= MAX_BLANK && super::value::kind_of(value) == super::Kind::Blank
 }

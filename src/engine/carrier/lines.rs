@@ -9,10 +9,12 @@ use crate::engine::action::Forms;
 use crate::engine::rule::RuleId;
 use crate::engine::span::{Form, Span, Why};
 
-/// Lines of one body at most: a key of 16,384 bits has about 200.
-const MAX_LINES: u16 = 400;
+/// Lines of one body at most, where nothing ends it: a ring of keys or a file in a form of a mebibyte.
+const MAX_LINES: u16 = 16 << 10;
 /// Lines in a row that are none of the body's.
 const MAX_STRANGERS: u8 = 8;
+/// The same for a block scalar: what is printed beside it is another program's.
+const MAX_BESIDE: u8 = 200;
 /// Bytes of prefix remembered.
 const MAX_PREFIX: usize = 512;
 
@@ -30,8 +32,12 @@ pub(crate) enum Pending {
     },
     /// Lines indented deeper than their key (YAML 1.2, section 8.1).
     YamlBlock {
-        /// The key's indentation.
+        /// The key's indentation, behind its prefix.
         indent: usize,
+        /// How far the key's line is indented: a logger may write its prefix before the first line only.
+        outer: usize,
+        /// Lines in a row that have not the prefix.
+        strangers: u8,
     },
     /// The value of a pair object, on the line behind its name.
     PairValue,
@@ -73,7 +79,8 @@ impl LineState {
 
     /// Takes one line (its line end not included), adds its span, and says whether more may come.
     pub(crate) fn step(&mut self, haystack: &[u8], line: Range<usize>, forms: &Forms, spans: &mut Vec<Span>) -> bool {
-        self.lines += 1;
+        // Indentation ends a block scalar, however long it is.
+        self.lines += u16::from(!matches!(self.pending, Pending::YamlBlock { .. }));
         let mut line = line;
         if haystack[line.clone()].ends_with(b"\r") {
             line.end -= 1;
@@ -81,7 +88,7 @@ impl LineState {
         let text = line.start;
         let masked = match self.pending {
             Pending::Armour { .. } => self.armour(haystack, line),
-            Pending::YamlBlock { indent } => yaml_block(haystack, line, indent),
+            Pending::YamlBlock { .. } => self.yaml_block(haystack, line),
             Pending::PairValue => pair_value(haystack, line),
             Pending::Dump => dump(haystack, line),
             Pending::Multipart { .. } => self.multipart(haystack, line),
@@ -126,10 +133,32 @@ impl LineState {
         (strangers < MAX_STRANGERS).then(|| found.unwrap_or(line.start..line.start))
     }
 
+    /// A line of a block scalar: deeper than its key. Blank lines belong to it too, and another writer's do not end it.
+    fn yaml_block(&mut self, haystack: &[u8], line: Range<usize>) -> Option<Range<usize>> {
+        let Pending::YamlBlock { indent, outer, strangers } = self.pending else { return None };
+        let prefix = prefix_len(&self.prefix, &haystack[line.clone()]);
+        let start = line.start + prefix.unwrap_or(0);
+        let text = &haystack[start..line.end];
+        if text.trim_ascii().is_empty() {
+            return Some(line.start..line.start);
+        }
+        let own = text.iter().take_while(|&&byte| byte == b' ').count();
+        let deeper = match prefix {
+            Some(_) => own > indent,
+            None => own > outer && strangers == 0,
+        };
+        let strangers = if prefix.is_some() || deeper { 0 } else { strangers + 1 };
+        self.pending = Pending::YamlBlock { indent, outer, strangers };
+        if deeper {
+            return Some(start + own..line.end);
+        }
+        (prefix.is_none() && strangers < MAX_BESIDE).then_some(line.start..line.start)
+    }
+
     fn multipart(&mut self, haystack: &[u8], line: Range<usize>) -> Option<Range<usize>> {
         let Pending::Multipart { in_body } = self.pending else { return None };
         let text = &haystack[line.clone()];
-        if text.starts_with(b"--") || self.lines > 64 {
+        if text.starts_with(b"--") {
             return None;
         }
         if in_body {
@@ -166,14 +195,23 @@ fn dump(haystack: &[u8], line: Range<usize>) -> Option<Range<usize>> {
     (value::kind_of(&haystack[value.clone()]) != value::Kind::Blank).then_some(value)
 }
 
-/// A line of a block scalar: deeper than its key. Blank lines belong to it too.
-fn yaml_block(haystack: &[u8], line: Range<usize>, indent: usize) -> Option<Range<usize>> {
-    let text = &haystack[line.clone()];
-    let own = text.iter().take_while(|&&byte| byte == b' ').count();
-    if text.trim_ascii().is_empty() {
-        return Some(line.start..line.start);
+/// What stands before the key at `key` in every line of its value, in the line that begins at `line`.
+pub(crate) fn prefix(haystack: &[u8], pending: Pending, line: usize, key: usize) -> &[u8] {
+    match pending {
+        Pending::YamlBlock { .. } => &haystack[line..yaml_prefix(haystack, line, key).0],
+        _ => b"",
     }
-    (own > indent).then_some(line.start + own..line.end)
+}
+
+/// Where the prefix of a line ends, in which a key of YAML stands at `key`, and how far the key is indented behind it:
+/// `web-1  |   password: |`.
+pub(super) fn yaml_prefix(haystack: &[u8], line: usize, key: usize) -> (usize, usize) {
+    let before = |from: usize, bytes: &[u8]| {
+        from - haystack[line..from].iter().rev().take_while(|byte| bytes.contains(byte)).count()
+    };
+    // An item's dash is a part of the indentation, what stands before is a prefix.
+    let end = before(key, b" -?\"'");
+    (end, haystack[end..key].iter().take_while(|&&byte| byte == b' ').count())
 }
 
 /// The run of base64 that makes `text` a body line: alone on it but for indentation, quotes, and marks of source code.

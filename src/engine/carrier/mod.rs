@@ -11,20 +11,22 @@ mod object;
 mod quote;
 mod userinfo;
 mod value;
+mod walked;
 
 pub(crate) use bridge::may_bridge;
-pub(crate) use lines::{LineState, Pending};
+pub(crate) use lines::{LineState, Pending, prefix};
 pub(crate) use quote::{Opening, opening};
 pub(crate) use userinfo::{may_hold_password, password};
 pub(crate) use value::needs_bare;
-
-use std::ops::Range;
+pub(crate) use walked::{LongStructure, Walked};
 
 use bridge::{Bridge, Joint};
+use columns::Column;
 use quote::{Quote, Spelling};
 use value::Kind;
 
 use super::action::Forms;
+use super::byteset::ByteSet;
 use super::keys::{Key, Keys};
 use super::rule::KeyValue;
 use super::span::{Form, Span, Why};
@@ -39,14 +41,18 @@ pub(crate) struct Site<'s> {
     /// What we write ourselves and therefore leave.
     pub(crate) forms: &'s Forms,
     pub(crate) spans: &'s mut Vec<Span>,
-    /// The last bare header value seen, so that a line of nothing but header names is not walked again from each.
-    pub(crate) header: &'s mut Range<usize>,
+    /// What was walked of the record for keys before this one.
+    pub(crate) walked: &'s mut Walked,
     /// The end of the last value that was masked, now or before: what stands in it needs no look of its own.
     pub(crate) reached: usize,
 }
 
-/// An object printed as a value is looked into up to this length: each key in it walks to the end again.
+/// An object printed as a value is looked into up to this length: each key in it walks to the end again. A longer one is
+/// masked whole.
 const MAX_OBJECT: usize = 1024;
+
+/// A longer tag or anchor is none.
+const MAX_PROPERTY: usize = 128;
 
 /// What was beside a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +89,7 @@ impl Site<'_> {
         }
         let at = self.skip_wrapper(bridge.at);
         let at = bridge::skip_dump_type(self.haystack, at, self.end).unwrap_or(at);
+        let at = if bridge.joint == Joint::Colon { self.skip_properties(at) } else { at };
         let stands = |at| self.ours_at(at, bridge.joint);
         if let Some(end) = bridge.annotation.and_then(stands).or_else(|| stands(at)) {
             return Beside::Value(end);
@@ -102,9 +109,7 @@ impl Site<'_> {
             Some(b'[' | b'{') if self.key.value == KeyValue::Random => Beside::Nothing,
             Some(b'[' | b'{') => self.structured(&bridge, at),
             Some(b'<') => self.element(&bridge, at),
-            Some(b'|' | b'>') if bridge.joint == Joint::Colon && self.is_block_mark(at) => {
-                Beside::NextLines(Pending::YamlBlock { indent: self.indent() })
-            }
+            Some(b'|' | b'>') if bridge.joint == Joint::Colon && self.is_block_mark(at) => self.block(),
             Some(_) => self.bare(&bridge, at),
         }
     }
@@ -129,12 +134,20 @@ impl Site<'_> {
 
     /// Masks the values of a column whose name the key is.
     fn column(&mut self) -> bool {
-        let values = columns::values(self.haystack, self.key.start..self.key.end, self.end);
-        for value in &values {
-            let quoted = quote::at(self.haystack, value.end, self.end).map(|_| Form::Bracket);
-            self.text(value.start, value.end, Joint::Assign, quoted);
+        let rows = &mut self.walked.rows;
+        let Some(column) = columns::column(self.haystack, self.key.start..self.key.end, self.end, rows) else {
+            return false;
+        };
+        let (rows, closed) = (rows.rows.clone(), rows.closed);
+        self.walked.own(rows, closed);
+        match column {
+            Column::Values(values) => values.into_iter().for_each(|value| {
+                let quoted = quote::at(self.haystack, value.end, self.end).map(|_| Form::Bracket);
+                self.text(value.start, value.end, Joint::Assign, quoted);
+            }),
+            Column::Whole(rows) => self.add(rows.start, rows.end, Form::Bare),
         }
-        !values.is_empty()
+        true
     }
 
     /// Steps over what may stand before an opening quote: `b'…'`, `$'…'`, `Some("…")`, `SecretStr('…')`.
@@ -261,7 +274,11 @@ impl Site<'_> {
             self.text(at, end, bridge.joint, None);
         }
         // `Token{password=…}` is no value, but what stands in it may be one.
-        let opened = self.spans.len() == found && end <= at + MAX_OBJECT && self.haystack[at..end].contains(&b'{');
+        let opened = self.spans.len() == found && self.haystack[at..end].contains(&b'{');
+        if opened && end > at + MAX_OBJECT {
+            self.add(at, end, self.bare_form(at));
+            return Beside::Value(end);
+        }
         // Nor is a run behind a key of prose, when it was left: a URL with a key of its own may stand in it.
         let prose = self.spans.len() == found && matches!(bridge.joint, Joint::Nothing | Joint::Prose | Joint::Flag);
         if opened || prose { Beside::Nothing } else { Beside::Value(end) }
@@ -287,10 +304,7 @@ impl Site<'_> {
     }
 
     fn header_end(&mut self, at: usize) -> usize {
-        if !self.header.contains(&at) {
-            *self.header = at..header_end(self.haystack, at, self.end);
-        }
-        self.header.end
+        self.walked.header.of(at, || header_end(self.haystack, at, self.end))
     }
 
     /// Text between tags. A quote in it is the text's own, unless it closes a JSON string around the element.
@@ -323,8 +337,7 @@ impl Site<'_> {
     /// `[…]` or `{…}`: the leaves of JSON and its kin, or a bare value in brackets.
     fn structured(&mut self, bridge: &Bridge, at: usize) -> Beside {
         if self.is_json(bridge) || object::is_structure(self.haystack, at, self.end) {
-            object::mask_leaves(self, at, bridge);
-            return Beside::Nothing;
+            return object::mask_leaves(self, at, bridge);
         }
         if self.haystack[at] == b'[' && at + 1 < self.end {
             return self.bare_list(bridge, at + 1);
@@ -334,18 +347,22 @@ impl Site<'_> {
 
     /// `[a, b]` and `[a b]` without quotes: each item is a value.
     fn bare_list(&mut self, bridge: &Bridge, start: usize) -> Beside {
-        const MAX_ITEMS: usize = 64;
         let first = self.bare(&Bridge { at: start, ..*bridge }, start);
         let Beside::Value(mut at) = first else { return first };
         if self.key.value != KeyValue::Secret {
             return first;
         }
-        for _ in 0..MAX_ITEMS {
-            let item = at + self.haystack[at..self.end].iter().take_while(|b| matches!(b, b',' | b' ')).count();
-            let more = item > at && self.haystack[..self.end].get(item).is_some_and(|b| b.is_ascii_alphanumeric());
-            let plain = |b: &&u8| b.is_ascii_alphanumeric() || b"_.+/~@#$%^*!-, ".contains(b);
-            let rest = self.haystack[item..self.end].iter().take_while(plain).count();
-            if !more || self.haystack[..self.end].get(item + rest) != Some(&b']') {
+        const PLAIN: ByteSet = ByteSet::from_bytes(b"_.+/~@#$%^*!-, ")
+            .with_range(b'a', b'z')
+            .with_range(b'A', b'Z')
+            .with_range(b'0', b'9');
+        let list_end = at + PLAIN.run(&self.haystack[at..self.end]);
+        if self.haystack[..self.end].get(list_end) != Some(&b']') {
+            return first;
+        }
+        loop {
+            let item = at + self.haystack[at..list_end].iter().take_while(|b| matches!(b, b',' | b' ')).count();
+            if item == at || item >= list_end || !self.haystack[item].is_ascii_alphanumeric() {
                 break;
             }
             at = match self.bare(&Bridge { at: item, ..*bridge }, item) {
@@ -368,16 +385,40 @@ impl Site<'_> {
         Beside::Nothing
     }
 
-    /// `|`, `>`, with an indentation or chomping mark, and nothing behind.
+    /// `|`, `>`, with an indentation or chomping mark, and nothing behind but a comment (YAML 1.2, section 8.1.1).
     fn is_block_mark(&self, at: usize) -> bool {
-        let rest = self.haystack[at + 1..self.end].trim_ascii_end();
-        rest.len() <= 2 && rest.iter().all(|b| b"-+0123456789".contains(b))
+        let Some((b'|' | b'>', rest)) = self.haystack[at..self.end].split_first() else { return false };
+        let marks = rest.iter().take_while(|byte| b"-+0123456789".contains(byte)).count();
+        let behind = rest[marks..].trim_ascii_start();
+        marks <= 2 && (behind.is_empty() || behind[0] == b'#' && behind.len() < rest.len() - marks)
     }
 
-    /// How far the key's line is indented.
-    fn indent(&self) -> usize {
+    /// Behind a tag and an anchor (YAML 1.2, section 6.9) before a block mark, or a tag of YAML's own before any value:
+    /// `!!binary |`. Elsewhere a password may begin so.
+    fn skip_properties(&self, at: usize) -> usize {
+        let mut next = at;
+        while let Some(b'!' | b'&') = self.haystack[..self.end].get(next) {
+            let word = self.haystack[next..self.end]
+                .iter()
+                .take(MAX_PROPERTY)
+                .take_while(|byte| !byte.is_ascii_whitespace())
+                .count();
+            let own = self.haystack[next..next + word].strip_prefix(b"!!");
+            next = bridge::skip_blanks(self.haystack, next + word, self.end);
+            let tagged = own.is_some_and(|name| matches!(name, b"str" | b"binary")) && next < self.end;
+            if tagged && !matches!(self.haystack[next], b'&' | b'!') || next < self.end && self.is_block_mark(next) {
+                return next;
+            }
+        }
+        at
+    }
+
+    /// A block scalar, on the lines that follow.
+    fn block(&self) -> Beside {
         let line = memchr::memrchr(b'\n', &self.haystack[..self.key.start]).map_or(0, |newline| newline + 1);
-        self.haystack[line..self.key.start].iter().take_while(|&&byte| byte == b' ').count()
+        let (_, indent) = lines::yaml_prefix(self.haystack, line, self.key.start);
+        let outer = self.haystack[line..self.key.start].iter().take_while(|&&byte| byte == b' ').count();
+        Beside::NextLines(Pending::YamlBlock { indent, outer, strangers: 0 })
     }
 }
 

@@ -4,13 +4,11 @@
 use super::bridge::{self, Bridge, Joint};
 use super::quote::{self, Quote};
 use super::value::{self, Kind};
-use super::{Form, Site};
+use super::{Beside, Form, Site};
 use crate::engine::byteset::ByteSet;
 
-/// How far a structure is walked; what lies behind is the other rules' work.
-const MAX_STRUCTURE: usize = 64 << 10;
-/// Brackets within brackets.
-const MAX_DEPTH: usize = 24;
+/// Structures of secret keys within each other that are walked one by one. One that lies deeper is masked whole.
+const MAX_NESTED: usize = 8;
 
 /// Whether a bracket at `at` opens something with quoted parts or nested brackets.
 pub(super) fn is_structure(haystack: &[u8], at: usize, end: usize) -> bool {
@@ -30,16 +28,29 @@ fn is_number_list(haystack: &[u8], at: usize, inner: usize, end: usize) -> bool 
 }
 
 /// Masks the leaves of the structure that opens at `at`.
-pub(super) fn mask_leaves(site: &mut Site<'_>, at: usize, bridge: &Bridge) {
-    let end = site.end.min(at + MAX_STRUCTURE);
+pub(super) fn mask_leaves(site: &mut Site<'_>, at: usize, bridge: &Bridge) -> Beside {
+    let end = site.end;
     let inner = skip(site.haystack, at + 1, end);
     if is_number_list(site.haystack, at, inner, end) {
         let len = site.haystack[inner..end].iter().take_while(|b| b.is_ascii_digit() || b", ".contains(b)).count();
-        return site.add(inner, inner + len, Form::Number { level: 0 });
+        site.add(inner, inner + len, Form::Number { level: 0 });
+        return Beside::Nothing;
     }
     let json = site.is_json(bridge);
     let level = bridge.key_quote.filter(|_| json).map(|quote| quote.level);
-    Walk { site, joint: bridge.joint, end, depth: 0, neutral: false, level, json }.run(at);
+    let outer = &mut site.walked.structures;
+    outer.retain(|end| *end > at);
+    let whole = outer.len() >= MAX_NESTED;
+    let walk = Walk { site, joint: bridge.joint, end, depth: 0, neutral: false, level, json, whole };
+    let (behind, closed) = walk.run(at);
+    site.walked.structures.push(behind);
+    site.walked.own(at..behind, closed);
+    if !whole {
+        return Beside::Nothing;
+    }
+    // A text in its place, with quotes where they are JSON's.
+    site.add(at, behind, level.map_or(Form::Bare, |level| Form::Number { level }));
+    Beside::Value(behind)
 }
 
 struct Walk<'w, 's> {
@@ -53,17 +64,20 @@ struct Walk<'w, 's> {
     level: Option<u8>,
     /// Whether numbers are JSON's own.
     json: bool,
+    /// Whether only its end is asked for.
+    whole: bool,
 }
 
 impl Walk<'_, '_> {
-    fn run(mut self, start: usize) {
+    /// Walks the structure that opens at `start`. Returns where it ends, and whether that is in sight.
+    fn run(mut self, start: usize) -> (usize, bool) {
         let mut at = start;
         while at < self.end {
             at = skip(self.site.haystack, at, self.end);
-            let Some(&byte) = self.site.haystack[..self.end].get(at) else { return };
+            let Some(&byte) = self.site.haystack[..self.end].get(at) else { break };
             if let Some(open) = literal_quote(self.site.haystack, at, self.end) {
                 if self.level.is_some_and(|level| open.level < level) {
-                    return;
+                    return (at, true);
                 }
                 at = self.string(&open);
                 continue;
@@ -79,13 +93,18 @@ impl Walk<'_, '_> {
                     self.depth = self.depth.saturating_sub(1);
                 }
                 b',' => self.neutral = false,
+                b'\\' => {
+                    at += self.site.haystack[at..self.end].iter().take_while(|&&byte| byte == b'\\').count();
+                    continue;
+                }
                 _ => {}
             }
-            if self.depth == 0 || self.depth > MAX_DEPTH {
-                return;
-            }
             at += 1;
+            if self.depth == 0 {
+                return (at, true);
+            }
         }
+        (self.end, false)
     }
 
     /// A number that is a leaf. Returns its length.
@@ -94,7 +113,7 @@ impl Walk<'_, '_> {
         let len = NUMBER.run(&self.site.haystack[at..self.end]).max(1);
         let opened = b"[:, ".contains(&self.site.haystack[at - 1]);
         let closed = self.site.haystack[..self.end].get(at + len).is_some_and(|b| b",]} ".contains(b));
-        if opened && closed && self.json && !self.neutral && self.site.key.numbers {
+        if opened && closed && self.json && !self.neutral && !self.whole && self.site.key.numbers {
             self.site.add(at, at + len, Form::Number { level: self.level.unwrap_or(0) });
         }
         len
@@ -114,7 +133,7 @@ impl Walk<'_, '_> {
         if !self.neutral && !self.names_a_pair(next) {
             let joint = if self.joint == Joint::List { Joint::List } else { Joint::Pair };
             let masked = value::kind_of(&self.site.haystack[open.end..close]) != Kind::Number || self.site.key.numbers;
-            if masked {
+            if masked && !self.whole {
                 self.site.text(open.end, close, joint, Some(Form::Bracket));
             }
         }

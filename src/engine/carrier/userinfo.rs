@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
+use super::walked::{Url, Walked};
 use crate::engine::byteset::ByteSet;
 
-/// How far an authority may reach.
-const MAX_AUTHORITY: usize = 512;
 /// Bytes that end a URL in a log.
 const ENDS: ByteSet = ByteSet::from_bytes(b" \"<>`{}|\x7f").with_range(0, 0x1f);
 const SCHEME: ByteSet =
@@ -16,52 +15,59 @@ const SCHEME: ByteSet =
 pub(crate) fn may_hold_password(rest: &[u8]) -> bool {
     // Where a user name ends for certain; `'` and a backslash may go on.
     const USER_ENDS: ByteSet = ENDS.union(ByteSet::from_bytes(b"/?#@[]"));
-    let window = &rest[..rest.len().min(MAX_AUTHORITY)];
-    let Some(colon) = window.iter().position(|&byte| byte == b':' || USER_ENDS.contains(byte)) else { return false };
-    if window[colon] != b':' {
+    let Some(colon) = rest.iter().position(|&byte| byte == b':' || USER_ENDS.contains(byte)) else { return false };
+    if rest[colon] != b':' {
         return false;
     }
-    let behind = &window[colon + 1..];
+    let behind = &rest[colon + 1..];
     let port = behind.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(behind.len());
     // Up to a path, only digits: a port, and an `@` behind it is the path's.
     behind.get(port).is_some_and(|byte| !ENDS.contains(*byte) && !b"/?#".contains(byte))
 }
 
 /// The password in the userinfo behind the `://` of `len` bytes at `mark`, if there is one.
-pub(crate) fn password(haystack: &[u8], mark: usize, len: usize, end: usize) -> Option<Range<usize>> {
-    place(haystack, mark, mark + len, end).filter(|password| !password.is_empty())
+pub(crate) fn password(
+    haystack: &[u8],
+    mark: usize,
+    len: usize,
+    end: usize,
+    walked: &mut Walked,
+) -> Option<Range<usize>> {
+    place(haystack, mark, mark + len, end, &mut walked.url).filter(|password| !password.is_empty())
 }
 
 /// Where a password would stand, perhaps nothing.
-fn place(haystack: &[u8], mark: usize, start: usize, end: usize) -> Option<Range<usize>> {
+fn place(haystack: &[u8], mark: usize, start: usize, end: usize, url: &mut Url) -> Option<Range<usize>> {
     if mark == 0 || !SCHEME.contains(haystack[mark - 1]) {
         return None;
     }
-    let authority = authority_end(haystack, start, end);
+    let authority = url.end.of(start, || authority_end(haystack, start, end));
     let colon = start + memchr::memchr(b':', &haystack[start..authority])?;
     let user = &haystack[start..colon];
     if user.iter().any(|b| b"/?#@[]".contains(b)) {
         return None;
     }
-    let at = colon + 1 + password_len(&haystack[colon + 1..authority])?;
-    Some(colon + 1..at)
+    Some(colon + 1..password_end(&haystack[..end], colon + 1, authority, url)?)
 }
 
 /// Up to the `@` that ends the userinfo: the last one before the path, or, where the password holds a raw `/`, the last
 /// one before the URL ends, unless the part before the `/` is a port.
-fn password_len(rest: &[u8]) -> Option<usize> {
+fn password_end(haystack: &[u8], start: usize, authority: usize, url: &mut Url) -> Option<usize> {
+    let rest = &haystack[start..authority];
     let path = rest.iter().position(|b| b"/?#".contains(b)).unwrap_or(rest.len());
     if let Some(at) = memchr::memrchr(b'@', &rest[..path]) {
-        return Some(at);
+        return Some(start + at);
     }
     let port = rest[..path].iter().all(u8::is_ascii_digit);
+    let ahead = |place: Option<usize>| place.map_or(haystack.len(), |len| start + len);
     // `@` after a comma or a second URL is somebody else's.
-    let reach = rest.iter().position(|b| b",;&".contains(b)).unwrap_or(rest.len());
-    (!port).then(|| memchr::memchr(b'@', &rest[..reach])).flatten()
+    let reach = url.delimiter.of(start, || ahead(haystack[start..].iter().position(|b| b",;&".contains(b))));
+    let at = url.at_sign.of(start, || ahead(memchr::memchr(b'@', &haystack[start..])));
+    (!port && at < reach.min(authority)).then_some(at)
 }
 
 fn authority_end(haystack: &[u8], start: usize, end: usize) -> usize {
-    let window = &haystack[start..end.min(start + MAX_AUTHORITY)];
+    let window = &haystack[start..end];
     let mut len = 0;
     while len < window.len() && !ENDS.contains(window[len]) {
         let quote = window[len] == b'\'' && window.get(len + 1).is_none_or(|b| !b.is_ascii_alphanumeric());
@@ -76,8 +82,9 @@ fn authority_end(haystack: &[u8], start: usize, end: usize) -> usize {
 
 /// Whether a value is a URL with a password in it, or one whose password was taken out: then only the password is masked.
 pub(super) fn is_credential_url(value: &[u8]) -> bool {
-    memchr::memmem::find(&value[..value.len().min(64)], b"://")
-        .is_some_and(|mark| SCHEME.run(value) == mark && place(value, mark, mark + 3, value.len()).is_some())
+    memchr::memmem::find(&value[..value.len().min(64)], b"://").is_some_and(|mark| {
+        SCHEME.run(value) == mark && place(value, mark, mark + 3, value.len(), &mut Url::default()).is_some()
+    })
 }
 
 #[cfg(test)]
@@ -86,7 +93,12 @@ mod tests {
 
     fn check(text: &str, expected: Option<&str>) {
         let mark = text.find("://").expect("a URL");
-        assert_eq!(password(text.as_bytes(), mark, 3, text.len()).map(|range| &text[range]), expected, "{text}");
+        let walked = &mut Walked::default();
+        assert_eq!(
+            password(text.as_bytes(), mark, 3, text.len(), walked).map(|range| &text[range]),
+            expected,
+            "{text}"
+        );
     }
 
     #[test]

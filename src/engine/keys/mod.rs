@@ -13,8 +13,8 @@ use memo::Question;
 const MAX_KEY_SIDE: usize = 64;
 /// The name of a harmless field is no longer.
 const MAX_LEAF: usize = 32;
-/// Segments of one key looked at.
-const MAX_SEGMENTS: usize = 24;
+/// Bytes of a key looked at: more than a word and both its sides have. Each may be a segment.
+const MAX_KEY: usize = u8::MAX as usize;
 /// Words shorter than this are found only as whole segments: `compass` holds no `pass`.
 const MIN_GLUED: usize = 5;
 
@@ -376,7 +376,7 @@ fn escape_tail(haystack: &[u8], start: usize, word: usize) -> usize {
 /// A key cut into words at separators, case changes and letter/digit borders.
 struct Segments<'k> {
     key: &'k [u8],
-    bounds: [(u8, u8); MAX_SEGMENTS],
+    bounds: [(u8, u8); MAX_KEY],
     count: usize,
     /// The first letters of the segments, a bit each.
     initials: u32,
@@ -386,8 +386,8 @@ struct Segments<'k> {
 
 impl<'k> Segments<'k> {
     fn of(key: &'k [u8]) -> Segments<'k> {
-        let key = &key[..key.len().min(u8::MAX as usize)];
-        let mut segments = Segments { key, bounds: [(0, 0); MAX_SEGMENTS], count: 0, initials: 0, longest: 0 };
+        let key = &key[..key.len().min(MAX_KEY)];
+        let mut segments = Segments { key, bounds: [(0, 0); MAX_KEY], count: 0, initials: 0, longest: 0 };
         let mut start = 0;
         for at in 0..=key.len() {
             if at == key.len() || !key[at].is_ascii_alphanumeric() {
@@ -402,7 +402,7 @@ impl<'k> Segments<'k> {
     }
 
     fn push(&mut self, start: usize, end: usize) {
-        if start < end && self.count < MAX_SEGMENTS {
+        if start < end {
             self.bounds[self.count] = (start as u8, end as u8);
             self.count += 1;
             self.initials |= 1 << initial(self.key[start]);
@@ -554,5 +554,13 @@ mod tests {
                 (0..segments.len()).map(|i| String::from_utf8_lossy(segments.get(i)).into_owned()).collect();
             assert_eq!(got, *expected, "{key}");
         }
+    }
+
+    #[test]
+    fn no_segment_of_a_key_is_dropped_however_many_there_are() {
+        let key = "a1".repeat(60) + "_pwd";
+        let segments = Segments::of(key.as_bytes());
+        assert_eq!(segments.len(), 121);
+        assert_eq!(segments.get(120), b"pwd");
     }
 }

@@ -9,8 +9,6 @@ use super::encode::{self, Json, Quoted, Url, Wiped};
 
 /// Base64 and hex say too little of a shorter value: eight bytes are eleven characters.
 const MIN_BLOB: usize = 9;
-/// A line of a longer value is a value of its own from this length on.
-const MIN_LINE: usize = 16;
 /// A purely alphanumeric value below this length is found at word boundaries only.
 const MIN_ANYWHERE: usize = 10;
 
@@ -57,8 +55,6 @@ const QUOTED: [Quoted; 7] = [
 pub(super) struct Traits {
     /// Found at word boundaries only.
     pub(super) word: bool,
-    /// Holds line ends: its span is given line by line, and it has no cut form.
-    pub(super) lines: bool,
 }
 
 /// The forms of one value, none of them twice.
@@ -83,7 +79,11 @@ impl Forms {
         self.ranges.iter().map(|(range, traits)| (&self.bytes[range.clone()], *traits))
     }
 
+    /// A form of several lines is none: what is found of it must not depend on how many of them come at once.
     fn push(&mut self, form: &[u8], traits: Traits) {
+        if form.contains(&b'\n') {
+            return;
+        }
         let hash = super::index::hash_bytes(form);
         if self.hashes.contains(&hash) && self.has(form) {
             return;
@@ -99,13 +99,12 @@ impl Forms {
     }
 
     fn add(&mut self, form: &[u8]) {
-        let lines = form.contains(&b'\n');
-        self.push(form, Traits { word: false, lines });
+        self.push(form, Traits { word: false });
     }
 
     fn add_value(&mut self, value: &[u8]) {
         let word = value.len() < MIN_ANYWHERE && value.iter().all(u8::is_ascii_alphanumeric);
-        self.push(value, Traits { word, lines: value.contains(&b'\n') });
+        self.push(value, Traits { word });
         // Nothing escapes these.
         if !value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte)) {
             self.add_texts(value);
@@ -157,31 +156,33 @@ impl Forms {
         }
     }
 
-    /// A value of several lines: what its line ends may have become, and each line that says enough by itself.
+    /// A value of several lines: what its line ends may have become, and each line by itself.
     fn add_lines(&mut self, value: &[u8]) {
         let body = value.trim_ascii_end();
         let unix = encode::replaced(body, &[(b'\r', "")]);
         if *unix != *value {
             self.add_value(&unix);
         }
-        self.add(&encode::replaced(&unix, &[(b'\n', "\r\n")]));
         self.add(&encode::replaced(&unix, &[(b'\n', " ")]));
         self.add(&encode::replaced(&unix, &[(b'\n', "\\n")]));
-        for line in unix.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii) {
-            if is_line_value(line) {
-                self.add_value(line);
-            }
-        }
+        line_values(&unix).for_each(|line| self.add_value(line));
     }
 }
 
-/// Whether a line of a value is masked wherever it stands. What opens and closes an armour is in everybody's logs.
-pub(super) fn is_line_value(line: &[u8]) -> bool {
-    line.len() >= MIN_LINE && !is_armour(line) && !super::is_worthless(line)
+/// The lines of a value that are masked wherever they stand, as values of their own.
+pub(super) fn line_values(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| is_line_value(line))
+}
+
+/// What opens and closes an armour is in everybody's logs, and so is `users:`.
+fn is_line_value(line: &[u8]) -> bool {
+    let names =
+        line.strip_suffix(b":").is_some_and(|name| name.iter().all(|b| b.is_ascii_alphabetic() || b"_-".contains(b)));
+    line.len() >= super::MIN_VALUE && !names && !is_armour(line) && !super::is_worthless(line)
 }
 
 /// `-----BEGIN …` and `-----END …` (RFC 7468).
-pub(super) fn is_armour(line: &[u8]) -> bool {
+fn is_armour(line: &[u8]) -> bool {
     line.starts_with(b"-----")
 }
 

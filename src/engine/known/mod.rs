@@ -5,7 +5,8 @@
 //! a form may stand; comparing is done here. `naive` is the specification.
 //!
 //! A form is found wherever it stands. Beside whole forms, a prefix of at least 12 bytes and three fifths of a form is
-//! found at the end of a record: a cut line. No finding holds a line end; a value of several lines is found line by line.
+//! found at the end of a record: a cut line. A value of several lines is found line by line, each line by itself, so that
+//! it does not matter how many of them come at once; lines of fewer than six bytes are not looked for.
 
 mod encode;
 mod forms;
@@ -90,7 +91,7 @@ impl fmt::Debug for KnownValue {
 /// Why a value is not looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SkipReason {
-    /// Shorter than six bytes.
+    /// Shorter than six bytes, or each of its lines is.
     TooShort,
     /// Longer than 16 KiB.
     TooLong,
@@ -265,9 +266,9 @@ impl Known {
         let Some(start) = at.checked_sub(usize::from(form.anchor) + offset) else { return };
         let bytes = self.bytes(form);
         let same = common_prefix(bytes, &haystack[start..]);
-        let cut = same >= cut_len(bytes.len()) && !form.traits.lines && ends_record(haystack, start + same);
+        let cut = same >= cut_len(bytes.len()) && ends_record(haystack, start + same);
         if same == bytes.len() && (!form.traits.word || stands_alone(haystack, start, start + same)) || cut {
-            report(haystack, start..start + same, form, found);
+            found.push((start..start + same, form.value as usize));
         }
     }
 
@@ -291,27 +292,9 @@ impl Known {
         for (form, len) in self.cut.candidates(key) {
             let form = &self.forms[form as usize];
             if haystack[..end].ends_with(&self.bytes(form)[..len]) {
-                report(haystack, end - len..end, form, found);
+                found.push((end - len..end, form.value as usize));
             }
         }
-    }
-}
-
-/// Adds a finding; one of several lines line by line, its armour left.
-fn report(haystack: &[u8], span: Range<usize>, form: &Form, found: &mut Vec<(Range<usize>, usize)>) {
-    let value = form.value as usize;
-    if !form.traits.lines {
-        found.push((span, value));
-        return;
-    }
-    let mut start = span.start;
-    for line in haystack[span].split(|&byte| byte == b'\n') {
-        let text = line.trim_ascii();
-        if !text.is_empty() && !forms::is_armour(text) {
-            let indent = line.len() - line.trim_ascii_start().len();
-            found.push((start + indent..start + indent + text.len(), value));
-        }
-        start += line.len() + 1;
     }
 }
 
@@ -385,6 +368,9 @@ impl Builder {
         if is_worthless(value) {
             return Err(SkipReason::Worthless);
         }
+        if forms::line_values(value).next().is_none() {
+            return Err(SkipReason::TooShort);
+        }
         let first = *self.seen.entry(index::hash_bytes(value)).or_insert(index);
         if first != index && values[first].value == *value {
             return Err(SkipReason::Duplicate { of: first });
@@ -409,7 +395,7 @@ impl Builder {
                 index_windows::<8, 8>(&mut self.long, number, bytes, anchor)
             }
         };
-        if len < CUT_SAMPLED && !traits.lines {
+        if len < CUT_SAMPLED {
             for cut in cut_len(len)..len {
                 let key = Key::of(window(&bytes[cut - 8..cut]));
                 self.cut.push(Entry { key, form: number, offset: cut as u8 });

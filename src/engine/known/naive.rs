@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Known, cut_len, ends_record, report, stands_alone};
+use super::{Known, cut_len, ends_record, stands_alone};
 
 /// As [`Known::find`].
 pub(super) fn find(known: &Known, haystack: &[u8]) -> Vec<(Range<usize>, usize)> {
@@ -13,11 +13,11 @@ pub(super) fn find(known: &Known, haystack: &[u8]) -> Vec<(Range<usize>, usize)>
             let rest = &haystack[start..];
             let alone = || !form.traits.word || stands_alone(haystack, start, start + bytes.len());
             if rest.starts_with(bytes) && alone() {
-                report(haystack, start..start + bytes.len(), form, &mut found);
+                found.push((start..start + bytes.len(), form.value as usize));
             }
-            let cut = (cut_len(bytes.len())..bytes.len()).filter(|_| !form.traits.lines);
+            let cut = cut_len(bytes.len())..bytes.len();
             for len in cut.filter(|len| rest.starts_with(&bytes[..*len]) && ends_record(haystack, start + len)) {
-                report(haystack, start..start + len, form, &mut found);
+                found.push((start..start + len, form.value as usize));
             }
         }
     }
