@@ -79,7 +79,7 @@ fn docker(text: &[u8], start: usize) -> Option<Fragment> {
     let slashes = text[content.clone()]
         .strip_suffix(b"n")
         .map_or(0, |text| text.iter().rev().take_while(|byte| **byte == b'\\').count());
-    let partial = slashes % 2 == 0;
+    let partial = slashes.is_multiple_of(2);
     Some(Fragment { content: start + content.start..start + content.end, partial, writer })
 }
 

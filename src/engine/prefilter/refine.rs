@@ -23,15 +23,20 @@ pub(super) fn assignment(
     let places: Vec<Vec<Rows>> =
         choices.iter().map(|windows| windows.iter().map(|window| drawn.rows(window)).collect()).collect();
     let empty = Bucket::empty(&drawn);
-    let mut search = Search { drawn, places, buckets: vec![empty; count], placed: vec![None; choices.len()] };
+    let mut search =
+        Search { drawn, places, buckets: vec![empty; count], placed: vec![None; choices.len()], weights: [0; 3] };
     let odds = Odds::new(features, frequencies);
     let mut order: Vec<(f32, usize)> =
         choices.iter().map(|windows| odds.of(&features.of(&windows[0]))).zip(0..).collect();
     order.sort_unstable_by(|one, other| other.0.total_cmp(&one.0));
-    for _ in 0..MAX_ROUNDS {
-        let moved = order.iter().filter(|(_, literal)| search.place(*literal)).count();
-        if moved * 200 < choices.len() {
-            break;
+    // At first with an eye on the room that is left, and in the end by what is accepted alone.
+    for weights in [[64, 16, 4], [16, 1, 0]] {
+        search.weigh(weights);
+        for _ in 0..MAX_ROUNDS {
+            let moved = order.iter().filter(|(_, literal)| search.place(*literal)).count();
+            if moved * 200 < choices.len() {
+                break;
+            }
         }
     }
     let place = |(windows, placed): (&Vec<Window>, &Option<Place>)| {
@@ -125,12 +130,12 @@ impl Bucket {
     }
 
     /// Brings `accepted` and `cost` up to date.
-    fn update(&mut self) {
+    fn update(&mut self, weights: Weights) {
         self.cost = 0;
         for (i, accepted) in self.accepted.chunks_exact_mut(STEP).enumerate() {
             let near = Near::new(self.rows.iter().map(|row| step(row, i)));
             accepted.copy_from_slice(&near.all);
-            self.cost += near.cost();
+            self.cost += near.cost(weights);
         }
     }
 }
@@ -138,6 +143,9 @@ impl Bucket {
 fn step(words: &[u64], i: usize) -> [u64; STEP] {
     *words[i * STEP..].first_chunk().expect("sets are whole steps")
 }
+
+/// What a position costs that all features of a bucket accept, all but one, all but two.
+type Weights = [i64; 3];
 
 /// Positions accepted by all features, by all but one, by all but two.
 struct Near {
@@ -162,8 +170,8 @@ impl Near {
 
     /// What it costs to accept these, and to come near it: a bucket that nearly accepts much has no room for more.
     #[inline(always)]
-    fn cost(&self) -> i64 {
-        64 * count(&self.all) + 16 * count(&self.but_one) + 4 * count(&self.but_two)
+    fn cost(&self, [all, but_one, but_two]: Weights) -> i64 {
+        all * count(&self.all) + but_one * count(&self.but_one) + but_two * count(&self.but_two)
     }
 }
 
@@ -189,9 +197,15 @@ struct Search {
     buckets: Vec<Bucket>,
     /// For each literal, where it is; nowhere at first.
     placed: Vec<Option<Place>>,
+    weights: Weights,
 }
 
 impl Search {
+    fn weigh(&mut self, weights: Weights) {
+        self.weights = weights;
+        self.buckets.iter_mut().for_each(|bucket| bucket.update(weights));
+    }
+
     /// Puts `literal` where it costs least; whether that is another place than before.
     fn place(&mut self, literal: usize) -> bool {
         let before = self.placed[literal];
@@ -230,7 +244,7 @@ impl Search {
                 std::array::from_fn(|k| row[k] | more[k])
             }));
             let free = step(free, i);
-            cost += near.cost() + NEW * count(&std::array::from_fn(|k| near.all[k] & free[k]));
+            cost += near.cost(self.weights) + NEW * count(&std::array::from_fn(|k| near.all[k] & free[k]));
             if cost >= best {
                 return None;
             }
@@ -245,7 +259,7 @@ impl Search {
         for (row, &more) in bucket.rows.iter_mut().zip(&self.places[literal][place.choice]) {
             add(row, &self.drawn.sets[more as usize]);
         }
-        bucket.update();
+        bucket.update(self.weights);
     }
 
     fn remove(&mut self, literal: usize, place: Place) {
@@ -260,6 +274,6 @@ impl Search {
             row.fill(0);
             sets.iter().for_each(|&set| add(row, &self.drawn.sets[set as usize]));
         }
-        bucket.update();
+        bucket.update(self.weights);
     }
 }
