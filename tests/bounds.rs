@@ -70,7 +70,8 @@ fn every_cookie_of_a_header_is_masked() {
     let out = check(&format!("{{\"cookie\":\"{cookies}\",\"n\":1}}\n"), "s3cr3t");
     assert!(out.ends_with("\",\"n\":1}\n"));
     let out = check(&format!("Set-Cookie: sid={}; Path=/\nnext\n", "s3cr3t".repeat(500_000)), "s3cr3t");
-    assert!(out.ends_with("; Path=/\nnext\n"), "{}", &out[out.len().saturating_sub(99)..]);
+    // Of a header that no window holds whole, the rest goes too.
+    assert!(out.ends_with("REDACTED.cookie\nnext\n"), "{}", &out[out.len().saturating_sub(99)..]);
 }
 
 #[test]

@@ -112,7 +112,6 @@ impl Drop for Restore {
 
 /// The value as it is typed. Signals are off meanwhile, so that Ctrl-C does not leave a terminal without an echo.
 fn typed() -> io::Result<Zeroizing<Vec<u8>>> {
-    let _ = write!(io::stderr(), "value (it is not shown): ");
     let before = termios::tcgetattr(io::stdin().as_fd())?;
     let mut quiet = before.clone();
     quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
@@ -120,6 +119,8 @@ fn typed() -> io::Result<Zeroizing<Vec<u8>>> {
     quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
     let restore = Restore(before);
     termios::tcsetattr(io::stdin().as_fd(), OptionalActions::Flush, &quiet)?;
+    // Asked only now: what is typed in answer is neither shown nor a signal.
+    let _ = write!(io::stderr(), "value (it is not shown): ");
     let value = keys();
     drop(restore);
     let _ = writeln!(io::stderr());

@@ -286,7 +286,7 @@ mod tests {
         let active: Vec<&str> =
             lines.map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line)).collect();
         let config = Config::parse("t", &active.join("\n")).unwrap();
-        assert_eq!((config.mode, config.actions.len()), (Mode::Enforce, 5));
+        assert_eq!((config.mode, config.actions.len()), (Mode::Enforce, 6));
         let set = crate::rules::Catalog::builtin().set;
         let only = Config { only: Vec::new(), disable: Vec::new(), ..config };
         let (policy, default) =

@@ -272,7 +272,9 @@ impl Engine {
     }
 
     fn add(&self, scratch: &mut Scratch, haystack: &[u8], span: Range<usize>, rule: RuleId, form: Form, why: Why) {
-        if !span.is_empty() && !self.forms.stands_at(haystack, span.start, span.end) {
+        let ours = self.forms.end_at(haystack, span.start, span.end);
+        let is_ours = ours.is_some_and(|ours| !carrier::goes_on(haystack, ours, span.end));
+        if !span.is_empty() && !is_ours {
             scratch.spans.push(Span { start: span.start, end: span.end, rule, form, why });
         }
     }

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue, Deserializer};
 use super::super::file::{self, Source as File};
 use super::super::{Config, ConfigError, nearest};
 use super::tables::{FileTable, PipelineTable};
-use super::{Daemon, HashKeyFrom, Observe, Pipeline, Sink, endpoint, yaml};
+use super::{Daemon, FindingsOptions, HashKeyFrom, Observe, Pipeline, Sink, endpoint, yaml};
 
 /// Settings of redaction that are the process's and no pipeline's own.
 const NOT_A_PIPELINES: [&str; 1] = ["threads"];
@@ -89,7 +89,7 @@ impl Reader<'_> {
             observe: Observe {
                 admin: tables.admin,
                 metrics: tables.metrics,
-                findings: tables.findings,
+                findings: tables.findings.map(|findings| self.findings_beside(findings)),
                 log: tables.log,
             },
             pipelines: self.distinct(pipelines)?,
@@ -110,12 +110,15 @@ impl Reader<'_> {
             None => return Err(self.file.error(at, "a pipeline beside others needs a `name`".to_owned())),
         };
         let source_at = table.source.span();
-        let source = endpoint::source(&table.source.get_ref().0)
+        let mut source = endpoint::source(&table.source.get_ref().0)
             .map_err(|error| self.file.error(source_at, error.to_string()))?;
         let mut sinks = Vec::new();
         for sink in table.sinks.get_ref() {
             let parsed = endpoint::sink(&sink.get_ref().0, source.framing);
             sinks.push(parsed.map_err(|error| self.file.error(sink.span(), error.to_string()))?);
+        }
+        for path in source.paths().into_iter().chain(sinks.iter_mut().flat_map(Sink::paths)) {
+            *path = self.file.beside(path);
         }
         if sinks.is_empty() {
             return Err(self
@@ -127,6 +130,13 @@ impl Reader<'_> {
         self.named_apart(&sinks, table.sinks.span())?;
         let hash_key = self.hash_key(table.hash_key_file, table.hash_key_env)?;
         Ok(Pipeline { name, redact, hash_key, source, sinks, record_id: table.record_id })
+    }
+
+    fn findings_beside(&self, mut findings: FindingsOptions) -> FindingsOptions {
+        if !findings.is_stdout() {
+            findings.path = self.file.beside(&findings.path);
+        }
+        findings
     }
 
     /// Sinks of one name would share counters and a spool.

@@ -209,6 +209,35 @@ pub struct SpoolTo {
     pub max_bytes: u64,
 }
 
+impl Source {
+    /// Files and sockets that it names, which may be relative.
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        match &mut self.kind {
+            SourceKind::Tls { tls: ServerTls { cert, key, client_ca }, .. } => {
+                [cert, key].into_iter().chain(client_ca).collect()
+            }
+            SourceKind::Unix { path, .. } => vec![path],
+            SourceKind::Otlp(otlp) => otlp.paths(),
+            SourceKind::Stdin | SourceKind::Tcp { .. } | SourceKind::Files(_) => Vec::new(),
+        }
+    }
+}
+
+impl Sink {
+    /// Files and sockets that it names, which may be relative.
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        let own: Vec<&mut PathBuf> = match &mut self.kind {
+            SinkKind::Tls { tls: ClientTls { ca, identity, .. }, .. } => {
+                ca.iter_mut().chain(identity.iter_mut().flat_map(|(cert, key)| [cert, key])).collect()
+            }
+            SinkKind::Unix { path } => vec![path],
+            SinkKind::Otlp(otlp) => otlp.paths(),
+            SinkKind::Stdout | SinkKind::Tcp { .. } | SinkKind::File(_) => Vec::new(),
+        };
+        own.into_iter().chain(self.spool.iter_mut().filter_map(|spool| spool.folder.as_mut())).collect()
+    }
+}
+
 /// Kinds of sinks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SinkKind {

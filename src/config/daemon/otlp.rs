@@ -153,6 +153,25 @@ impl Default for OtlpQueue {
     }
 }
 
+impl OtlpSource {
+    /// Files that it names, which may be relative.
+    pub(super) fn paths(&mut self) -> Vec<&mut PathBuf> {
+        let tls = self.tls.iter_mut().flat_map(|OtlpServerTls { cert_file, key_file, client_ca_file }| {
+            [cert_file, key_file].into_iter().chain(client_ca_file)
+        });
+        tls.chain(&mut self.bearer_token_file).collect()
+    }
+}
+
+impl OtlpSink {
+    /// Files that it names, which may be relative.
+    pub(super) fn paths(&mut self) -> Vec<&mut PathBuf> {
+        let OtlpClientTls { ca_file, cert_file, key_file, .. } = &mut self.tls;
+        let tls = [ca_file, cert_file, key_file].into_iter().flatten();
+        tls.chain(self.header_files.values_mut()).collect()
+    }
+}
+
 /// Certificate and key of a server.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

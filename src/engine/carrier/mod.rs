@@ -17,7 +17,7 @@ pub(crate) use bridge::may_bridge;
 pub(crate) use lines::{LineState, Pending, prefix};
 pub(crate) use quote::{Opening, opening};
 pub(crate) use userinfo::{may_hold_password, password};
-pub(crate) use value::needs_bare;
+pub(crate) use value::{goes_on, needs_bare};
 pub(crate) use walked::{LongStructure, Walked};
 
 use bridge::{Bridge, Joint};
@@ -233,8 +233,7 @@ impl Site<'_> {
 
     /// Whether what we write ourselves stands at `start`; then it is done with.
     fn is_ours(&mut self, start: usize, end: usize) -> bool {
-        let ours =
-            self.forms.end_at(self.haystack, start, end).filter(|&ours| !value::goes_on(self.haystack, ours, end));
+        let ours = self.forms.end_at(self.haystack, start, end).filter(|&ours| !goes_on(self.haystack, ours, end));
         self.reached = self.reached.max(ours.unwrap_or(0));
         ours.is_some()
     }
@@ -243,7 +242,7 @@ impl Site<'_> {
     fn ours_at(&self, at: usize, joint: Joint) -> Option<usize> {
         let end = self.forms.end_at(self.haystack, at, self.end)?;
         let value_end = value::bare_end(self.haystack, end, self.end, joint, self.is_query());
-        (!value::goes_on(self.haystack, end, value_end)).then_some(end)
+        (!goes_on(self.haystack, end, value_end)).then_some(end)
     }
 
     /// Adds a span of the key's rule.

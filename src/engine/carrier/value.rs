@@ -200,8 +200,8 @@ fn is_blank(value: &[u8]) -> bool {
 }
 
 /// Whether a value that begins like what we write goes on as a secret: right behind it, `****!hunter2x`.
-pub(super) fn goes_on(haystack: &[u8], ours: usize, end: usize) -> bool {
-    let rest = haystack[ours..end].split(u8::is_ascii_whitespace).next().unwrap_or_default();
+pub(crate) fn goes_on(haystack: &[u8], ours: usize, end: usize) -> bool {
+    let rest = haystack.get(ours..end).unwrap_or_default().split(u8::is_ascii_whitespace).next().unwrap_or_default();
     let marks = rest.iter().take_while(|byte| !byte.is_ascii_alphanumeric()).count();
     kind_of(&rest[marks..]) == Kind::Opaque
 }
@@ -340,7 +340,9 @@ fn changes_often(run: &[u8]) -> bool {
     let digits = run.iter().filter(|byte| byte.is_ascii_digit()).count();
     let letters = run.len() - digits;
     let changes = run.windows(2).filter(|pair| kind(&pair[0]) != kind(&pair[1])).count();
-    letters >= 3 && (digits >= 2 && changes * 5 >= run.len() || digits == 1 && changes * 5 >= run.len() * 2)
+    // With one digit the humps of a name are no changes: `getUserByIdFromList2`.
+    let humps = run.windows(2).filter(|pair| pair[0].is_ascii_uppercase() && pair[1].is_ascii_lowercase()).count();
+    letters >= 3 && (digits >= 2 && changes * 5 >= run.len() || digits == 1 && (changes - humps) * 5 >= run.len() * 2)
 }
 
 pub(super) fn is_uuid(value: &[u8]) -> bool {

@@ -30,7 +30,7 @@ pub(super) fn assignment(
         choices.iter().map(|windows| odds.of(&features.of(&windows[0]))).zip(0..).collect();
     order.sort_unstable_by(|one, other| other.0.total_cmp(&one.0));
     // At first with an eye on the room that is left, and in the end by what is accepted alone.
-    for weights in [[64, 16, 4], [16, 1, 0]] {
+    for weights in [[64, 16, 4], [16, 4, 1], [4, 1, 0]] {
         search.weigh(weights);
         for _ in 0..MAX_ROUNDS {
             let moved = order.iter().filter(|(_, literal)| search.place(*literal)).count();
