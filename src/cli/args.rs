@@ -403,7 +403,7 @@ pub(super) struct RunArgs {
     /// Where records come from: stdin, file:PATTERN, tcp:ADDRESS, unix:PATH, otlp[:GRPC_ADDRESS[,HTTP_ADDRESS]]
     #[arg(long, value_name = "SOURCE", requires = "to")]
     pub(super) from: Option<String>,
-    /// Where they go: stdout, tcp:ADDRESS, tls:ADDRESS, unix:PATH (repeatable); otlp:URL (gRPC), otlp+http://HOST:PORT
+    /// Where they go: stdout, file:PATH, tcp:ADDRESS, tls:ADDRESS, unix:PATH (repeatable); otlp:URL (gRPC), otlp+http://HOST:PORT
     #[arg(long, value_name = "SINK", requires = "from")]
     pub(super) to: Vec<String>,
     /// Serve health, metrics and a status page here: ADDRESS:PORT, unix:PATH or off
