@@ -23,6 +23,8 @@ pub type Fingerprint = [u8; FINGERPRINT_DIGITS];
 /// The `mask` action hides at least this many bytes, whatever may be kept.
 const MIN_HIDDEN: usize = 8;
 const STARS: &[u8] = b"****";
+/// A longer word before a fingerprint's digits is not looked for among the rules: what is looked at must not grow with it.
+const MAX_ID: usize = 64;
 
 /// What a fingerprint is for. Fingerprints of different purposes cannot be compared with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,7 +168,8 @@ impl Forms {
     pub(crate) fn stand_in(&self, text: &[u8]) -> bool {
         let head = &self.bare.before[..];
         let placeholder = head.len() >= 4 && memchr::memmem::find(text, head).is_some();
-        placeholder || text.len() > FINGERPRINT_DIGITS && (0..text.len()).any(|at| self.hash_len(&text[at..]).is_some())
+        let hash = |mark: usize| self.hash_at(text, mark).is_some();
+        placeholder || memchr::memchr2_iter(b':', b'.', text).any(hash)
     }
 
     /// Where the placeholder ends that `word` stands in, if it does: `password` is no key in `[REDACTED:password]`.
@@ -186,20 +189,31 @@ impl Forms {
 
     /// Where the hash ends that `word` stands in: in its rule's id or among its digits.
     fn hash_around(&self, haystack: &[u8], word: &Range<usize>, floor: usize) -> Option<usize> {
-        let before = |at: usize| at - haystack[floor..at].iter().rev().take_while(|byte| is_id_byte(**byte)).count();
-        let id = before(word.start);
-        let mark = id.checked_sub(1).filter(|mark| *mark > floor && matches!(haystack[*mark], b':' | b'.'));
-        let starts = [Some(id), mark.map(before)];
-        starts.into_iter().flatten().find_map(|start| {
-            let start = start - usize::from(start > floor && haystack[start - 1] == b'[');
-            self.hash_len(&haystack[start..]).map(|len| start + len).filter(|end| *end >= word.end)
+        let before = haystack[floor..word.start].iter().rev().take_while(|byte| is_id_byte(**byte)).count();
+        let behind = id_len(&haystack[word.start..haystack.len().min(word.start + MAX_ID)]);
+        let marks = [Some(word.start + behind), (word.start - before).checked_sub(1)];
+        marks.into_iter().flatten().find_map(|mark| {
+            let hash = self.hash_at(haystack, mark)?;
+            (hash.start <= word.start && hash.end >= word.end).then_some(hash.end)
         })
+    }
+
+    /// The hash whose `:` or `.` is at `mark`: the digits behind it, and before it the id of a rule, which may be glued to
+    /// what it stands behind.
+    fn hash_at(&self, haystack: &[u8], mark: usize) -> Option<Range<usize>> {
+        let digits = haystack.get(mark + 1..mark + 1 + FINGERPRINT_DIGITS)?;
+        if !digits.iter().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b)) {
+            return None;
+        }
+        let run = haystack[..mark].iter().rev().take(MAX_ID).take_while(|byte| is_id_byte(**byte)).count();
+        let starts = (mark - run..mark).flat_map(|id| [id.checked_sub(1).filter(|at| haystack[*at] == b'['), Some(id)]);
+        starts.flatten().find_map(|start| self.hash_len(&haystack[start..]).map(|len| start..start + len))
     }
 
     /// `[rule:0123456789abcdef]` or `rule.0123456789abcdef`, whatever the key: what another inkout wrote is known too.
     fn hash_len(&self, text: &[u8]) -> Option<usize> {
         let (open, inner) = text.strip_prefix(b"[").map_or((false, text), |inner| (true, inner));
-        let id = id_len(inner);
+        let id = id_len(&inner[..inner.len().min(MAX_ID)]);
         let mark = if open { b':' } else { b'.' };
         let digits = inner.get(id + 1..id + 1 + FINGERPRINT_DIGITS)?;
         let hex = digits.iter().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b));
