@@ -1,16 +1,7 @@
 //! What is in `deploy/` fits the program: its configurations are accepted, the metrics it names exist, and ports, probes and
 //! listeners agree. Tools that are not installed are named as skipped.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    clippy::type_complexity,
-    clippy::needless_pass_by_value,
-    clippy::redundant_clone,
-    clippy::semicolon_if_nothing_returned,
-    reason = "a test that cannot go on fails where it stands, and says what it skipped"
-)]
+#![allow(clippy::print_stdout, reason = "a test says what it skipped")]
 #![cfg(feature = "daemon")]
 
 use std::collections::BTreeSet;

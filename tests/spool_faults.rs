@@ -1,16 +1,7 @@
 //! A spool whose disk fails, and whose process is killed between any two system calls: `strace` injects both into a child
 //! that is this test once more. Without `strace` the tests say so and pass.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    clippy::type_complexity,
-    clippy::needless_pass_by_value,
-    clippy::redundant_clone,
-    clippy::semicolon_if_nothing_returned,
-    reason = "a test that cannot go on fails where it stands, and says what it skipped"
-)]
+#![allow(clippy::print_stdout, reason = "a test says what it skipped")]
 #![cfg(feature = "daemon")]
 
 use std::collections::BTreeSet;

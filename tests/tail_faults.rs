@@ -1,16 +1,7 @@
 //! `inkout -F --checkpoint` whose disk fails, and which is killed between any two steps of writing a checkpoint. `strace`
 //! injects both. Without it the tests say so and pass.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    clippy::type_complexity,
-    clippy::needless_pass_by_value,
-    clippy::redundant_clone,
-    clippy::semicolon_if_nothing_returned,
-    reason = "a test that cannot go on fails where it stands, and says what it skipped"
-)]
+#![allow(clippy::print_stdout, reason = "a test says what it skipped")]
 #![cfg(feature = "daemon")]
 
 use std::collections::BTreeSet;

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
+use anyhow::ensure;
+
 use super::args::RulesCheckArgs;
 use super::setup::{parse_rules, rule_files};
 use super::{Exit, print};
@@ -16,6 +18,7 @@ const SEEDS: Range<u64> = 0..3;
 pub(super) fn run(args: &RulesCheckArgs) -> anyhow::Result<Exit> {
     let catalog = catalog(&args.files)?;
     let checker = Checker::new(&catalog)?;
+    checker.engine.warm()?;
     let (mut faults, mut texts) = (Vec::new(), 0);
     let mut scratch = checker.engine.scratch();
     for (at, notes) in catalog.notes.iter().enumerate() {
@@ -26,6 +29,19 @@ pub(super) fn run(args: &RulesCheckArgs) -> anyhow::Result<Exit> {
     let (rules, wrong) = (catalog.set.rules.len(), faults.len());
     print::page(|out| writeln!(out, "{rules} rules, {texts} examples and counter-examples, {wrong} wrong"))?;
     Ok(if faults.is_empty() { Exit::Done } else { Exit::Usage })
+}
+
+/// Refuses rules from number `first` on that do not do what their examples say: they would not do it to a log either.
+pub(super) fn refuse_wrong(catalog: &Catalog, first: usize) -> anyhow::Result<()> {
+    let own = || catalog.notes.iter().enumerate().skip(first);
+    if own().all(|(_, notes)| notes.examples.is_empty() && notes.counter_examples.is_empty()) {
+        return Ok(());
+    }
+    let checker = Checker::new(catalog)?;
+    let (mut scratch, mut faults) = (checker.engine.scratch(), Vec::new());
+    own().for_each(|(at, notes)| checker.check(&mut scratch, at, notes, &mut faults));
+    ensure!(faults.is_empty(), "{}", faults.join("\n"));
+    Ok(())
 }
 
 fn catalog(paths: &[PathBuf]) -> anyhow::Result<Catalog> {
@@ -49,7 +65,6 @@ struct Checker {
 impl Checker {
     fn new(catalog: &Catalog) -> anyhow::Result<Checker> {
         let engine = Engine::compile(catalog.set.clone(), Policy::default(), &Limits::default())?;
-        engine.warm()?;
         let mut files: HashMap<String, String> = Catalog::files()
             .chain(Catalog::optional_files())
             .map(|(name, text)| (name.to_owned(), text.to_owned()))

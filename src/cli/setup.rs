@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::args::{ActionName, EngineArgs};
 use super::print::complain;
+use super::rules_check;
 use crate::config::{Allowed, Config, Date, KnownSources, Moment, Name, Profile};
 use crate::engine::{Action, Engine, HashKey, Known, Limits, Mode};
 use crate::rules::{Catalog, import};
@@ -62,6 +63,7 @@ impl Setup {
                 catalog.extend(file)?;
             }
         }
+        rules_check::refuse_wrong(&catalog, built_in)?;
         let own_rules = catalog.set.rules.len() - built_in;
         let own_digest = digest.finalize().into();
         Ok(Setup { config, catalog, own_rules, own_digest, pseudonyms })

@@ -119,7 +119,7 @@ fn a_file_that_goes_away_is_named_and_the_others_are_done() {
         scope.spawn(|| {
             (0..500).rev().step_by(2).for_each(|number| {
                 let _ = fs::remove_file(folder.path(format!("{number:03}.log")));
-            })
+            });
         });
         clean([Path::new("-i"), folder.root()])
     });

@@ -1,16 +1,7 @@
 //! `inkout run` as a process, with faults on both sides of it. What is lost, torn or leaked is found by an oracle that
 //! derives every record from its number. `INKOUT_FAULTS=N` makes the runs N times as long.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    clippy::type_complexity,
-    clippy::needless_pass_by_value,
-    clippy::redundant_clone,
-    clippy::semicolon_if_nothing_returned,
-    reason = "a test that cannot go on fails where it stands, and says what it skipped"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 #![cfg(feature = "daemon")]
 mod configuration;
 mod connections;

@@ -161,4 +161,5 @@ impl Shared {
 /// Closes so that the other side gets a reset, and loses what it had in its buffers.
 fn reset(peer: TcpStream) {
     let _ = sockopt::set_socket_linger(&peer, Some(Duration::ZERO));
+    drop(peer);
 }

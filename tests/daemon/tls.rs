@@ -175,7 +175,7 @@ fn wrong_files_stop_the_start() {
     let ca = Authority::new(&folder, "ca");
     let good = ca.sign(&folder, "good", "127.0.0.1", |_| {});
     let missing = Identity { cert: folder.path("nowhere.crt"), key: good.key.clone() };
-    let swapped = Identity { cert: good.cert.clone(), key: good.cert.clone() };
+    let swapped = Identity { cert: good.cert.clone(), key: good.cert };
     for (identity, message) in [(&missing, "nowhere.crt"), (&swapped, "no PEM private key")] {
         let mut server = server(&folder, identity, None, &receiver);
         assert_eq!(server.ended().code(), Some(2));

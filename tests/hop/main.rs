@@ -3,13 +3,9 @@
 
 #![allow(
     clippy::unwrap_used,
-    clippy::print_stdout,
     clippy::print_stderr,
     clippy::type_complexity,
-    clippy::needless_pass_by_value,
-    clippy::redundant_clone,
-    clippy::semicolon_if_nothing_returned,
-    reason = "a test that cannot go on fails where it stands, and says what it skipped"
+    reason = "a test that cannot go on fails where it stands"
 )]
 #![cfg(feature = "otlp")]
 
