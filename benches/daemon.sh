@@ -52,6 +52,7 @@ def through(command_of):
     process = subprocess.Popen(["taskset", "-c", "0", *command_of(port, sink.getsockname()[1])], **quiet)
     try:
         peer = connect(port)
+        time.sleep(1)  # What is begun at the start is done by then.
         started = time.monotonic()
         with open(log, "rb") as file:
             peer.sendfile(file)

@@ -128,11 +128,10 @@ impl Setup {
         self.settle_allowed()?;
         let policy = self.config.policy(&self.catalog.set, key, today())?;
         let limits = Limits { count_lines: lines == Lines::Count, ..Limits::default() };
+        let built_in = self.catalog.set.rules.len() - self.own_rules;
         let engine = Engine::compile(self.catalog.set, policy, &limits)?;
-        if !self.config.rules.is_empty() {
-            // A regex of the user's that is too large must stop the start, not the stream.
-            engine.warm()?;
-        }
+        // A regex of the user's that is too large must stop the start, not the stream.
+        engine.warm_from(built_in)?;
         Ok((engine, self.config.known))
     }
 

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use bytes::BufMut as _;
 use tokio::io::{AsyncRead, ReadBuf};
+use tokio_util::io::poll_read_buf;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -195,21 +197,26 @@ fn poll_take<R: AsyncRead + Unpin>(
 ) -> Poll<io::Result<Taken>> {
     let mut taken = 0;
     while taken < max {
-        let room = buffer.len().min(max - taken);
-        let mut read = ReadBuf::new(&mut buffer[..room]);
-        match Pin::new(&mut *peer).poll_read(cx, &mut read) {
-            Poll::Pending if taken == 0 => return Poll::Pending,
-            Poll::Pending => break,
-            Poll::Ready(Err(_)) if taken > 0 => break,
-            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-            Poll::Ready(Ok(())) if read.filled().is_empty() && taken > 0 => break,
-            Poll::Ready(Ok(())) if read.filled().is_empty() => return Poll::Ready(Ok(Taken::End)),
-            Poll::Ready(Ok(())) => {
-                taken += read.filled().len();
-                if let Err(error) = flow.push(read.filled()) {
-                    return Poll::Ready(Ok(Taken::NoFrame(error)));
-                }
+        let read = match flow.lines() {
+            // There is more than a little: the rest is not copied.
+            Some(lines) if taken >= buffer.len() => {
+                lines.reserve_exact(max - taken);
+                poll_read_buf(Pin::new(&mut *peer), cx, &mut lines.limit(max - taken)).map_ok(|count| (count, Ok(())))
             }
+            _ => {
+                let room = buffer.len().min(max - taken);
+                let mut read = ReadBuf::new(&mut buffer[..room]);
+                let done = Pin::new(&mut *peer).poll_read(cx, &mut read);
+                done.map_ok(|()| (read.filled().len(), flow.push(read.filled())))
+            }
+        };
+        match read {
+            Poll::Pending if taken == 0 => return Poll::Pending,
+            Poll::Ready(Err(error)) if taken == 0 => return Poll::Ready(Err(error)),
+            Poll::Ready(Ok((0, _))) if taken == 0 => return Poll::Ready(Ok(Taken::End)),
+            Poll::Pending | Poll::Ready(Err(_) | Ok((0, _))) => break,
+            Poll::Ready(Ok((_, Err(error)))) => return Poll::Ready(Ok(Taken::NoFrame(error))),
+            Poll::Ready(Ok((count, Ok(())))) => taken += count,
         }
     }
     Poll::Ready(Ok(Taken::Bytes))

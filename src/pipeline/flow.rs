@@ -117,8 +117,8 @@ impl Flow {
 
     /// Takes bytes of the stream.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
-        if self.lane.framing == Framing::Newline {
-            self.cutter.buffer().extend_from_slice(bytes);
+        if let Some(lines) = self.lines() {
+            lines.extend_from_slice(bytes);
             return Ok(());
         }
         let mut counts = Vec::new();
@@ -134,6 +134,11 @@ impl Flow {
         self.unfinished.drain(..whole);
         self.counts.extend(counts);
         pushed
+    }
+
+    /// Where the stream's bytes may be appended as they come, if they are lines.
+    pub(super) fn lines(&mut self) -> Option<&mut Vec<u8>> {
+        (self.lane.framing == Framing::Newline).then(|| self.cutter.buffer())
     }
 
     /// Bytes that wait for the end of their record.

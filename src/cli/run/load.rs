@@ -159,9 +159,7 @@ impl Load {
             true => error,
             false => error.context(format!("pipeline `{}`", pipeline.name)),
         };
-        let engine = engine.map_err(named)?;
-        engine.warm()?;
-        Ok(engine)
+        engine.map_err(named)
     }
 
     fn again(&mut self) -> anyhow::Result<Loaded> {
