@@ -43,8 +43,9 @@ pub(super) async fn accept(
     loop {
         let connection = tokio::select! {
             biased;
-            () = stop.cancelled() => break,
             connection = listener.accept() => connection,
+            // Who was let in by the system before the stop has been let in.
+            () = stop.cancelled() => break,
         };
         let (source, lane, budget, stop) = (Arc::clone(&source), Arc::clone(&lane), Arc::clone(&budget), stop.clone());
         peers.spawn(async move { serve(connection, &source, lane, &budget, stop).await });

@@ -62,9 +62,9 @@ fn every_record_is_redacted_by_one_whole_set_however_often_it_is_exchanged() {
                 scope.spawn(|| {
                     let (mut peer, mut count) = (daemon.connect(), 0);
                     while !done.load(Ordering::Relaxed) {
-                        peer.write_all(RECORD.repeat(200).as_bytes()).unwrap();
-                        count += 200;
-                        thread::sleep(Duration::from_millis(2));
+                        peer.write_all(RECORD.repeat(100).as_bytes()).unwrap();
+                        count += 100;
+                        thread::sleep(Duration::from_millis(10));
                     }
                     count
                 })

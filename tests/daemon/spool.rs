@@ -66,8 +66,7 @@ fn what_a_dead_receiver_did_not_get_comes_after_a_restart_the_old_before_the_new
     }
     let mut second = start(&config);
     second.until_said("listening");
-    let usage = admin_metric(&socket, "inkout_spool_bytes");
-    assert!(usage > 8e6, "{usage} bytes after the start");
+    eventually("its usage after the start", || admin_metric(&socket, "inkout_spool_bytes") > 8e6);
     assert!(admin_metric(&socket, "inkout_spool_waiting_batches") > 1.0);
     assert_eq!(admin_metric(&socket, "inkout_spool_max_bytes"), f64::from(64 << 20));
     send(&mut second.connect(), 1, 0..1_000);

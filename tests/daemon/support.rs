@@ -23,7 +23,7 @@ pub(crate) fn scale() -> u64 {
 pub(crate) fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
     let started = Instant::now();
     while !happened() {
-        assert!(started.elapsed() < PATIENCE, "it never came: {what}");
+        assert!(started.elapsed() < PATIENCE * scale() as u32, "it never came: {what}");
         thread::sleep(Duration::from_millis(5));
     }
 }

@@ -224,7 +224,9 @@ impl Site<'_> {
             // Four digits behind a bare colon are a code; fewer are as likely a count.
             Kind::Number => self.key.numbers && (joint.is_sure(quoted.is_some()) || end - start >= 4),
             Kind::Word => joint.is_sure(quoted.is_some()) && (joint != Joint::Flag || end - start >= 8),
-            Kind::Opaque => !matches!(joint, Joint::Nothing | Joint::Cell) || value::is_bare_token(&self.haystack[start..end]),
+            Kind::Opaque => {
+                !matches!(joint, Joint::Nothing | Joint::Cell) || value::is_bare_token(&self.haystack[start..end])
+            }
         };
         if masked {
             let form = quoted.unwrap_or_else(|| self.bare_form(start));

@@ -159,6 +159,12 @@ impl Keys {
         line: std::ops::Range<usize>,
     ) -> Option<Key> {
         let token = token_around(haystack, word.clone(), line);
+        // `level=info key=…`: what stands before the blank is another field's value.
+        let apart =
+            haystack[word.start] == b' ' && haystack[..token.start].last().is_some_and(|byte| b"=:/".contains(byte));
+        if apart {
+            return None;
+        }
         let word = word.start - token.start..word.end - token.start;
         let ask = || self.held(group, &haystack[token.clone()], &word);
         let held = match Question::new(haystack, &token, &word, group) {
@@ -267,7 +273,7 @@ fn words_of(key: &str) -> Vec<Box<[u8]>> {
 }
 
 /// The literals that give the sequences away. A sequence that holds a shorter one needs none of its own, unless that one is
-/// sought before fewer bytes.
+/// sought before fewer bytes than can stand behind it here: `pass` is not found in `passphrase`.
 fn literals(sequences: &[Sequence]) -> (Vec<Vec<u16>>, Vec<KeyLiteral>) {
     let mut holders: HashMap<&[u8], Vec<u16>> = HashMap::new();
     for (at, sequence) in sequences.iter().enumerate() {
@@ -282,7 +288,8 @@ fn literals(sequences: &[Sequence]) -> (Vec<Vec<u16>>, Vec<KeyLiteral>) {
     let covered = |words: &[Box<[u8]>]| {
         let others =
             words.iter().flat_map(|word| &holders[&**word]).filter(|&&at| !sequences[usize::from(at)].is_weak());
-        others.map(|&at| words_at(at)).any(|other| other.len() < words.len() && contains(words, other))
+        let mut others = others.map(|&at| &sequences[usize::from(at)]).filter(|other| other.words.len() < words.len());
+        others.any(|other| contains(words, &other.words) && (other.len >= MIN_GLUED || words.ends_with(&other.words)))
     };
     let mut known = HashSet::new();
     let (mut groups, mut literals) = (Vec::new(), Vec::new());
@@ -304,8 +311,7 @@ fn contains(words: &[Box<[u8]>], part: &[Box<[u8]>]) -> bool {
 /// `api key` is written `api_key`, `api-key`, `api.key`, `api key` and `apiKey`: with a joint or without.
 fn literals_of(sequence: &Sequence, group: u16) -> Vec<KeyLiteral> {
     const JOINT: ByteSet = ByteSet::from_bytes(b"_-. ");
-    let fold = |word: &[u8]| word.iter().map(|&byte| ByteSet::fold(byte)).collect::<Vec<_>>();
-    let parts: Vec<Vec<ByteSet>> = sequence.words.iter().map(|word| fold(word)).collect();
+    let parts = fold_all(&sequence.words);
     let joined = parts.join(&[JOINT][..]);
     let glued = parts.concat();
     let spellings = match parts.len() {
@@ -313,12 +319,26 @@ fn literals_of(sequence: &Sequence, group: u16) -> Vec<KeyLiteral> {
         1 => vec![glued],
         _ => vec![joined, glued],
     };
-    let tails = tails_of(sequence);
-    let spelt = |word: Vec<ByteSet>| {
-        let len = word.len();
-        tails.iter().map(move |tail| KeyLiteral { sets: [&word[..], tail].concat(), group, len }).collect::<Vec<_>>()
+    let mut literals = Vec::new();
+    let mut spell = |word: &[ByteSet], tails: &[Vec<ByteSet>]| {
+        let spelt = tails.iter().map(|tail| KeyLiteral { sets: [word, tail].concat(), group, len: word.len() });
+        literals.extend(spelt);
     };
-    spellings.into_iter().flat_map(spelt).collect()
+    let tails = tails_of(sequence);
+    spellings.iter().for_each(|word| spell(word, &tails));
+    if sequence.behind {
+        // In a sentence (`site key: …`) and first in a query, only right before what assigns.
+        let apart = fold_all(&sequence.words).join(&[JOINT][..]);
+        for (before, after) in [(&b" "[..], &b"=:"[..]), (b"?", b"=")] {
+            spell(&[&[ByteSet::from_bytes(before)], &apart[..]].concat(), &[vec![ByteSet::from_bytes(after)]]);
+        }
+    }
+    literals
+}
+
+/// The bytes of each word, in both cases.
+fn fold_all(words: &[Box<[u8]>]) -> Vec<Vec<ByteSet>> {
+    words.iter().map(|word| word.iter().map(|&byte| ByteSet::fold(byte)).collect()).collect()
 }
 
 /// What must follow the words of a key, so that they are no part of a longer one.
@@ -336,10 +356,9 @@ fn behind_a_word(words: &[Box<[u8]>]) -> Vec<Vec<ByteSet>> {
     const SEPARATOR: ByteSet = ByteSet::from_bytes(b"_-.");
     // `cacheKey`, `messageKey`, `storageKey`, `nodeKey`: what ends in `e` names rows and objects (November 2026: 230 per MB).
     const HUMP: ByteSet = ByteSet::EMPTY.with_range(b'a', b'd').with_range(b'f', b'z').with_range(b'0', b'9');
-    let folded = words.iter().map(|word| word.iter().map(|&byte| ByteSet::fold(byte)).collect::<Vec<_>>());
     let capital = |(at, byte): (usize, &u8)| ByteSet::of(if at == 0 { byte.to_ascii_uppercase() } else { *byte });
     let humps = words.iter().flat_map(|word| word.iter().enumerate().map(capital));
-    let apart = folded.collect::<Vec<_>>().join(&[SEPARATOR][..]);
+    let apart = fold_all(words).join(&[SEPARATOR][..]);
     vec![[vec![SEPARATOR], apart].concat(), std::iter::once(HUMP).chain(humps).collect()]
 }
 
