@@ -50,6 +50,23 @@ pub struct Scope {
     pub url: bool,
 }
 
+/// The keys that a value stands under.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct KeyPath<'k> {
+    /// From the outside in, joined by dots; empty where there are none, or where nobody knows them.
+    pub(crate) path: &'k [u8],
+    /// The last of them, right beside the value.
+    pub(crate) last: &'k [u8],
+}
+
+/// What is known of a value before it is looked at.
+#[derive(Clone, Copy)]
+pub(crate) struct Field<'f> {
+    pub(crate) scope: Scope,
+    pub(crate) keys: KeyPath<'f>,
+    pub(crate) look: Look<'f>,
+}
+
 /// What became of a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Number {
@@ -78,6 +95,12 @@ impl SecretKey {
     /// Whether only a value that looks random is secret under it, and nothing of an object below it by that alone.
     pub fn is_weak(&self) -> bool {
         self.value == KeyValue::Random
+    }
+}
+
+impl From<Scope> for Field<'_> {
+    fn from(scope: Scope) -> Self {
+        Field { scope, keys: KeyPath::default(), look: Look::Blind }
     }
 }
 
@@ -157,7 +180,7 @@ impl Engine {
         value: &[u8],
         tally: &mut Tally,
     ) -> Option<Vec<u8>> {
-        match self.find_field(scratch, scope, value, Look::Blind, tally) {
+        match self.find_field(scratch, scope.into(), value, tally) {
             Found::Nothing => None,
             Found::Text(text) => Some(text),
             Found::Spans => {
@@ -193,23 +216,26 @@ impl Engine {
     }
 
     /// Finds what of `value` is to be written otherwise; the findings are in `scratch.found()`. A value on which a rule panics is masked whole.
-    pub(crate) fn find_field(
-        &self,
-        scratch: &mut Scratch,
-        scope: Scope,
-        value: &[u8],
-        look: Look<'_>,
-        tally: &mut Tally,
-    ) -> Found {
+    pub(crate) fn find_field(&self, scratch: &mut Scratch, field: Field<'_>, value: &[u8], tally: &mut Tally) -> Found {
+        self.stand_under(scratch, field.keys);
+        let found = self.find_standing(scratch, field, value, tally);
+        self.stand_under(scratch, KeyPath::default());
+        found
+    }
+
+    /// As [`Engine::find_field`], where `scratch` knows the keys.
+    fn find_standing(&self, scratch: &mut Scratch, field: Field<'_>, value: &[u8], tally: &mut Tally) -> Found {
         scratch.spans.clear();
         scratch.exempted.clear();
         if value.is_empty() {
             return Found::Nothing;
         }
-        if value.len() > self.limits.max_record_bytes && scope == Scope::default() {
+        if value.len() > self.limits.max_record_bytes && field.scope == Scope::default() {
+            // No window but the first begins beside the key.
+            self.stand_under(scratch, KeyPath { last: b"", ..field.keys });
             return self.find_in_windows(scratch, value, tally);
         }
-        let searched = catch_unwind(AssertUnwindSafe(|| self.search_field(scratch, scope, value, look)));
+        let searched = catch_unwind(AssertUnwindSafe(|| self.search_field(scratch, field, value)));
         if searched.is_err() {
             self.renew(scratch);
             tally.records_masked_whole += 1;
@@ -223,7 +249,7 @@ impl Engine {
     /// Whether nothing in `text`, a text by itself, is written otherwise or counted. Then the work is added to `tally`.
     pub(super) fn is_nothing(&self, scratch: &mut Scratch, text: &[u8], look: Look<'_>, tally: &mut Tally) -> bool {
         let mut own = Tally::default();
-        self.find_field(scratch, Scope::default(), text, look, &mut own);
+        self.find_field(scratch, Field { look, ..Scope::default().into() }, text, &mut own);
         let nothing = scratch.spans.is_empty() && scratch.exempted.is_empty() && own.tells_nothing();
         if nothing {
             tally.add(&own);
@@ -248,7 +274,8 @@ impl Engine {
         if out == value { Found::Nothing } else { Found::Text(out) }
     }
 
-    fn search_field(&self, scratch: &mut Scratch, scope: Scope, value: &[u8], look: Look<'_>) {
+    fn search_field(&self, scratch: &mut Scratch, field: Field<'_>, value: &[u8]) {
+        let Field { scope, look, .. } = field;
         self.search_text(scratch, value, look);
         let exempted = std::mem::take(&mut scratch.exempted);
         let found = std::mem::take(&mut scratch.spans);

@@ -49,7 +49,7 @@ pub use allow::{AllowEntry, AllowValue};
 pub use compile::Limits;
 pub use cut::{Cutter, Piece, is_wide};
 pub use error::CompileError;
-pub(crate) use field::{Found, UNINSPECTED};
+pub(crate) use field::{Field, Found, KeyPath, UNINSPECTED};
 pub use field::{Number, Scope, SecretKey};
 pub(crate) use gate::{KEYWORD_BYTES, check_allow};
 pub(crate) use gather::Gatherer;

@@ -10,6 +10,7 @@ use std::ops::Range;
 use memchr::{memchr, memrchr};
 
 use super::Engine;
+use super::allow;
 use super::carrier::{self, Beside, LineState, LongStructure, Pending, Site, Walked, armour};
 use super::compile::Target;
 use super::fragment;
@@ -102,6 +103,8 @@ pub struct Scratch {
     pub(super) counts: Counts,
     /// What is read, where somebody said.
     pub(super) source: Option<Box<str>>,
+    /// The keys above what is searched, where it is a field and exemptions ask for them.
+    pub(super) above: allow::Above,
     /// Findings of the last scan that an exemption covers, and its index.
     pub(super) exempted: Vec<(Span, usize)>,
 }

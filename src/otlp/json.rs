@@ -107,7 +107,7 @@ pub(super) fn walk(walk: &mut Walk<'_>) -> Result<(), Malformed> {
 
 impl<'w> Walk<'w> {
     fn value(&mut self, lexer: &mut Lexer<'w>, place: Place) -> Result<(), Malformed> {
-        let scope = place.around.scope;
+        let around = place.around;
         match lexer.start()? {
             Start::Object | Start::Array if place.nesting > PER_VALUE * self.max_depth + ENVELOPE => {
                 self.withhold_json(lexer, &[b"\"", UNINSPECTED, b"\""].concat())
@@ -119,12 +119,12 @@ impl<'w> Walk<'w> {
             Start::Array => self.elements(lexer, place),
             Start::String => {
                 let text = lexer.string()?;
-                self.string(&text, scope);
+                self.string(&text, around);
                 Ok(())
             }
             Start::Number => {
                 let number = lexer.scalar()?;
-                self.plain_number(number, scope);
+                self.plain_number(number, around.scope);
                 Ok(())
             }
             Start::Word => lexer.scalar().map(|_| ()),
@@ -195,7 +195,8 @@ impl<'w> Walk<'w> {
     /// its list named.
     fn members(&mut self, lexer: &mut Lexer<'w>, place: Place, paired: Option<SecretKey>) -> Result<(), Malformed> {
         lexer.at += 1;
-        let mut members = Members { comma: None, names: Names::default(), key: None, attribute: None, paired };
+        let (names, name) = (Names::default(), Cow::Borrowed(&b""[..]));
+        let mut members = Members { comma: None, names, key: None, name, attribute: None, paired };
         let mut first = true;
         loop {
             members.comma = (lexer.peek() == Some(b',')).then_some(lexer.at);
@@ -210,7 +211,7 @@ impl<'w> Walk<'w> {
         lexer: &mut Lexer<'w>,
         place: Place,
         name: &Text,
-        members: &mut Members,
+        members: &mut Members<'w>,
     ) -> Result<(), Malformed> {
         let Place { around, role, .. } = place;
         let said = self.said(Some(name));
@@ -218,11 +219,11 @@ impl<'w> Walk<'w> {
             (b"stringValue", Start::String) => self.value(lexer, place),
             (b"bytesValue", Start::String) => {
                 let text = lexer.string()?;
-                self.bytes(&text, around.scope);
+                self.bytes(&text, around);
                 Ok(())
             }
             (b"intValue" | b"doubleValue", Start::String | Start::Number) => {
-                self.typed_number(lexer, around.scope, name, members.comma)
+                self.typed_number(lexer, around, name, members.comma)
             }
             (b"arrayValue", Start::Object) => self.value(lexer, place.within(Role::Array, around.deeper())),
             (b"kvlistValue", Start::Object) => self.value(lexer, place.within(Role::Pairs, around.deeper())),
@@ -245,46 +246,53 @@ impl<'w> Walk<'w> {
     fn unless(&mut self, lexer: &mut Lexer<'w>, stays: impl Fn(&[u8]) -> bool) -> Result<(), Malformed> {
         let text = lexer.string()?;
         if !stays(&self.body[text.content.clone()]) {
-            self.string(&text, Scope::default());
+            self.string(&text, Around::default());
         }
         Ok(())
     }
 
     /// The key of an attribute; in a secret object without a value beside it, a leaf like any other.
-    fn key_member(&mut self, lexer: &mut Lexer<'w>, place: Place, members: &mut Members) -> Result<(), Malformed> {
+    fn key_member(&mut self, lexer: &mut Lexer<'w>, place: Place, members: &mut Members<'w>) -> Result<(), Malformed> {
         let at = lexer.at;
         let text = lexer.string()?;
         if members.key.replace(at).is_some_and(|known| known != at) {
             return Err(Lexer::new(self.body, at).malformed("one key for each attribute"));
         }
         if members.attribute.is_none() {
-            members.attribute = Some(self.around_key(&text, place, members.paired));
+            self.name_attribute(&text, place, members);
         }
         let leaf = place.around.scope.key.is_some() && self.member_ahead(lexer.clone(), b"value")?.is_none();
-        self.string(&text, if leaf { place.around.scope } else { Scope::default() });
+        self.string(&text, if leaf { place.around } else { Around::default() });
         Ok(())
     }
 
-    fn value_member(&mut self, lexer: &mut Lexer<'w>, place: Place, members: &mut Members) -> Result<(), Malformed> {
+    fn value_member(
+        &mut self,
+        lexer: &mut Lexer<'w>,
+        place: Place,
+        members: &mut Members<'w>,
+    ) -> Result<(), Malformed> {
         if members.attribute.is_none() && lexer.start()? != Start::Word {
             let mut behind = lexer.clone();
             behind.skip()?;
             self.spend(lexer.at, behind.at)?;
             if let Some(key) = self.member_ahead(behind, b"key")? {
                 members.key = Some(key.content.start - 1);
-                members.attribute = Some(self.around_key(&key, place, members.paired));
+                self.name_attribute(&key, place, members);
             }
         }
         let around = members.attribute.unwrap_or_else(|| {
             let paired = members.names.for_field(b"value").or(members.paired);
             self.around_field(b"value", paired, place.around)
         });
-        self.value(lexer, place.within(Role::Value, around))
+        // Only now: what stood between the key and the value may have had keys of its own.
+        let keys = self.keys_below(place.around.keys, &members.name);
+        self.value(lexer, place.within(Role::Value, Around { keys, ..around }))
     }
 
-    fn around_key(&mut self, key: &Text, place: Place, paired: Option<SecretKey>) -> Around {
-        let said = self.said(Some(key));
-        self.around_field(&said, paired, place.around)
+    fn name_attribute(&mut self, key: &Text, place: Place, members: &mut Members<'w>) {
+        members.name = self.said(Some(key));
+        members.attribute = Some(self.around_field(&members.name, members.paired, place.around));
     }
 
     /// A member that is none of a value's and no attribute's: its name is its key.
@@ -294,7 +302,7 @@ impl<'w> Walk<'w> {
         place: Place,
         name: &Text,
         start: Start,
-        members: &mut Members,
+        members: &mut Members<'w>,
     ) -> Result<(), Malformed> {
         let said = self.said(Some(name));
         let paired = members.names.for_field(&said).filter(|_| !said.ends_with(b"metadata"));
@@ -379,7 +387,8 @@ impl<'w> Walk<'w> {
     }
 
     /// A string that is a text.
-    fn string(&mut self, text: &Text, scope: Scope) {
+    fn string(&mut self, text: &Text, around: Around) {
+        let scope = around.scope;
         let raw = &self.body[text.content.clone()];
         let may_hold = text.escaped || self.survey.may_hold(&text.content);
         if !may_hold && scope.key.is_none() && !(scope.url && query::is_signed(raw)) {
@@ -391,7 +400,7 @@ impl<'w> Walk<'w> {
         }
         let value = if text.escaped { &plain.bytes[..] } else { raw };
         let look = if text.escaped { Look::Blind } else { Look::At(&self.survey, text.content.start) };
-        let found = self.engine.find_field(self.scratch, scope, value, look, &mut self.tally);
+        let found = self.engine.find_field(self.scratch, around.field(&self.path, look), value, &mut self.tally);
         let spans: Vec<Span> = self.scratch.found().to_vec();
         let start = text.content.start;
         let place = |span: &Span| {
@@ -413,12 +422,13 @@ impl<'w> Walk<'w> {
     }
 
     /// A string that is base64; where it is none, a text.
-    fn bytes(&mut self, text: &Text, scope: Scope) {
+    fn bytes(&mut self, text: &Text, around: Around) {
         let said = self.said(Some(text));
         let url_safe = said.iter().any(|byte| b"-_".contains(byte));
         let coder = if url_safe { &URL_SAFE } else { &STANDARD };
-        let Ok(value) = coder.decode(&said) else { return self.string(text, scope) };
-        let found = self.engine.find_field(self.scratch, scope, &value, Look::Blind, &mut self.tally);
+        let Ok(value) = coder.decode(&said) else { return self.string(text, around) };
+        let field = around.field(&self.path, Look::Blind);
+        let found = self.engine.find_field(self.scratch, field, &value, &mut self.tally);
         let Range { start, end } = text.content.clone();
         self.found.extend(self.scratch.found().iter().map(|span| Span { start, end, ..*span }));
         let masked = match found {
@@ -437,7 +447,7 @@ impl<'w> Walk<'w> {
     fn typed_number(
         &mut self,
         lexer: &mut Lexer<'w>,
-        scope: Scope,
+        around: Around,
         name: &Text,
         comma: Option<usize>,
     ) -> Result<(), Malformed> {
@@ -448,9 +458,10 @@ impl<'w> Walk<'w> {
         };
         if !is_number(&self.body[digits.clone()]) {
             let text = Text { escaped: self.body[digits.clone()].contains(&b'\\'), content: digits };
-            self.string(&text, scope);
+            self.string(&text, around);
             return Ok(());
         }
+        let scope = around.scope;
         match scope.key.filter(|_| !scope.listed).map(|key| self.engine.redact_number(key, &mut self.tally)) {
             None | Some(Number::Keep) => {}
             Some(Number::Zero) => self.splice.replace(digits, |out| out.push(b'0')),
@@ -492,12 +503,14 @@ impl<'w> Walk<'w> {
 }
 
 /// An object whose members are being read.
-struct Members {
+struct Members<'w> {
     /// The comma before the member.
     comma: Option<usize>,
     names: Names,
     /// Where the key of the attribute stands.
     key: Option<usize>,
+    /// What it spells; nothing where there is none.
+    name: Cow<'w, [u8]>,
     /// What that key puts around `value`.
     attribute: Option<Around>,
     /// The key that another pair of the same list named.

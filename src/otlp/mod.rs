@@ -114,6 +114,7 @@ pub fn redact(
         survey: Survey::blind(),
         read_ahead: 0,
         max_depth: limits.max_depth.min(MAX_DEPTH),
+        path: Vec::new(),
         splice: Splice::new(body.clone()),
         tally: Tally::default(),
         found: Vec::new(),
@@ -139,6 +140,8 @@ struct Walk<'w> {
     max_depth: usize,
     /// Bytes of JSON that were looked at before their turn.
     read_ahead: usize,
+    /// The keys around the last attribute that was met: see [`scope::Keys`].
+    path: Vec<u8>,
     splice: Splice,
     tally: Tally,
     /// What was found, by offset in the body.

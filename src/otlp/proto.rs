@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::schema::tags::{ARRAY, BOOL, BYTES, DOUBLE, INT, KEY, OBJECT, STRING, VALUE, VALUES};
 use super::schema::{self, Kind, Message};
-use super::scope::{Around, Names, is_flag, is_value_name};
+use super::scope::{Around, Keys, Names, is_flag, is_value_name};
 use super::wire::{Reader, Refusal, Sized, kind, put_varint, refusal, varint};
 use super::{Malformed, Signal, Walk, glance};
 use crate::engine::{Found, Look, Mark, Number, SecretKey, Span, UNINSPECTED, Why, query};
@@ -74,7 +74,7 @@ impl<'w> Walk<'w> {
         // As everybody writes it: a key, a value, nothing else.
         if is_key && reader.next()? == VALUE && reader.at == range.end {
             let value = reader.sized;
-            let around = self.around_field(&self.body[key.content()], paired, outer);
+            let around = self.around_attribute(&self.body[key.content()], paired, outer);
             self.text(key, Around::default());
             self.within(value, |walk, content| walk.any_value(content, around))?;
             return Ok(key.content());
@@ -111,12 +111,13 @@ impl<'w> Walk<'w> {
         outer: Around,
     ) -> Result<(Around, Range<usize>), Refusal> {
         let mut reader = Reader::new(self.body, range.start..range.end);
-        let (mut around, mut key) = (None::<Around>, range.start..range.start);
+        let (mut around, mut key, mut keys) = (None::<Around>, range.start..range.start, 0);
         loop {
             match reader.next()? {
                 0 => break,
                 KEY => {
                     key = reader.sized.content();
+                    keys += 1;
                     let next = self.around_field(&self.body[key.clone()], paired, outer);
                     let secret = around.is_some_and(|around| around.scope.key.is_some()) && next.scope.key.is_none();
                     around = if secret { around } else { Some(next) };
@@ -125,7 +126,8 @@ impl<'w> Walk<'w> {
             }
         }
         let around = around.unwrap_or_else(|| self.around_field(b"", paired, outer));
-        Ok((around, key))
+        let keys = if keys > 1 { Keys::Unknown } else { self.keys_below(outer.keys, &self.body[key.clone()]) };
+        Ok((Around { keys, ..around }, key))
     }
 
     fn any_value(&mut self, range: Range<usize>, around: Around) -> Result<(), Refusal> {
@@ -269,7 +271,7 @@ impl<'w> Walk<'w> {
         let content = field.content();
         let value = &self.body[content.clone()];
         let look = Look::At(&self.survey, content.start);
-        let found = self.engine.find_field(self.scratch, around.scope, value, look, &mut self.tally);
+        let found = self.engine.find_field(self.scratch, around.field(&self.path, look), value, &mut self.tally);
         self.note(&content);
         if found != Found::Nothing {
             self.rewrite(field, &found);
@@ -371,7 +373,8 @@ impl<'w> Walk<'w> {
         }
         let value = &self.body[content.clone()];
         let look = Look::At(&self.survey, content.start);
-        let found = self.engine.find_field(self.scratch, Around::default().scope, value, look, &mut self.tally);
+        let field_around = Around::default().field(&self.path, look);
+        let found = self.engine.find_field(self.scratch, field_around, value, &mut self.tally);
         self.note(&content);
         match found {
             Found::Nothing => {}
