@@ -191,12 +191,25 @@ impl Engine {
         }
     }
 
-    /// What becomes of a number under `key`.
-    pub fn redact_number(&self, key: SecretKey, tally: &mut Tally) -> Number {
-        let (rule, action) = (&self.set.rules[key.rule.index()], self.action(key.rule));
-        if !key.numbers || action == Action::Keep {
+    /// What becomes of a number that is spelt as `digits`. Counts findings in `tally`.
+    pub fn redact_number(&self, scratch: &mut Scratch, scope: Scope, digits: &[u8], tally: &mut Tally) -> Number {
+        self.find_number(scratch, scope.into(), digits, tally)
+    }
+
+    /// As [`Engine::redact_number`], with the keys above the number.
+    pub(crate) fn find_number(
+        &self,
+        scratch: &mut Scratch,
+        field: Field<'_>,
+        digits: &[u8],
+        tally: &mut Tally,
+    ) -> Number {
+        let Scope { key: Some(key), listed: false, .. } = field.scope else { return Number::Keep };
+        let action = self.action(key.rule);
+        if !key.numbers || action == Action::Keep || self.is_exempt(scratch, key.rule, field.keys, digits, tally) {
             return Number::Keep;
         }
+        let rule = &self.set.rules[key.rule.index()];
         if rule.shadow {
             tally.count_shadow(key.rule);
             return Number::Keep;
@@ -213,6 +226,26 @@ impl Engine {
                 Number::Text(text)
             }
         }
+    }
+
+    /// Whether the operator exempts the number that is the value of a key of `rule`.
+    fn is_exempt(
+        &self,
+        scratch: &mut Scratch,
+        rule: RuleId,
+        keys: KeyPath<'_>,
+        digits: &[u8],
+        tally: &mut Tally,
+    ) -> bool {
+        let why = Why::Key { start: 0, end: 0 };
+        scratch.spans.clear();
+        scratch.spans.push(Span { start: 0, end: digits.len(), rule, form: Form::Bracket, why });
+        self.stand_under(scratch, keys);
+        self.exempt(scratch, digits);
+        self.stand_under(scratch, KeyPath::default());
+        scratch.exempted.iter().for_each(|(_, entry)| tally.count_allowed(*entry));
+        scratch.spans.clear();
+        !scratch.exempted.is_empty()
     }
 
     /// Finds what of `value` is to be written otherwise; the findings are in `scratch.found()`. A value on which a rule panics is masked whole.

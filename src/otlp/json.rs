@@ -12,7 +12,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use super::lex::{Lexer, Plain, Start, Text, decoded, put_escaped};
 use super::scope::{Around, Names, is_flag, is_value_name};
 use super::{Malformed, Walk};
-use crate::engine::{Found, Look, Number, Scope, SecretKey, Span, UNINSPECTED, query};
+use crate::engine::{Found, Look, Number, SecretKey, Span, UNINSPECTED, query};
 
 /// Objects and lists that a value in a value takes at most: the value, `kvlistValue`, `values`, and the pair.
 const PER_VALUE: usize = 4;
@@ -124,7 +124,7 @@ impl<'w> Walk<'w> {
             }
             Start::Number => {
                 let number = lexer.scalar()?;
-                self.plain_number(number, around.scope);
+                self.plain_number(number, around);
                 Ok(())
             }
             Start::Word => lexer.scalar().map(|_| ()),
@@ -461,18 +461,26 @@ impl<'w> Walk<'w> {
             self.string(&text, around);
             return Ok(());
         }
-        let scope = around.scope;
-        match scope.key.filter(|_| !scope.listed).map(|key| self.engine.redact_number(key, &mut self.tally)) {
-            None | Some(Number::Keep) => {}
-            Some(Number::Zero) => self.splice.replace(digits, |out| out.push(b'0')),
-            Some(Number::Text(text)) => self.splice.replace(start..lexer.at, |out| {
+        match self.number_spelt(digits.clone(), around) {
+            Number::Keep => {}
+            Number::Zero => self.splice.replace(digits, |out| out.push(b'0')),
+            Number::Text(text) => self.splice.replace(start..lexer.at, |out| {
                 out.extend_from_slice(b"\"stringValue\":\"");
                 put_escaped(&text, out);
                 out.push(b'"');
             }),
-            Some(Number::Null) => self.take_out(start, lexer, comma),
+            Number::Null => self.take_out(start, lexer, comma),
         }
         Ok(())
+    }
+
+    fn number_spelt(&mut self, digits: Range<usize>, around: Around) -> Number {
+        if around.scope.key.is_none() {
+            return Number::Keep;
+        }
+        let spelt = spelt(&self.body[digits]);
+        let field = around.field(&self.path, Look::Blind);
+        self.engine.find_number(self.scratch, field, spelt.as_bytes(), &mut self.tally)
     }
 
     /// Takes a member out that begins at `start` and ends where `lexer` is, with a comma beside it.
@@ -487,9 +495,8 @@ impl<'w> Walk<'w> {
     }
 
     /// A number under an unknown member.
-    fn plain_number(&mut self, number: Range<usize>, scope: Scope) {
-        let Some(key) = scope.key.filter(|_| !scope.listed) else { return };
-        match self.engine.redact_number(key, &mut self.tally) {
+    fn plain_number(&mut self, number: Range<usize>, around: Around) {
+        match self.number_spelt(number.clone(), around) {
             Number::Keep => {}
             Number::Null => self.splice.replace(number, |out| out.extend_from_slice(b"null")),
             Number::Zero => self.splice.replace(number, |out| out.push(b'0')),
@@ -539,6 +546,13 @@ fn string_at(lexer: Lexer<'_>) -> Option<Text> {
 fn is_number(text: &[u8]) -> bool {
     let digits = text.iter().any(u8::is_ascii_digit) && text.iter().all(|b| b.is_ascii_digit() || b"+-.eE".contains(b));
     digits || matches!(text, b"NaN" | b"Infinity" | b"-Infinity")
+}
+
+/// A number as protobuf would have it: one value is spelt in one way, however a client writes it.
+fn spelt(digits: &[u8]) -> String {
+    let text = String::from_utf8_lossy(digits);
+    let whole = text.parse::<i64>().map(|whole| whole.to_string());
+    whole.or_else(|_| text.parse::<f64>().map(|number| number.to_string())).unwrap_or_else(|_| text.into_owned())
 }
 
 /// A field's name as OTLP's JSON writes it: readers take protobuf's own `bytes_value` for `bytesValue` too.

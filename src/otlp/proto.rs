@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::schema::tags::{ARRAY, BOOL, BYTES, DOUBLE, INT, KEY, OBJECT, STRING, VALUE, VALUES};
 use super::schema::{self, Kind, Message};
 use super::scope::{Around, Keys, Names, is_flag, is_value_name};
-use super::wire::{Reader, Refusal, Sized, kind, put_varint, refusal, varint};
+use super::wire::{Reader, Refusal, Sized, kind, put_varint, refusal, unsigned, varint};
 use super::{Malformed, Signal, Walk, glance};
 use crate::engine::{Found, Look, Mark, Number, SecretKey, Span, UNINSPECTED, Why, query};
 
@@ -142,8 +142,8 @@ impl<'w> Walk<'w> {
                 STRING | BYTES => self.text(reader.sized, around),
                 BOOL => {}
                 INT | DOUBLE => {
-                    if let Some(key) = around.scope.key.filter(|_| !around.scope.listed) {
-                        self.number(key, reader.start..reader.at);
+                    if around.scope.key.is_some() {
+                        self.number(reader.start..reader.at, around);
                     }
                 }
                 ARRAY => self.within(reader.sized, |walk, content| walk.array(content, around))?,
@@ -309,8 +309,10 @@ impl<'w> Walk<'w> {
     }
 
     /// An integer or a double under a secret key, with its tag at `field`.
-    fn number(&mut self, key: SecretKey, field: Range<usize>) {
-        match self.engine.redact_number(key, &mut self.tally) {
+    fn number(&mut self, field: Range<usize>, around: Around) {
+        let digits = spelt(&self.body[field.clone()]);
+        let field_around = around.field(&self.path, Look::Blind);
+        match self.engine.find_number(self.scratch, field_around, digits.as_bytes(), &mut self.tally) {
             Number::Keep => {}
             Number::Null => self.splice.replace(field, |_| {}),
             Number::Zero => {
@@ -418,6 +420,16 @@ impl<'w> Walk<'w> {
     fn mask(&mut self, span: &Span) {
         let (engine, secret) = (self.engine, &self.body[span.start..span.end]);
         self.splice.replace(span.start..span.end, |out| engine.write_span(span, secret, out));
+    }
+}
+
+/// An integer or a double behind its tag, as people write it.
+fn spelt(field: &[u8]) -> String {
+    let tag = field.iter().take_while(|byte| **byte >= 0x80).count() + 1;
+    let (tag, value) = field.split_at(tag.min(field.len()));
+    match value.first_chunk() {
+        Some(bytes) if unsigned(tag) == u64::from(DOUBLE) => f64::from_le_bytes(*bytes).to_string(),
+        _ => (unsigned(value) as i64).to_string(),
     }
 }
 

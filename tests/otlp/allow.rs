@@ -1,6 +1,6 @@
 //! What an operator's exemptions leave of a message: the same in both encodings.
 
-use inkout::engine::{AllowEntry, Policy};
+use inkout::engine::{AllowEntry, AllowValue, HashKey, Policy, Purpose};
 use inkout::otlp::{Encoding, Signal};
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::keys::{any, any_json};
 use crate::support::{Worker, attribute, field, log_record, log_record_json, made};
 
 fn worker(allow: Vec<AllowEntry>) -> Worker {
-    let worker = Worker::new(Policy { allow, ..Policy::default() });
+    let worker = Worker::new(Policy { allow, hash_key: HashKey::new(vec![7; 32]).ok(), ..Policy::default() });
     worker.scratch.borrow_mut().read_from("otlp");
     worker
 }
@@ -158,5 +158,65 @@ fn a_value_that_is_looked_at_in_windows_stands_under_its_key() {
         let (out, tally) = worker.redact(Signal::Logs, Encoding::Protobuf, &body).expect("a message");
         assert_eq!(String::from_utf8_lossy(&out).matches(&shaped).count(), left, "{entry}");
         assert_eq!(tally.allowed.iter().map(|(_, count)| count).sum::<u64>(), left as u64, "{entry}");
+    }
+}
+
+#[test]
+fn a_number_under_a_secret_key_is_exempt_as_a_text_is() {
+    let rule = |id: &str| AllowEntry { rule: Some(id.to_owned()), ..AllowEntry::default() };
+    let value = |value| AllowEntry { value: Some(value), ..AllowEntry::default() };
+    let source = |name: &str| AllowEntry { source: Some(name.to_owned()), ..AllowEntry::default() };
+    let digits = |digits: &str| value(AllowValue::Literal(digits.as_bytes().to_vec()));
+    let regex = |text: &str| value(AllowValue::Regex(text.to_owned()));
+    let engine = worker(Vec::new()).engine;
+    let fingerprint = engine.fingerprint(Purpose::Allow, b"77").expect("a key");
+    for (entry, left) in [
+        (rule("password"), true),
+        (rule("token"), false),
+        (path("app.password"), true),
+        (path("password"), true),
+        (path("app"), false),
+        (source("otl?"), true),
+        (source("stdin"), false),
+        (digits("77"), true),
+        (digits("7"), false),
+        (regex("[0-9]{2}"), true),
+        (regex("[0-9]"), false),
+        (value(AllowValue::Fingerprint(fingerprint)), true),
+        (AllowEntry { path: Some("app.token".to_owned()), ..digits("77") }, false),
+    ] {
+        let after = if left { json!(77) } else { json!("[REDACTED:password]") };
+        check(entry, "app", &json!({ "password": 77 }), &json!({ "password": after }), left.into());
+    }
+}
+
+#[test]
+fn a_number_is_the_same_however_it_is_written() {
+    let any_double = |bits: f64| [&[0x21][..], &bits.to_le_bytes()].concat();
+    let any_int = |value: i64| {
+        let mut out = vec![0x18];
+        crate::support::varint(value as u64, &mut out);
+        out
+    };
+    let long_tag = [&[0x98, 0x80, 0][..], &any_int(-5)[1..]].concat();
+    let doubles = ["\"doubleValue\":1500", "\"doubleValue\":1.5E+3", "\"doubleValue\":\"1500.0\""];
+    let cases: [(&str, Vec<Vec<u8>>, &[&str]); 3] = [
+        ("-5", vec![any_int(-5), long_tag, any_double(-5.0)], &["\"intValue\":\"-5\"", "\"intValue\":-5"]),
+        ("1500", vec![any_double(1500.0)], &doubles),
+        ("2.25", vec![any_double(2.25)], &["\"doubleValue\":2.25", "\"doubleValue\":225e-2"]),
+    ];
+    for (digits, values, members) in cases {
+        let literal = AllowEntry { value: Some(AllowValue::Literal(digits.into())), ..AllowEntry::default() };
+        let worker = worker(vec![literal]);
+        let body = |value: &Vec<u8>| log_record(&field(6, &[field(1, b"password"), field(2, value)].concat()));
+        let protobuf = values.iter().map(|value| (Encoding::Protobuf, body(value)));
+        let pair = |member: &&str| format!(r#"{{"attributes":[{{"key":"password","value":{{{member}}}}}]}}"#);
+        let json = members.iter().map(|member| (Encoding::Json, log_record_json(&pair(member))));
+        for (encoding, body) in protobuf.chain(json) {
+            let (out, tally) = worker.redact(Signal::Logs, encoding, &body).expect("a message");
+            assert_eq!((&out, tally.allowed.len()), (&body, 1), "{digits}, {}", encoding.name());
+        }
+        let (out, _) = worker.redact(Signal::Logs, Encoding::Protobuf, &body(&any_int(6))).expect("a message");
+        assert!(String::from_utf8_lossy(&out).ends_with("[REDACTED:password]"));
     }
 }
