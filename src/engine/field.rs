@@ -20,6 +20,8 @@ use super::{Cutter, Engine, query};
 pub(crate) const UNINSPECTED: &[u8] = b"[REDACTED:uninspected]";
 /// How much of a key's end is looked at.
 const MAX_NAME: usize = 512;
+/// Bytes of the keys above all findings of a message: a hostile one must not cost many times its length.
+const MAX_KEYS_BYTES: usize = 1 << 20;
 
 /// A key whose value is secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,14 @@ pub(crate) struct KeyPath<'k> {
     pub(crate) last: &'k [u8],
 }
 
+/// The keys that the findings of a message stand under, in the order of [`Scratch::found`].
+#[derive(Default)]
+pub struct KeyPaths {
+    text: Vec<u8>,
+    /// Where each one ends.
+    ends: Vec<usize>,
+}
+
 /// What is known of a value before it is looked at.
 #[derive(Clone, Copy)]
 pub(crate) struct Field<'f> {
@@ -89,6 +99,32 @@ pub(crate) enum Found {
     Spans,
     /// This stands in place of the whole.
     Text(Vec<u8>),
+}
+
+impl KeyPaths {
+    /// The keys above a finding, from the outside in, joined by dots. `None` where there are none or they are not known.
+    pub fn of(&self, finding: usize) -> Option<&[u8]> {
+        let end = *self.ends.get(finding)?;
+        let start = finding.checked_sub(1).map_or(0, |before| self.ends[before]);
+        Some(&self.text[start..end]).filter(|path| !path.is_empty())
+    }
+
+    /// Adds the same path for each finding up to `findings`, as many as there are now. When there are too many bytes of them
+    /// the rest is not known.
+    pub(crate) fn fill(&mut self, findings: usize, path: &[u8]) {
+        while self.ends.len() < findings {
+            if self.text.len() + path.len() <= MAX_KEYS_BYTES {
+                self.text.extend_from_slice(path);
+            }
+            self.ends.push(self.text.len());
+        }
+    }
+}
+
+impl std::fmt::Debug for KeyPaths {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KeyPaths({})", self.ends.len())
+    }
 }
 
 impl SecretKey {

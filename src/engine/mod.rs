@@ -50,7 +50,7 @@ pub use compile::Limits;
 pub use cut::{Cutter, Piece, is_wide};
 pub use error::CompileError;
 pub(crate) use field::{Field, Found, KeyPath, UNINSPECTED};
-pub use field::{Number, Scope, SecretKey};
+pub use field::{KeyPaths, Number, Scope, SecretKey};
 pub(crate) use gate::{KEYWORD_BYTES, check_allow};
 pub(crate) use gather::Gatherer;
 pub use glob::glob;

@@ -403,11 +403,13 @@ impl<'w> Walk<'w> {
         let found = self.engine.find_field(self.scratch, around.field(&self.path, look), value, &mut self.tally);
         let spans: Vec<Span> = self.scratch.found().to_vec();
         let start = text.content.start;
-        let place = |span: &Span| {
-            let Range { start: from, end: to } = plain.spelt(span.start..span.end);
+        let spelt = |plain_at: Range<usize>| {
+            let Range { start: from, end: to } = plain.spelt(plain_at);
             start + from..start + to
         };
-        self.found.extend(spans.iter().map(|span| Span { start: place(span).start, end: place(span).end, ..*span }));
+        let place = |span: &Span| spelt(span.start..span.end);
+        self.found.extend(spans.iter().map(|span| span.placed(spelt)));
+        self.tell_keys(around.keys);
         match found {
             Found::Nothing => {}
             Found::Text(whole) => self.splice.replace(text.content.clone(), |out| put_escaped(&whole, out)),
@@ -430,7 +432,8 @@ impl<'w> Walk<'w> {
         let field = around.field(&self.path, Look::Blind);
         let found = self.engine.find_field(self.scratch, field, &value, &mut self.tally);
         let Range { start, end } = text.content.clone();
-        self.found.extend(self.scratch.found().iter().map(|span| Span { start, end, ..*span }));
+        self.found.extend(self.scratch.found().iter().map(|span| span.placed(|_| start..end)));
+        self.tell_keys(around.keys);
         let masked = match found {
             Found::Nothing => return,
             Found::Text(whole) => whole,

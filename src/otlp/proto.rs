@@ -8,7 +8,7 @@ use super::schema::{self, Kind, Message};
 use super::scope::{Around, Keys, Names, is_flag, is_value_name};
 use super::wire::{Reader, Refusal, Sized, kind, put_varint, refusal, unsigned, varint};
 use super::{Malformed, Signal, Walk, glance};
-use crate::engine::{Found, Look, Mark, Number, SecretKey, Span, UNINSPECTED, Why, query};
+use crate::engine::{Found, Look, Mark, Number, SecretKey, Span, UNINSPECTED, query};
 
 /// Groups within groups; nobody has written them since 2008.
 const MAX_GROUPS: usize = 64;
@@ -272,7 +272,7 @@ impl<'w> Walk<'w> {
         let value = &self.body[content.clone()];
         let look = Look::At(&self.survey, content.start);
         let found = self.engine.find_field(self.scratch, around.field(&self.path, look), value, &mut self.tally);
-        self.note(&content);
+        self.note(&content, around.keys);
         if found != Found::Nothing {
             self.rewrite(field, &found);
         }
@@ -296,16 +296,11 @@ impl<'w> Walk<'w> {
         });
     }
 
-    /// Remembers what was found in the field at `content`.
-    fn note(&mut self, content: &Range<usize>) {
+    /// Remembers what was found in the field at `content`, which stands under `keys`.
+    fn note(&mut self, content: &Range<usize>, keys: Keys) {
         let by = content.start;
-        self.found.extend(self.scratch.found().iter().map(|span| {
-            let why = match span.why {
-                Why::Key { start, end } => Why::Key { start: start + by, end: end + by },
-                other => other,
-            };
-            Span { start: span.start + by, end: span.end + by, why, ..*span }
-        }));
+        self.found.extend(self.scratch.found().iter().map(|span| span.moved(by)));
+        self.tell_keys(keys);
     }
 
     /// An integer or a double under a secret key, with its tag at `field`.
@@ -375,9 +370,9 @@ impl<'w> Walk<'w> {
         }
         let value = &self.body[content.clone()];
         let look = Look::At(&self.survey, content.start);
-        let field_around = Around::default().field(&self.path, look);
-        let found = self.engine.find_field(self.scratch, field_around, value, &mut self.tally);
-        self.note(&content);
+        let around = Around::default();
+        let found = self.engine.find_field(self.scratch, around.field(&self.path, look), value, &mut self.tally);
+        self.note(&content, around.keys);
         match found {
             Found::Nothing => {}
             Found::Spans if is_message(value) => {

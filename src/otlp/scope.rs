@@ -12,6 +12,8 @@ const NAMES: [&[u8]; 8] = [b"name", b"key", b"header", b"field", b"param", b"par
 const MAX_NAME: usize = 128;
 /// A longer path of keys is not known: no exemption names it, and a hostile one costs no time.
 const MAX_PATH: usize = 1024;
+/// A longer key is not told with what was found under it: it is rather text than a name.
+const MAX_TOLD: usize = 64;
 
 /// What stands around a value of any type.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,14 +32,15 @@ pub(super) struct Around {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Keys {
     /// As many bytes of it, the last key behind `last`.
-    Known { len: usize, last: usize },
+    /// `clean` says that nothing was found in any of them: only then they may be told.
+    Known { len: usize, last: usize, clean: bool },
     /// They are too long, or readers may take them differently.
     Unknown,
 }
 
 impl Default for Keys {
     fn default() -> Keys {
-        Keys::Known { len: 0, last: 0 }
+        Keys::Known { len: 0, last: 0, clean: true }
     }
 }
 
@@ -50,7 +53,7 @@ impl Around {
     /// The value that stands there, of which `look` is known. `path` is the walk's.
     pub(super) fn field<'f>(self, path: &'f [u8], look: Look<'f>) -> Field<'f> {
         let keys = match self.keys {
-            Keys::Known { len, last } => KeyPath { path: &path[..len], last: &path[last..len] },
+            Keys::Known { len, last, .. } => KeyPath { path: &path[..len], last: &path[last..len] },
             Keys::Unknown => KeyPath::default(),
         };
         Field { scope: self.scope, keys, look }
@@ -131,7 +134,7 @@ impl Walk<'_> {
 
     /// The keys around what is in an attribute called `name`.
     pub(super) fn keys_below(&mut self, outer: Keys, name: &[u8]) -> Keys {
-        let Keys::Known { len, .. } = outer else { return Keys::Unknown };
+        let Keys::Known { len, clean, .. } = outer else { return Keys::Unknown };
         if len + 1 + name.len() > MAX_PATH {
             return Keys::Unknown;
         }
@@ -141,7 +144,17 @@ impl Walk<'_> {
         }
         let last = self.path.len();
         self.path.extend_from_slice(name);
-        Keys::Known { len: self.path.len(), last }
+        let clean = clean && name.len() <= MAX_TOLD && self.engine.name(self.scratch, name).clean;
+        Keys::Known { len: self.path.len(), last, clean }
+    }
+
+    /// Remembers that what was found since is under these keys.
+    pub(super) fn tell_keys(&mut self, keys: Keys) {
+        let told = match keys {
+            Keys::Known { len, clean: true, .. } => &self.path[..len],
+            _ => b"",
+        };
+        self.found_keys.fill(self.found.len(), told);
     }
 
     /// The secret key that `text`, an element of a list or a field of an object, names. `at` is where it stands in the body, if

@@ -1,6 +1,8 @@
 //! What an operator's exemptions leave of a message: the same in both encodings.
 
-use inkout::engine::{AllowEntry, AllowValue, HashKey, Policy, Purpose};
+use std::ops::Range;
+
+use inkout::engine::{AllowEntry, AllowValue, HashKey, Policy, Purpose, Why};
 use inkout::otlp::{Encoding, Signal};
 use serde_json::{Value, json};
 
@@ -200,8 +202,8 @@ fn a_number_is_the_same_however_it_is_written() {
     };
     let long_tag = [&[0x98, 0x80, 0][..], &any_int(-5)[1..]].concat();
     let doubles = ["\"doubleValue\":1500", "\"doubleValue\":1.5E+3", "\"doubleValue\":\"1500.0\""];
-    let cases: [(&str, Vec<Vec<u8>>, &[&str]); 3] = [
-        ("-5", vec![any_int(-5), long_tag, any_double(-5.0)], &["\"intValue\":\"-5\"", "\"intValue\":-5"]),
+    let cases = [
+        ("-5", vec![any_int(-5), long_tag, any_double(-5.0)], &["\"intValue\":\"-5\"", "\"intValue\":-5"][..]),
         ("1500", vec![any_double(1500.0)], &doubles),
         ("2.25", vec![any_double(2.25)], &["\"doubleValue\":2.25", "\"doubleValue\":225e-2"]),
     ];
@@ -218,5 +220,41 @@ fn a_number_is_the_same_however_it_is_written() {
         }
         let (out, _) = worker.redact(Signal::Logs, Encoding::Protobuf, &body(&any_int(6))).expect("a message");
         assert!(String::from_utf8_lossy(&out).ends_with("[REDACTED:password]"));
+    }
+}
+
+#[test]
+fn what_is_found_is_told_with_the_keys_it_stands_under() {
+    let key = made("ghp_{alnum:36}", 4);
+    let value = json!({
+        "debug": {"token": "hunter2a"},
+        "note": "x \"quoted\" password=hunter2b",
+        "list": [{ "api_key": "hunter2c" }],
+        (key.as_str()): {"token": "hunter2d"},
+        "a key that is longer than any name would be, so that it is rather text": {"token": "hunter2e"},
+    });
+    // Keys in which something was found are not told, nor what stands below them.
+    let expected = [
+        (None, "hunter2e"),
+        (Some("app.debug.token"), "hunter2a"),
+        (None, key.as_str()),
+        (None, "hunter2d"),
+        (Some("app.list.api_key"), "hunter2c"),
+        (Some("app.note"), "hunter2b"),
+    ];
+    let worker = worker(Vec::new());
+    for (encoding, body) in [(Encoding::Protobuf, protobuf("app", &value)), (Encoding::Json, json("app", &value))] {
+        worker.redact(Signal::Logs, encoding, &body).expect("a message");
+        let scratch = &mut worker.scratch.borrow_mut();
+        let keys = scratch.take_key_paths();
+        let text = |range: Range<usize>| std::str::from_utf8(&body[range]).expect("UTF-8");
+        let found = scratch.found().iter().enumerate();
+        let path = |index| keys.of(index).map(|path| std::str::from_utf8(path).expect("UTF-8"));
+        let told: Vec<_> = found.map(|(index, span)| (path(index), text(span.start..span.end))).collect();
+        assert_eq!(told, expected, "{}", encoding.name());
+        // A key in the text is told by where it stands in the message, also where the text is spelt with escapes.
+        let Why::Key { start, end } = scratch.found()[5].why else { panic!("found by its key") };
+        assert_eq!(text(start..end), "password", "{}", encoding.name());
+        assert_eq!(scratch.take_key_paths().of(1), None, "they are taken once");
     }
 }
