@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, KeyValueList};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use prost::Message;
 
-use crate::hop_support::{Upstream, export, logs, post, run, texts};
+use crate::hop_support::{LOGS, Upstream, call, export, frame, logs, post, run, texts};
 use crate::support::{Daemon, Folder};
 
 #[test]
@@ -92,5 +92,41 @@ fn a_finding_is_told_with_the_keys_of_its_attributes() {
             paths.sort_by_key(ToString::to_string);
             assert_eq!(paths, ["db.password", "oauth.client.secret", "token"], "{findings}");
         }
+    });
+}
+
+#[test]
+fn a_token_that_changes_is_read_anew() {
+    run(async {
+        let upstream = Upstream::taking().await;
+        let folder = Folder::new();
+        let token = folder.file("token", "first");
+        let file = folder.file(
+            "inkout.toml",
+            format!(
+                "[[pipeline]]\nsource = {{ type = 'otlp', otlp = {{ grpc = '127.0.0.1:0', http = 'off', \
+                 bearer_token_file = '{}' }} }}\nsinks = [{{ type = 'otlp', otlp = {{ endpoint = 'http://{}' }} }}]\n",
+                token.display(),
+                upstream.address
+            ),
+        );
+        let daemon = Daemon::run(["--config".as_ref(), file.as_os_str()]);
+        let grpc = daemon.address();
+        let code = async |token: &str| {
+            let shown = format!("Bearer {token}");
+            call(grpc, LOGS, &[("authorization", &shown)], frame(&logs("hello"))).await.unwrap().code
+        };
+        assert_eq!((code("first").await, code("second").await), (0, 16));
+        // Nobody says anything: the file is watched.
+        std::fs::write(&token, "second").unwrap();
+        while code("second").await != 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        assert_eq!(code("first").await, 16);
+        std::fs::write(&token, "").unwrap();
+        daemon.signal(rustix::process::Signal::HUP);
+        daemon.until_said("the old certificate or token stays in use");
+        daemon.until_said("token: holds no token");
+        assert_eq!((code("second").await, code("").await), (0, 16));
     });
 }
