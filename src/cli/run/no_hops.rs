@@ -17,7 +17,6 @@ impl Hops {
         }
     }
 
-    #[expect(clippy::unused_self, reason = "the same face as with them")]
     pub(super) fn renewals(&mut self) -> Vec<Renew> {
         Vec::new()
     }
