@@ -306,7 +306,8 @@ impl<'w> Walk<'w> {
     ) -> Result<(), Malformed> {
         let said = self.said(Some(name));
         let paired = members.names.for_field(&said).filter(|_| !said.ends_with(b"metadata"));
-        let around = self.around_field(&said, paired, place.around);
+        // Its name is none of the keys above: protobuf knows no such member.
+        let around = Around { beside: false, ..self.around_field(&said, paired, place.around) };
         let text = if start == Start::String { string_at(lexer.clone()) } else { None };
         let role = if &said[..] == b"body" { Role::Value } else { Role::Plain };
         self.value(lexer, place.within(role, around))?;

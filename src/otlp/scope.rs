@@ -26,6 +26,8 @@ pub(super) struct Around {
     pub(super) depth: usize,
     /// The keys of the attributes it is nested in.
     pub(super) keys: Keys,
+    /// Whether the last of them is what names the value: not a key further out, and not what stood before it in a list.
+    pub(super) beside: bool,
 }
 
 /// The keys of the attributes around a value: where they stand in `Walk::path`, which holds them as long as the walk is within.
@@ -53,7 +55,8 @@ impl Around {
     /// The value that stands there, of which `look` is known. `path` is the walk's.
     pub(super) fn field<'f>(self, path: &'f [u8], look: Look<'f>) -> Field<'f> {
         let keys = match self.keys {
-            Keys::Known { len, last, .. } => KeyPath { path: &path[..len], last: &path[last..len] },
+            Keys::Known { len, last, .. } if self.beside => KeyPath { path: &path[..len], last: &path[last..len] },
+            Keys::Known { len, .. } => KeyPath { path: &path[..len], last: b"" },
             Keys::Unknown => KeyPath::default(),
         };
         Field { scope: self.scope, keys, look }
@@ -74,9 +77,9 @@ impl Names {
     pub(super) fn for_element(&mut self, around: Around, is_flag: bool) -> Around {
         match self.before.take() {
             Some((key, flag)) if around.scope.key.is_none() && !(flag && is_flag) => {
-                Around { scope: Scope { key: Some(key), listed: !flag, ..around.scope }, ..around }
+                Around { scope: Scope { key: Some(key), listed: !flag, ..around.scope }, beside: false, ..around }
             }
-            _ => around,
+            _ => Around { beside: around.beside && around.scope.key.is_some(), ..around },
         }
     }
 
@@ -123,7 +126,8 @@ impl Walk<'_> {
         let strong = own.filter(|key| !key.is_weak()).or(outer.inherited);
         let key = if neutral { None } else { strong.or(own) };
         let inherited = strong;
-        Around { scope: Scope { key, listed: false, url }, inherited, ..outer }
+        let beside = key.is_none() || key == known.secret;
+        Around { scope: Scope { key, listed: false, url }, inherited, beside, ..outer }
     }
 
     /// What stands around the value of an attribute called `name`, whose name counts among the keys above what is in it.

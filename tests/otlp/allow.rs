@@ -86,6 +86,26 @@ fn the_keys_of_nested_values_are_joined_by_dots() {
 }
 
 #[test]
+fn a_key_that_does_not_name_the_value_is_not_beside_it() {
+    let shaped = made("ghp_{alnum:36}", 4);
+    let (listed, masked) = (json!({ "note": [shaped] }), json!({"note": ["[REDACTED:github-token]"]}));
+    check(path("app.note"), "app", &listed, &listed, 1);
+    check(path("note"), "app", &listed, &masked, 0);
+    let mark = "[REDACTED:password]";
+    let inherited = json!({"a": "hunter2a", "b": "hunter2b"});
+    let masked = json!({"a": mark, "b": mark});
+    check(path("password.a"), "password", &inherited, &json!({"a": "hunter2a", "b": mark}), 1);
+    check(path("a"), "password", &inherited, &masked, 0);
+    check(path("password"), "password", &inherited, &masked, 0);
+    let flags = |value: &str| json!({"args": ["run", "--password", value]});
+    check(path("app.args"), "app", &flags("hunter2a"), &flags("hunter2a"), 1);
+    check(path("args"), "app", &flags("hunter2a"), &flags("[REDACTED:password]"), 0);
+    let pair = |value: &str| json!({"name": "password", "value": value});
+    check(path("app.value"), "app", &pair("hunter2a"), &pair("hunter2a"), 1);
+    check(path("value"), "app", &pair("hunter2a"), &pair("[REDACTED:password]"), 0);
+}
+
+#[test]
 fn what_a_text_says_of_itself_counts_within_its_attribute() {
     let shaped = made("see ghp_{alnum:36}", 4);
     check(path("note"), "note", &json!(shaped), &json!(shaped), 1);
