@@ -48,7 +48,7 @@ impl Fixture {
         let mut scratch = engine.scratch();
         let piece = Piece::records(Bytes::copy_from_slice(text.as_bytes()));
         engine.redact_piece(&mut scratch, &Carry::default(), &piece);
-        let place = Place { source: &self.source, stream: Some("/var/log/app.log"), offset };
+        let place = Place { source: &self.source, stream: Some("/var/log/app.log"), offset, keys: None };
         self.findings.inspect(engine, &scratch, piece.body(), place);
     }
 

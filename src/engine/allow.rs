@@ -13,6 +13,7 @@ use regex_automata::meta::Regex;
 use super::action::Fingerprint;
 use super::carrier::canonical;
 use super::error::CompileError;
+use super::field::KeyPath;
 use super::keys::KEY_BYTES;
 use super::rule::{RuleId, RuleSet};
 use super::scan::Scratch;
@@ -31,7 +32,8 @@ pub struct AllowEntry {
     pub rule: Option<String>,
     /// The whole value, as it is behind its carrier: escapes decoded, scheme stripped.
     pub value: Option<AllowValue>,
-    /// The key beside the value, or in JSON also the keys from the outside in, joined by dots. `*` is any text.
+    /// The key beside the value, or in JSON and in the attributes of a message also the keys from the outside in, joined by
+    /// dots. `*` is any text.
     pub path: Option<String>,
     /// The input's name. `*` is any text.
     pub source: Option<String>,
@@ -114,16 +116,13 @@ impl Entry {
         Ok(Entry { rule: rule.transpose()?, value, path: path.clone(), source: source.clone(), force: *force })
     }
 
-    fn covers(&self, engine: &Engine, haystack: &[u8], span: &Span, source: Option<&str>, at: &Spot) -> bool {
+    fn covers(&self, engine: &Engine, haystack: &[u8], span: &Span, source: Option<&str>, at: &Spot<'_>) -> bool {
         let certain = matches!(span.why, Why::Known { .. } | Why::Pattern { valid: Some(true) });
-        let fits = |glob_text: &Option<String>, text: Option<&[u8]>| {
-            glob_text.as_ref().is_none_or(|pattern| text.is_some_and(|text| glob(pattern, text)))
-        };
-        let path = || fits(&self.path, Some(&at.path)) || fits(&self.path, at.key.as_deref());
+        let fits = |pattern: &str, text: Option<&[u8]>| text.is_some_and(|text| glob(pattern, text));
         self.rule.is_none_or(|rule| rule == span.rule)
             && (self.force || !certain)
-            && fits(&self.source, source.map(str::as_bytes))
-            && path()
+            && self.source.as_ref().is_none_or(|pattern| fits(pattern, source.map(str::as_bytes)))
+            && self.path.as_ref().is_none_or(|pattern| at.names().any(|name| fits(pattern, name)))
             && self.value.as_ref().is_none_or(|value| value.is(engine, &haystack[span.start..span.end]))
     }
 }
@@ -153,19 +152,56 @@ impl Value {
     }
 }
 
+/// The keys above a field of a message, which the text of the field does not show: see [`KeyPath`].
+#[derive(Default)]
+pub(super) struct Above {
+    path: Vec<u8>,
+    last: Vec<u8>,
+}
+
 /// Where a value stands.
 #[derive(Default)]
-struct Spot {
+struct Spot<'s> {
     /// The key right beside it.
     key: Option<Vec<u8>>,
-    /// In JSON the keys from the outside in, joined by dots; elsewhere the key beside it.
-    path: Vec<u8>,
+    /// In JSON the keys from the outside in, joined by dots; elsewhere the key beside it. `None` where only a message has keys.
+    path: Option<Vec<u8>>,
+    /// The keys of the message around the text.
+    above: Option<&'s [u8]>,
+}
+
+impl Spot<'_> {
+    /// What an entry's path may name it by.
+    fn names(&self) -> impl Iterator<Item = Option<&[u8]>> {
+        [self.above, self.path.as_deref(), self.key.as_deref()].into_iter()
+    }
+
+    /// The same in a field that stands under keys: they are around whatever its text says of itself.
+    fn under<'s>(self, above: &'s Above, haystack: &[u8], span: &Span) -> Spot<'s> {
+        if above.path.is_empty() {
+            return Spot { key: self.key, path: self.path, above: None };
+        }
+        let beside = || (is_beside(haystack, span) && !above.last.is_empty()).then(|| above.last.clone());
+        let path = self.path.filter(|path| !path.is_empty());
+        Spot { key: self.key.or_else(beside), path, above: Some(&above.path) }
+    }
 }
 
 impl Engine {
     /// The exemptions of the policy, by the index that a [`Tally`](super::Tally) counts them under.
     pub fn allows(&self) -> &[AllowEntry] {
         &self.policy.allow
+    }
+
+    /// Says which keys what is searched from now on stands under.
+    pub(super) fn stand_under(&self, scratch: &mut Scratch, keys: KeyPath<'_>) {
+        if self.allows.paths {
+            let Above { path, last } = &mut scratch.above;
+            path.clear();
+            path.extend_from_slice(keys.path);
+            last.clear();
+            last.extend_from_slice(keys.last);
+        }
     }
 
     /// Takes exempt findings out of `scratch.spans`.
@@ -178,7 +214,11 @@ impl Engine {
         spans.sort_unstable_by_key(|span| span.start);
         let mut walk = Walk::default();
         spans.retain(|span| {
-            let spot = if self.allows.paths { walk.spot(haystack, span) } else { Spot::default() };
+            let spot = if self.allows.paths {
+                walk.spot(haystack, span).under(&scratch.above, haystack, span)
+            } else {
+                Spot::default()
+            };
             let source = scratch.source.as_deref();
             let covers = |entry: &Entry| entry.covers(self, haystack, span, source, &spot);
             let entry = self.allows.entries.iter().position(covers);
@@ -213,7 +253,7 @@ enum Open {
 }
 
 impl Walk {
-    fn spot(&mut self, haystack: &[u8], span: &Span) -> Spot {
+    fn spot(&mut self, haystack: &[u8], span: &Span) -> Spot<'static> {
         let key = key_beside(haystack, span).map(|key| haystack[key].to_vec());
         if !self.record.contains(&span.start) {
             let start = memrchr(b'\n', &haystack[..span.start]).map_or(0, |newline| newline + 1);
@@ -224,7 +264,7 @@ impl Walk {
         let keys: Vec<&[u8]> =
             self.keys.iter().filter(|key| !key.is_empty()).map(|key| &haystack[key.clone()]).collect();
         let path = if keys.is_empty() { key.clone().unwrap_or_default() } else { keys.join(&b'.') };
-        Spot { key, path }
+        Spot { key, path: Some(path), above: None }
     }
 
     /// Up to the token that `to` stands in.
@@ -281,6 +321,12 @@ fn end_of_string(haystack: &[u8], at: usize, end: usize) -> usize {
         }
     }
     end
+}
+
+/// Whether a finding is the value of the key that its field stands under: the whole of it, or what it begins with.
+fn is_beside(haystack: &[u8], span: &Span) -> bool {
+    matches!(span.why, Why::Key { start, end } if start == end)
+        || span.start <= MAX_BRIDGE && haystack[..span.start].iter().all(|byte| b" \t\"'`\\".contains(byte))
 }
 
 /// The key right beside a finding: the one it was found by, or what stands before `=`, `:` or `=>`.

@@ -20,6 +20,8 @@ use super::{Cutter, Engine, query};
 pub(crate) const UNINSPECTED: &[u8] = b"[REDACTED:uninspected]";
 /// How much of a key's end is looked at.
 const MAX_NAME: usize = 512;
+/// Bytes of the keys above all findings of a message: a hostile one must not cost many times its length.
+const MAX_KEYS_BYTES: usize = 1 << 20;
 
 /// A key whose value is secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +52,31 @@ pub struct Scope {
     pub url: bool,
 }
 
+/// The keys that a value stands under.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct KeyPath<'k> {
+    /// From the outside in, joined by dots; empty where there are none, or where nobody knows them.
+    pub(crate) path: &'k [u8],
+    /// The last of them, right beside the value.
+    pub(crate) last: &'k [u8],
+}
+
+/// The keys that the findings of a message stand under, in the order of [`Scratch::found`].
+#[derive(Default)]
+pub struct KeyPaths {
+    text: Vec<u8>,
+    /// Where each one ends.
+    ends: Vec<usize>,
+}
+
+/// What is known of a value before it is looked at.
+#[derive(Clone, Copy)]
+pub(crate) struct Field<'f> {
+    pub(crate) scope: Scope,
+    pub(crate) keys: KeyPath<'f>,
+    pub(crate) look: Look<'f>,
+}
+
 /// What became of a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Number {
@@ -74,10 +101,42 @@ pub(crate) enum Found {
     Text(Vec<u8>),
 }
 
+impl KeyPaths {
+    /// The keys above a finding, from the outside in, joined by dots. `None` where there are none or they are not known.
+    pub fn of(&self, finding: usize) -> Option<&[u8]> {
+        let end = *self.ends.get(finding)?;
+        let start = finding.checked_sub(1).map_or(0, |before| self.ends[before]);
+        Some(&self.text[start..end]).filter(|path| !path.is_empty())
+    }
+
+    /// Adds the same path for each finding up to `findings`, as many as there are now. When there are too many bytes of them
+    /// the rest is not known.
+    pub(crate) fn fill(&mut self, findings: usize, path: &[u8]) {
+        while self.ends.len() < findings {
+            if self.text.len() + path.len() <= MAX_KEYS_BYTES {
+                self.text.extend_from_slice(path);
+            }
+            self.ends.push(self.text.len());
+        }
+    }
+}
+
+impl std::fmt::Debug for KeyPaths {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KeyPaths({})", self.ends.len())
+    }
+}
+
 impl SecretKey {
     /// Whether only a value that looks random is secret under it, and nothing of an object below it by that alone.
     pub fn is_weak(&self) -> bool {
         self.value == KeyValue::Random
+    }
+}
+
+impl From<Scope> for Field<'_> {
+    fn from(scope: Scope) -> Self {
+        Field { scope, keys: KeyPath::default(), look: Look::Blind }
     }
 }
 
@@ -157,7 +216,7 @@ impl Engine {
         value: &[u8],
         tally: &mut Tally,
     ) -> Option<Vec<u8>> {
-        match self.find_field(scratch, scope, value, Look::Blind, tally) {
+        match self.find_field(scratch, scope.into(), value, tally) {
             Found::Nothing => None,
             Found::Text(text) => Some(text),
             Found::Spans => {
@@ -168,12 +227,25 @@ impl Engine {
         }
     }
 
-    /// What becomes of a number under `key`.
-    pub fn redact_number(&self, key: SecretKey, tally: &mut Tally) -> Number {
-        let (rule, action) = (&self.set.rules[key.rule.index()], self.action(key.rule));
-        if !key.numbers || action == Action::Keep {
+    /// What becomes of a number that is spelt as `digits`. Counts findings in `tally`.
+    pub fn redact_number(&self, scratch: &mut Scratch, scope: Scope, digits: &[u8], tally: &mut Tally) -> Number {
+        self.find_number(scratch, scope.into(), digits, tally)
+    }
+
+    /// As [`Engine::redact_number`], with the keys above the number.
+    pub(crate) fn find_number(
+        &self,
+        scratch: &mut Scratch,
+        field: Field<'_>,
+        digits: &[u8],
+        tally: &mut Tally,
+    ) -> Number {
+        let Scope { key: Some(key), listed: false, .. } = field.scope else { return Number::Keep };
+        let action = self.action(key.rule);
+        if !key.numbers || action == Action::Keep || self.is_exempt(scratch, key.rule, field.keys, digits, tally) {
             return Number::Keep;
         }
+        let rule = &self.set.rules[key.rule.index()];
         if rule.shadow {
             tally.count_shadow(key.rule);
             return Number::Keep;
@@ -192,24 +264,47 @@ impl Engine {
         }
     }
 
-    /// Finds what of `value` is to be written otherwise; the findings are in `scratch.found()`. A value on which a rule panics is masked whole.
-    pub(crate) fn find_field(
+    /// Whether the operator exempts the number that is the value of a key of `rule`.
+    fn is_exempt(
         &self,
         scratch: &mut Scratch,
-        scope: Scope,
-        value: &[u8],
-        look: Look<'_>,
+        rule: RuleId,
+        keys: KeyPath<'_>,
+        digits: &[u8],
         tally: &mut Tally,
-    ) -> Found {
+    ) -> bool {
+        let why = Why::Key { start: 0, end: 0 };
+        scratch.spans.clear();
+        scratch.spans.push(Span { start: 0, end: digits.len(), rule, form: Form::Bracket, why });
+        self.stand_under(scratch, keys);
+        self.exempt(scratch, digits);
+        self.stand_under(scratch, KeyPath::default());
+        scratch.exempted.iter().for_each(|(_, entry)| tally.count_allowed(*entry));
+        scratch.spans.clear();
+        !scratch.exempted.is_empty()
+    }
+
+    /// Finds what of `value` is to be written otherwise; the findings are in `scratch.found()`. A value on which a rule panics is masked whole.
+    pub(crate) fn find_field(&self, scratch: &mut Scratch, field: Field<'_>, value: &[u8], tally: &mut Tally) -> Found {
+        self.stand_under(scratch, field.keys);
+        let found = self.find_standing(scratch, field, value, tally);
+        self.stand_under(scratch, KeyPath::default());
+        found
+    }
+
+    /// As [`Engine::find_field`], where `scratch` knows the keys.
+    fn find_standing(&self, scratch: &mut Scratch, field: Field<'_>, value: &[u8], tally: &mut Tally) -> Found {
         scratch.spans.clear();
         scratch.exempted.clear();
         if value.is_empty() {
             return Found::Nothing;
         }
-        if value.len() > self.limits.max_record_bytes && scope == Scope::default() {
+        if value.len() > self.limits.max_record_bytes && field.scope == Scope::default() {
+            // No window but the first begins beside the key.
+            self.stand_under(scratch, KeyPath { last: b"", ..field.keys });
             return self.find_in_windows(scratch, value, tally);
         }
-        let searched = catch_unwind(AssertUnwindSafe(|| self.search_field(scratch, scope, value, look)));
+        let searched = catch_unwind(AssertUnwindSafe(|| self.search_field(scratch, field, value)));
         if searched.is_err() {
             self.renew(scratch);
             tally.records_masked_whole += 1;
@@ -223,7 +318,7 @@ impl Engine {
     /// Whether nothing in `text`, a text by itself, is written otherwise or counted. Then the work is added to `tally`.
     pub(super) fn is_nothing(&self, scratch: &mut Scratch, text: &[u8], look: Look<'_>, tally: &mut Tally) -> bool {
         let mut own = Tally::default();
-        self.find_field(scratch, Scope::default(), text, look, &mut own);
+        self.find_field(scratch, Field { look, ..Scope::default().into() }, text, &mut own);
         let nothing = scratch.spans.is_empty() && scratch.exempted.is_empty() && own.tells_nothing();
         if nothing {
             tally.add(&own);
@@ -248,7 +343,8 @@ impl Engine {
         if out == value { Found::Nothing } else { Found::Text(out) }
     }
 
-    fn search_field(&self, scratch: &mut Scratch, scope: Scope, value: &[u8], look: Look<'_>) {
+    fn search_field(&self, scratch: &mut Scratch, field: Field<'_>, value: &[u8]) {
+        let Field { scope, look, .. } = field;
         self.search_text(scratch, value, look);
         let exempted = std::mem::take(&mut scratch.exempted);
         let found = std::mem::take(&mut scratch.spans);

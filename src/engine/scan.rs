@@ -10,8 +10,10 @@ use std::ops::Range;
 use memchr::{memchr, memrchr};
 
 use super::Engine;
+use super::allow;
 use super::carrier::{self, Beside, LineState, LongStructure, Pending, Site, Walked, armour};
 use super::compile::Target;
+use super::field::KeyPaths;
 use super::fragment;
 use super::gather;
 use super::keys::Memo;
@@ -102,6 +104,10 @@ pub struct Scratch {
     pub(super) counts: Counts,
     /// What is read, where somebody said.
     pub(super) source: Option<Box<str>>,
+    /// The keys above what is searched, where it is a field and exemptions ask for them.
+    pub(super) above: allow::Above,
+    /// The keys above the findings of the last message, until somebody takes them.
+    found_keys: KeyPaths,
     /// Findings of the last scan that an exemption covers, and its index.
     pub(super) exempted: Vec<(Span, usize)>,
 }
@@ -114,8 +120,15 @@ impl Scratch {
     }
 
     /// Says what was found by whoever walked a message field by field.
-    pub(crate) fn set_found(&mut self, spans: Vec<Span>) {
+    pub(crate) fn set_found(&mut self, spans: Vec<Span>, keys: KeyPaths) {
         self.spans = spans;
+        self.found_keys = keys;
+    }
+
+    /// The keys above the findings of the last message that was walked field by field. They are taken, so that nobody has
+    /// them for those of a text.
+    pub fn take_key_paths(&mut self) -> KeyPaths {
+        std::mem::take(&mut self.found_keys)
     }
 
     /// Findings of the last scan that were left, each with the index of its entry in [`Engine::allows`].

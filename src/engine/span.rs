@@ -87,6 +87,20 @@ impl Span {
         Span { start: self.start + by, end: self.end + by, why, ..*self }
     }
 
+    /// This span in a message that spells its bytes otherwise: `spelt` tells where. A key in the same place is forgotten.
+    pub(crate) fn placed(&self, spelt: impl Fn(std::ops::Range<usize>) -> std::ops::Range<usize>) -> Span {
+        let place = spelt(self.start..self.end);
+        let why = match self.why {
+            Why::Key { start, end } => {
+                let key = if start < end { spelt(start..end) } else { 0..0 };
+                let apart = key.end <= place.start || place.end <= key.start;
+                if apart { Why::Key { start: key.start, end: key.end } } else { Why::Key { start: 0, end: 0 } }
+            }
+            why => why,
+        };
+        Span { start: place.start, end: place.end, why, ..*self }
+    }
+
     /// This span in a haystack that begins `by` bytes later and ends at `end`; a key before it is forgotten.
     pub(crate) fn cut(&self, by: usize, end: usize) -> Span {
         let why = match self.why {

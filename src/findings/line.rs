@@ -31,7 +31,7 @@ pub struct Line {
     pub stream: Option<String>,
     /// Where in it, in bytes.
     pub offset: u64,
-    /// The key it was the value of.
+    /// The key it was the value of; in a message the keys of the attributes it stands in, from the outside in, joined by dots.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_path: Option<String>,
     /// When it was first seen.

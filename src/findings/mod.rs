@@ -20,7 +20,8 @@ use std::time::Duration;
 
 pub use crate::config::daemon::{Contact, FindingsOptions};
 use crate::engine::{
-    Engine, Fingerprint, Form, Grammar, HashKey, Limits, Matcher, Mode, Policy, Purpose, RuleSet, Scratch, Span, Why,
+    Engine, Fingerprint, Form, Grammar, HashKey, KeyPaths, Limits, Matcher, Mode, Policy, Purpose, RuleSet, Scratch,
+    Span, Why,
 };
 use crate::log::Guard;
 use crate::metrics::{Metrics, SourceMetrics};
@@ -35,6 +36,8 @@ const CHANNEL: usize = 1024;
 const LAST_LINES: Duration = Duration::from_secs(1);
 /// A longer key is not told: it is rather text than a name.
 const MAX_KEY_BYTES: usize = 64;
+/// The same for all keys that a finding is nested in.
+const MAX_PATH_BYTES: usize = 256;
 /// Lines of an armoured key stand closer together than this.
 const MAX_KEY_GAP: usize = 64;
 
@@ -64,6 +67,8 @@ pub struct Place<'a> {
     pub stream: Option<&'a str>,
     /// Where in it the piece begins.
     pub offset: u64,
+    /// The keys around each finding, where the piece is a message and not a text.
+    pub keys: Option<&'a KeyPaths>,
 }
 
 /// One secret, as it was found.
@@ -75,7 +80,7 @@ pub struct Finding<'a> {
     pub span: Span,
     /// Its bytes: they leave this room as a fingerprint only.
     pub secret: &'a [u8],
-    /// The key beside it.
+    /// The key beside it, or the keys above it.
     pub key: Option<&'a str>,
     /// Where its piece stands.
     pub place: Place<'a>,
@@ -183,7 +188,8 @@ impl Findings {
         while let [first, ..] = rest {
             let parts = parts(engine, rest, body);
             let secret = secret(engine, &rest[..parts], body);
-            let key = key(*first, body);
+            let above = place.keys.and_then(|keys| keys.of(spans.len() - rest.len()));
+            let key = above.and_then(|path| name(path, MAX_PATH_BYTES)).or_else(|| key(*first, body));
             self.record(&Finding { engine, span: *first, secret: &secret, key, place });
             rest = &rest[parts..];
         }
@@ -319,7 +325,12 @@ fn secret(engine: &Engine, parts: &[Span], body: &[u8]) -> zeroize::Zeroizing<Ve
 /// The key beside a secret, if it is a name.
 fn key(span: Span, body: &[u8]) -> Option<&str> {
     let Why::Key { start, end } = span.why else { return None };
-    let key = body.get(start..end).filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len()))?;
+    name(body.get(start..end)?, MAX_KEY_BYTES)
+}
+
+/// The text of a key or of a path of keys, if it is a name of at most so many bytes.
+fn name(key: &[u8], max_bytes: usize) -> Option<&str> {
+    let key = Some(key).filter(|key| (1..=max_bytes).contains(&key.len()))?;
     let is_name = key.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(byte));
     if is_name { std::str::from_utf8(key).ok() } else { None }
 }

@@ -17,15 +17,20 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::codegen::Service;
 
+use super::renew::Renewable;
+
 /// How often a connection on which nothing moves is asked whether it is still there, and how long its silence is borne.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
+
+/// Whom to trust and what to show, as it was last read, and the name to ask for.
+pub(super) type Secure = (Arc<Renewable<ClientConfig>>, ServerName<'static>);
 
 /// Makes connections for the client of `hyper-util`.
 #[derive(Clone)]
 pub(super) struct Connector {
     tcp: HttpConnector,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+    tls: Option<Secure>,
     timeout: Duration,
 }
 
@@ -36,7 +41,7 @@ pub(super) enum Stream {
 }
 
 impl Connector {
-    pub(super) fn new(tls: Option<(Arc<ClientConfig>, ServerName<'static>)>, timeout: Duration) -> Connector {
+    pub(super) fn new(tls: Option<Secure>, timeout: Duration) -> Connector {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -45,7 +50,7 @@ impl Connector {
         tcp.set_keepalive_interval(Some(KEEPALIVE));
         #[cfg(target_os = "linux")]
         tcp.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
-        Connector { tcp, tls: tls.map(|(config, name)| (TlsConnector::from(config), name)), timeout }
+        Connector { tcp, tls, timeout }
     }
 }
 
@@ -63,7 +68,8 @@ impl Service<Uri> for Connector {
         Box::pin(async move {
             let tcp = connecting.await.map_err(io::Error::other)?.into_inner();
             let Some((tls, name)) = tls else { return Ok(TokioIo::new(Stream::Plain(tcp))) };
-            let stream = tokio::time::timeout(timeout, tls.connect(name, tcp)).await??;
+            let connecting = TlsConnector::from(tls.current()).connect(name, tcp);
+            let stream = tokio::time::timeout(timeout, connecting).await??;
             Ok(TokioIo::new(Stream::Tls(Box::new(stream))))
         })
     }

@@ -33,6 +33,7 @@ mod peers;
 mod queue;
 mod redactor;
 mod relay;
+mod renew;
 mod server;
 mod status;
 mod tls;
@@ -41,13 +42,13 @@ mod web;
 mod wire;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use rustls::ServerConfig;
 use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic_health::ServingStatus;
@@ -57,10 +58,11 @@ use tonic_health::server::{HealthReporter, HealthService};
 pub use redactor::{Load, Parcel, Redactor, Unfit, WorkersRedactor};
 pub use tls::TlsError;
 
-use crate::config::daemon::{OtlpListen, OtlpSink, OtlpSource};
+use crate::config::daemon::{OtlpListen, OtlpServerTls, OtlpSink, OtlpSource};
 use crate::metrics::Metrics;
 use queue::Queue;
 use relay::{Batches, Counters, Relay};
+use renew::Renewable;
 use server::{Server, Speaks};
 use upstream::Upstream;
 
@@ -141,6 +143,12 @@ pub struct Hop {
     http: Option<SocketAddr>,
 }
 
+/// Certificates, tokens and headers of a hop, which can be read anew while it runs.
+pub struct Renewal {
+    servers: Vec<Arc<Renewable<ServerConfig>>>,
+    relay: Arc<Relay>,
+}
+
 /// Opens the listeners and serves until `cancel`; then requests in flight have the drain deadline to end.
 ///
 /// # Errors
@@ -182,21 +190,18 @@ impl Hop {
             grpc: None,
             http: None,
         };
-        let wanted = [
-            (options.source.grpc, Speaks::Grpc(service), &[&b"h2"[..]][..]),
-            (options.source.http, Speaks::Web, &[&b"h2"[..], b"http/1.1"]),
-        ];
+        let wanted =
+            [(options.source.grpc, Speaks::Grpc(service), tls::GRPC), (options.source.http, Speaks::Web, tls::HTTP)];
         for (listen, speaks, alpn) in wanted {
             let OtlpListen::On(address) = listen else { continue };
             let listener = server::listen(address, &options.source).await?;
             let bound = listener.local_addr().map_err(|error| HopError::Listen { address, error })?;
-            let tls = options.source.tls.as_ref().map(|tls| tls::server(tls, alpn)).transpose()?;
             let place = if matches!(speaks, Speaks::Web) { &mut hop.http } else { &mut hop.grpc };
             *place = Some(bound);
             servers.push(Server {
                 listener,
                 speaks,
-                tls: tls.map(TlsAcceptor::from),
+                tls: options.source.tls.clone().map(|tls| server_tls(tls, alpn)).transpose()?,
                 relay: Arc::clone(&relay),
                 peers: peers.clone(),
                 young: young.clone(),
@@ -216,6 +221,12 @@ impl Hop {
     /// Where HTTP is served.
     pub fn http(&self) -> Option<SocketAddr> {
         self.http
+    }
+
+    /// What can be read anew of it, also when it runs.
+    pub fn renewal(&self) -> Renewal {
+        let servers = self.servers.iter().filter_map(|server| server.tls.clone()).collect();
+        Renewal { servers, relay: Arc::clone(&self.relay) }
     }
 
     /// Serves until it is cancelled; lets requests in flight end, and the queue.
@@ -258,6 +269,23 @@ impl Hop {
     }
 }
 
+impl Renewal {
+    /// Reads everything anew, for the connections and requests to come.
+    ///
+    /// # Errors
+    /// What is wrong with each file that cannot be used; what it held before stays in use.
+    pub fn renew(&self) -> Result<(), Vec<HopError>> {
+        let servers = self.servers.iter().map(|tls| tls.renew());
+        let token = self.relay.token.iter().map(Renewable::renew);
+        let wrong: Vec<_> = servers.chain(token).chain(self.relay.upstream.renew()).filter_map(Result::err).collect();
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    }
+}
+
+fn server_tls(tls: OtlpServerTls, alpn: &'static [&[u8]]) -> Result<Arc<Renewable<ServerConfig>>, HopError> {
+    Renewable::new(move || Ok(tls::server(&tls, alpn)?)).map(Arc::new)
+}
+
 /// Blocks of this size are not given back to the system when they are freed: most batches are smaller.
 const KEPT_BYTES: usize = 2 << 20;
 
@@ -269,14 +297,8 @@ fn keep_blocks() {
 }
 
 fn relay(options: &HopOptions, redactor: Arc<dyn Redactor>, metrics: &Metrics) -> Result<Relay, HopError> {
-    let token = options.source.bearer_token_file.as_ref().map(|path| {
-        let bad = |reason: String| HopError::HeaderFile { path: path.clone(), reason };
-        let token = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
-        if token.trim().is_empty() {
-            return Err(bad("holds no token".to_owned()));
-        }
-        Ok(<[u8; 32]>::from(Sha256::digest(token.trim())))
-    });
+    let token = options.source.bearer_token_file.clone();
+    let token = token.map(|path| Renewable::new(move || token_hash(&path).map(Arc::new)));
     Ok(Relay {
         redactor,
         upstream: Upstream::new(&options.sink)?,
@@ -291,4 +313,13 @@ fn relay(options: &HopOptions, redactor: Arc<dyn Redactor>, metrics: &Metrics) -
         },
         options: options.source.clone(),
     })
+}
+
+fn token_hash(path: &Path) -> Result<[u8; 32], HopError> {
+    let bad = |reason: String| HopError::HeaderFile { path: path.to_owned(), reason };
+    let token = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
+    if token.trim().is_empty() {
+        return Err(bad("holds no token".to_owned()));
+    }
+    Ok(Sha256::digest(token.trim()).into())
 }

@@ -136,7 +136,9 @@ impl Redactor for WorkersRedactor {
                 let counts = engine.mode() == Mode::Audit || !tally.allowed.is_empty();
                 let records = if counts { count::records(signal, encoding, body) } else { 0 };
                 source.redacted(engine, &tally, records);
-                findings.inspect(engine, scratch, body, Place { source: &source, stream: None, offset: 0 });
+                let keys = scratch.take_key_paths();
+                let place = Place { source: &source, stream: None, offset: 0, keys: Some(&keys) };
+                findings.inspect(engine, scratch, body, place);
                 Ok(masked)
             });
             metrics.process_seconds(started.elapsed());

@@ -16,6 +16,7 @@ use super::budget::{Budget, Held};
 use super::coding::{Caps, Coding};
 use super::queue::Queue;
 use super::redactor::{Load, Redactor, Unfit};
+use super::renew::Renewable;
 use super::upstream::{self, Upstream};
 use crate::config::daemon::OtlpSource;
 use crate::metrics::{PipelineMetrics, RefuseReason, SinkMetrics, SourceMetrics};
@@ -30,7 +31,7 @@ pub(super) struct Relay {
     /// Where batches wait that are acknowledged at once, if any are.
     pub(super) queue: Option<Queue>,
     /// The hash of the token that clients must have, if they must have one: hashes can be compared at any pace.
-    pub(super) token: Option<[u8; 32]>,
+    pub(super) token: Option<Renewable<[u8; 32]>>,
     pub(super) counters: Counters,
 }
 
@@ -159,7 +160,7 @@ impl Relay {
     /// Whether a client may come in.
     #[expect(clippy::result_large_err, reason = "refusing is rare, and the failure is the answer")]
     pub(super) fn admit(&self, headers: &HeaderMap) -> Result<(), Failure> {
-        let Some(wanted) = &self.token else { return Ok(()) };
+        let Some(wanted) = self.token.as_ref().map(Renewable::current) else { return Ok(()) };
         let shown = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
         if shown.is_some_and(|token| Sha256::digest(token)[..] == wanted[..]) {
             return Ok(());

@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -24,6 +25,7 @@ use tonic::codegen::Service;
 use super::activity::{Activity, Busy, Young};
 use super::peers::{Peers, Place};
 use super::relay::Relay;
+use super::renew::Renewable;
 use super::{HopError, grpc, web};
 use crate::config::daemon::OtlpSource;
 use crate::metrics::RefuseReason;
@@ -57,7 +59,7 @@ pub(super) enum Speaks {
 pub(super) struct Server {
     pub(super) listener: TcpListener,
     pub(super) speaks: Speaks,
-    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) tls: Option<Arc<Renewable<ServerConfig>>>,
     pub(super) relay: Arc<Relay>,
     pub(super) peers: Peers,
     pub(super) young: Young,
@@ -110,7 +112,7 @@ impl Server {
         // Each in memory of its own: a connection in the clear does not pay for what TLS would need.
         let serving: Pin<Box<dyn Future<Output = ()> + Send + '_>> = match &self.tls {
             None => Box::pin(self.talk(stream, &activity)),
-            Some(tls) => Box::pin(self.secure(tls, stream, &activity)),
+            Some(tls) => Box::pin(self.secure(tls.current().into(), stream, &activity)),
         };
         tokio::select! {
             () = serving => {}
@@ -118,7 +120,7 @@ impl Server {
         }
     }
 
-    async fn secure(&self, tls: &TlsAcceptor, stream: TcpStream, activity: &Arc<Activity>) {
+    async fn secure(&self, tls: TlsAcceptor, stream: TcpStream, activity: &Arc<Activity>) {
         match tokio::time::timeout(self.relay.options.header_timeout, tls.accept(stream)).await {
             Ok(Ok(stream)) => self.talk(stream, activity).await,
             _ => self.relay.counters.source.refused(RefuseReason::Tls),

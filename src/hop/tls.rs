@@ -10,6 +10,10 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use crate::config::daemon::{OtlpClientTls, OtlpServerTls};
 use crate::pem;
 
+/// What is spoken, best first.
+pub(super) const GRPC: &[&[u8]] = &[b"h2"];
+pub(super) const HTTP: &[&[u8]] = &[b"h2", b"http/1.1"];
+
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {

@@ -1,6 +1,9 @@
 //! The client: one batch goes up, what upstream says comes back. It keeps nothing and repeats nothing: who sent the batch
 //! still has it, and is told what happened.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::time::Instant;
 use tonic::{Code, Status};
@@ -18,6 +22,7 @@ use super::body::{GatherError, Gathered, Outgoing, PREFIX, gather};
 use super::coding::{Caps, Coding};
 use super::connect::Connector;
 use super::redactor::Parcel;
+use super::renew::Renewable;
 use super::{HopError, paths, tls};
 use crate::config::daemon::{Endpoint, OtlpSink, Protocol, header_name, header_value};
 use crate::metrics::SinkError;
@@ -38,7 +43,7 @@ pub(super) struct Upstream {
     main: Way,
     /// The way for JSON, where it is another.
     json: Option<Way>,
-    headers: HeaderMap,
+    headers: Renewable<HeaderMap>,
     timeout: Duration,
     pub(super) compression: Coding,
     max_response_bytes: usize,
@@ -47,6 +52,8 @@ pub(super) struct Upstream {
 /// One upstream and what it speaks.
 struct Way {
     client: Client<Connector, Outgoing>,
+    /// That of its connections to come.
+    tls: Option<Arc<Renewable<ClientConfig>>>,
     endpoint: Endpoint,
     protocol: Protocol,
 }
@@ -70,11 +77,18 @@ impl Upstream {
         Ok(Upstream {
             main: Way::new(options, options.endpoint.clone(), options.protocol)?,
             json: json.map(|endpoint| Way::new(options, endpoint, Protocol::Http)).transpose()?,
-            headers: headers(options)?,
+            headers: header_files(options)?,
             timeout: options.timeout,
             compression: options.compression,
             max_response_bytes: options.max_response_bytes,
         })
+    }
+
+    /// Reads certificates and headers anew.
+    pub(super) fn renew(&self) -> impl Iterator<Item = Result<(), HopError>> {
+        let ways = [Some(&self.main), self.json.as_ref()].into_iter().flatten();
+        let tls = ways.filter_map(|way| way.tls.as_ref()).map(|tls| tls.renew());
+        tls.chain(std::iter::once_with(|| self.headers.renew()))
     }
 
     /// When upstream must have answered a client that waits for `client` from now on.
@@ -158,10 +172,11 @@ impl Upstream {
 
     fn request(&self, uri: http::Uri, body: Outgoing, mut forwarded: HeaderMap) -> Request<Outgoing> {
         // What is configured wins over what a client sent.
-        for name in self.headers.keys() {
+        let headers = self.headers.current();
+        for name in headers.keys() {
             forwarded.remove(name);
         }
-        forwarded.extend(self.headers.clone());
+        forwarded.extend(HeaderMap::clone(&headers));
         forwarded.insert(USER_AGENT, AGENT);
         let mut request = Request::post(uri).body(body).expect("a method and a URI make a request");
         *request.headers_mut() = forwarded;
@@ -171,17 +186,17 @@ impl Upstream {
 
 impl Way {
     fn new(options: &OtlpSink, endpoint: Endpoint, protocol: Protocol) -> Result<Way, HopError> {
-        let alpn: &[&[u8]] = match protocol {
-            Protocol::Grpc => &[b"h2"],
-            Protocol::Http => &[b"h2", b"http/1.1"],
-        };
+        let alpn = if protocol == Protocol::Grpc { tls::GRPC } else { tls::HTTP };
         let secure = if endpoint.is_tls() {
             let name = options.tls.server_name.as_deref().unwrap_or(endpoint.host()).trim_matches(['[', ']']);
             let name = ServerName::try_from(name.to_owned()).map_err(|_| HopError::ServerName(name.to_owned()))?;
-            Some((tls::client(&options.tls, alpn)?, name))
+            let files = options.tls.clone();
+            let tls = Renewable::new(move || Ok(tls::client(&files, alpn)?))?;
+            Some((Arc::new(tls), name))
         } else {
             None
         };
+        let tls = secure.as_ref().map(|(tls, _)| Arc::clone(tls));
         let client = Client::builder(TokioExecutor::new())
             .http2_only(protocol == Protocol::Grpc)
             .http2_initial_stream_window_size(WINDOW_BYTES)
@@ -191,7 +206,7 @@ impl Way {
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .build(Connector::new(secure, options.connect_timeout));
-        Ok(Way { client, endpoint, protocol })
+        Ok(Way { client, tls, endpoint, protocol })
     }
 }
 
@@ -209,9 +224,13 @@ pub(super) fn no_way() -> Failure {
     Failure::new(Code::InvalidArgument, message).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
 }
 
-fn headers(options: &OtlpSink) -> Result<HeaderMap, HopError> {
-    let mut headers: HeaderMap = options.headers.iter().cloned().collect();
-    for (name, path) in &options.header_files {
+fn header_files(options: &OtlpSink) -> Result<Renewable<HeaderMap>, HopError> {
+    let (plain, files) = (options.headers.iter().cloned().collect::<HeaderMap>(), options.header_files.clone());
+    Renewable::new(move || headers(plain.clone(), &files).map(Arc::new))
+}
+
+fn headers(mut headers: HeaderMap, files: &BTreeMap<String, PathBuf>) -> Result<HeaderMap, HopError> {
+    for (name, path) in files {
         let bad = |reason: String| HopError::HeaderFile { path: path.clone(), reason };
         let value = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
         let known = header_name(name).map_err(bad)?;

@@ -12,7 +12,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use super::lex::{Lexer, Plain, Start, Text, decoded, put_escaped};
 use super::scope::{Around, Names, is_flag, is_value_name};
 use super::{Malformed, Walk};
-use crate::engine::{Found, Look, Number, Scope, SecretKey, Span, UNINSPECTED, query};
+use crate::engine::{Found, Look, Number, SecretKey, Span, UNINSPECTED, query};
 
 /// Objects and lists that a value in a value takes at most: the value, `kvlistValue`, `values`, and the pair.
 const PER_VALUE: usize = 4;
@@ -107,7 +107,7 @@ pub(super) fn walk(walk: &mut Walk<'_>) -> Result<(), Malformed> {
 
 impl<'w> Walk<'w> {
     fn value(&mut self, lexer: &mut Lexer<'w>, place: Place) -> Result<(), Malformed> {
-        let scope = place.around.scope;
+        let around = place.around;
         match lexer.start()? {
             Start::Object | Start::Array if place.nesting > PER_VALUE * self.max_depth + ENVELOPE => {
                 self.withhold_json(lexer, &[b"\"", UNINSPECTED, b"\""].concat())
@@ -119,12 +119,12 @@ impl<'w> Walk<'w> {
             Start::Array => self.elements(lexer, place),
             Start::String => {
                 let text = lexer.string()?;
-                self.string(&text, scope);
+                self.string(&text, around);
                 Ok(())
             }
             Start::Number => {
                 let number = lexer.scalar()?;
-                self.plain_number(number, scope);
+                self.plain_number(number, around);
                 Ok(())
             }
             Start::Word => lexer.scalar().map(|_| ()),
@@ -195,7 +195,8 @@ impl<'w> Walk<'w> {
     /// its list named.
     fn members(&mut self, lexer: &mut Lexer<'w>, place: Place, paired: Option<SecretKey>) -> Result<(), Malformed> {
         lexer.at += 1;
-        let mut members = Members { comma: None, names: Names::default(), key: None, attribute: None, paired };
+        let (names, name) = (Names::default(), Cow::Borrowed(&b""[..]));
+        let mut members = Members { comma: None, names, key: None, name, attribute: None, paired };
         let mut first = true;
         loop {
             members.comma = (lexer.peek() == Some(b',')).then_some(lexer.at);
@@ -210,7 +211,7 @@ impl<'w> Walk<'w> {
         lexer: &mut Lexer<'w>,
         place: Place,
         name: &Text,
-        members: &mut Members,
+        members: &mut Members<'w>,
     ) -> Result<(), Malformed> {
         let Place { around, role, .. } = place;
         let said = self.said(Some(name));
@@ -218,11 +219,11 @@ impl<'w> Walk<'w> {
             (b"stringValue", Start::String) => self.value(lexer, place),
             (b"bytesValue", Start::String) => {
                 let text = lexer.string()?;
-                self.bytes(&text, around.scope);
+                self.bytes(&text, around);
                 Ok(())
             }
             (b"intValue" | b"doubleValue", Start::String | Start::Number) => {
-                self.typed_number(lexer, around.scope, name, members.comma)
+                self.typed_number(lexer, around, name, members.comma)
             }
             (b"arrayValue", Start::Object) => self.value(lexer, place.within(Role::Array, around.deeper())),
             (b"kvlistValue", Start::Object) => self.value(lexer, place.within(Role::Pairs, around.deeper())),
@@ -245,46 +246,53 @@ impl<'w> Walk<'w> {
     fn unless(&mut self, lexer: &mut Lexer<'w>, stays: impl Fn(&[u8]) -> bool) -> Result<(), Malformed> {
         let text = lexer.string()?;
         if !stays(&self.body[text.content.clone()]) {
-            self.string(&text, Scope::default());
+            self.string(&text, Around::default());
         }
         Ok(())
     }
 
     /// The key of an attribute; in a secret object without a value beside it, a leaf like any other.
-    fn key_member(&mut self, lexer: &mut Lexer<'w>, place: Place, members: &mut Members) -> Result<(), Malformed> {
+    fn key_member(&mut self, lexer: &mut Lexer<'w>, place: Place, members: &mut Members<'w>) -> Result<(), Malformed> {
         let at = lexer.at;
         let text = lexer.string()?;
         if members.key.replace(at).is_some_and(|known| known != at) {
             return Err(Lexer::new(self.body, at).malformed("one key for each attribute"));
         }
         if members.attribute.is_none() {
-            members.attribute = Some(self.around_key(&text, place, members.paired));
+            self.name_attribute(&text, place, members);
         }
         let leaf = place.around.scope.key.is_some() && self.member_ahead(lexer.clone(), b"value")?.is_none();
-        self.string(&text, if leaf { place.around.scope } else { Scope::default() });
+        self.string(&text, if leaf { place.around } else { Around::default() });
         Ok(())
     }
 
-    fn value_member(&mut self, lexer: &mut Lexer<'w>, place: Place, members: &mut Members) -> Result<(), Malformed> {
+    fn value_member(
+        &mut self,
+        lexer: &mut Lexer<'w>,
+        place: Place,
+        members: &mut Members<'w>,
+    ) -> Result<(), Malformed> {
         if members.attribute.is_none() && lexer.start()? != Start::Word {
             let mut behind = lexer.clone();
             behind.skip()?;
             self.spend(lexer.at, behind.at)?;
             if let Some(key) = self.member_ahead(behind, b"key")? {
                 members.key = Some(key.content.start - 1);
-                members.attribute = Some(self.around_key(&key, place, members.paired));
+                self.name_attribute(&key, place, members);
             }
         }
         let around = members.attribute.unwrap_or_else(|| {
             let paired = members.names.for_field(b"value").or(members.paired);
             self.around_field(b"value", paired, place.around)
         });
-        self.value(lexer, place.within(Role::Value, around))
+        // Only now: what stood between the key and the value may have had keys of its own.
+        let keys = self.keys_below(place.around.keys, &members.name);
+        self.value(lexer, place.within(Role::Value, Around { keys, ..around }))
     }
 
-    fn around_key(&mut self, key: &Text, place: Place, paired: Option<SecretKey>) -> Around {
-        let said = self.said(Some(key));
-        self.around_field(&said, paired, place.around)
+    fn name_attribute(&mut self, key: &Text, place: Place, members: &mut Members<'w>) {
+        members.name = self.said(Some(key));
+        members.attribute = Some(self.around_field(&members.name, members.paired, place.around));
     }
 
     /// A member that is none of a value's and no attribute's: its name is its key.
@@ -294,11 +302,12 @@ impl<'w> Walk<'w> {
         place: Place,
         name: &Text,
         start: Start,
-        members: &mut Members,
+        members: &mut Members<'w>,
     ) -> Result<(), Malformed> {
         let said = self.said(Some(name));
         let paired = members.names.for_field(&said).filter(|_| !said.ends_with(b"metadata"));
-        let around = self.around_field(&said, paired, place.around);
+        // Its name is none of the keys above: protobuf knows no such member.
+        let around = Around { beside: false, ..self.around_field(&said, paired, place.around) };
         let text = if start == Start::String { string_at(lexer.clone()) } else { None };
         let role = if &said[..] == b"body" { Role::Value } else { Role::Plain };
         self.value(lexer, place.within(role, around))?;
@@ -379,7 +388,8 @@ impl<'w> Walk<'w> {
     }
 
     /// A string that is a text.
-    fn string(&mut self, text: &Text, scope: Scope) {
+    fn string(&mut self, text: &Text, around: Around) {
+        let scope = around.scope;
         let raw = &self.body[text.content.clone()];
         let may_hold = text.escaped || self.survey.may_hold(&text.content);
         if !may_hold && scope.key.is_none() && !(scope.url && query::is_signed(raw)) {
@@ -391,14 +401,16 @@ impl<'w> Walk<'w> {
         }
         let value = if text.escaped { &plain.bytes[..] } else { raw };
         let look = if text.escaped { Look::Blind } else { Look::At(&self.survey, text.content.start) };
-        let found = self.engine.find_field(self.scratch, scope, value, look, &mut self.tally);
+        let found = self.engine.find_field(self.scratch, around.field(&self.path, look), value, &mut self.tally);
         let spans: Vec<Span> = self.scratch.found().to_vec();
         let start = text.content.start;
-        let place = |span: &Span| {
-            let Range { start: from, end: to } = plain.spelt(span.start..span.end);
+        let spelt = |plain_at: Range<usize>| {
+            let Range { start: from, end: to } = plain.spelt(plain_at);
             start + from..start + to
         };
-        self.found.extend(spans.iter().map(|span| Span { start: place(span).start, end: place(span).end, ..*span }));
+        let place = |span: &Span| spelt(span.start..span.end);
+        self.found.extend(spans.iter().map(|span| span.placed(spelt)));
+        self.tell_keys(around.keys);
         match found {
             Found::Nothing => {}
             Found::Text(whole) => self.splice.replace(text.content.clone(), |out| put_escaped(&whole, out)),
@@ -413,14 +425,16 @@ impl<'w> Walk<'w> {
     }
 
     /// A string that is base64; where it is none, a text.
-    fn bytes(&mut self, text: &Text, scope: Scope) {
+    fn bytes(&mut self, text: &Text, around: Around) {
         let said = self.said(Some(text));
         let url_safe = said.iter().any(|byte| b"-_".contains(byte));
         let coder = if url_safe { &URL_SAFE } else { &STANDARD };
-        let Ok(value) = coder.decode(&said) else { return self.string(text, scope) };
-        let found = self.engine.find_field(self.scratch, scope, &value, Look::Blind, &mut self.tally);
+        let Ok(value) = coder.decode(&said) else { return self.string(text, around) };
+        let field = around.field(&self.path, Look::Blind);
+        let found = self.engine.find_field(self.scratch, field, &value, &mut self.tally);
         let Range { start, end } = text.content.clone();
-        self.found.extend(self.scratch.found().iter().map(|span| Span { start, end, ..*span }));
+        self.found.extend(self.scratch.found().iter().map(|span| span.placed(|_| start..end)));
+        self.tell_keys(around.keys);
         let masked = match found {
             Found::Nothing => return,
             Found::Text(whole) => whole,
@@ -437,7 +451,7 @@ impl<'w> Walk<'w> {
     fn typed_number(
         &mut self,
         lexer: &mut Lexer<'w>,
-        scope: Scope,
+        around: Around,
         name: &Text,
         comma: Option<usize>,
     ) -> Result<(), Malformed> {
@@ -448,20 +462,29 @@ impl<'w> Walk<'w> {
         };
         if !is_number(&self.body[digits.clone()]) {
             let text = Text { escaped: self.body[digits.clone()].contains(&b'\\'), content: digits };
-            self.string(&text, scope);
+            self.string(&text, around);
             return Ok(());
         }
-        match scope.key.filter(|_| !scope.listed).map(|key| self.engine.redact_number(key, &mut self.tally)) {
-            None | Some(Number::Keep) => {}
-            Some(Number::Zero) => self.splice.replace(digits, |out| out.push(b'0')),
-            Some(Number::Text(text)) => self.splice.replace(start..lexer.at, |out| {
+        match self.number_spelt(digits.clone(), around) {
+            Number::Keep => {}
+            Number::Zero => self.splice.replace(digits, |out| out.push(b'0')),
+            Number::Text(text) => self.splice.replace(start..lexer.at, |out| {
                 out.extend_from_slice(b"\"stringValue\":\"");
                 put_escaped(&text, out);
                 out.push(b'"');
             }),
-            Some(Number::Null) => self.take_out(start, lexer, comma),
+            Number::Null => self.take_out(start, lexer, comma),
         }
         Ok(())
+    }
+
+    fn number_spelt(&mut self, digits: Range<usize>, around: Around) -> Number {
+        if around.scope.key.is_none() {
+            return Number::Keep;
+        }
+        let spelt = spelt(&self.body[digits]);
+        let field = around.field(&self.path, Look::Blind);
+        self.engine.find_number(self.scratch, field, spelt.as_bytes(), &mut self.tally)
     }
 
     /// Takes a member out that begins at `start` and ends where `lexer` is, with a comma beside it.
@@ -476,9 +499,8 @@ impl<'w> Walk<'w> {
     }
 
     /// A number under an unknown member.
-    fn plain_number(&mut self, number: Range<usize>, scope: Scope) {
-        let Some(key) = scope.key.filter(|_| !scope.listed) else { return };
-        match self.engine.redact_number(key, &mut self.tally) {
+    fn plain_number(&mut self, number: Range<usize>, around: Around) {
+        match self.number_spelt(number.clone(), around) {
             Number::Keep => {}
             Number::Null => self.splice.replace(number, |out| out.extend_from_slice(b"null")),
             Number::Zero => self.splice.replace(number, |out| out.push(b'0')),
@@ -492,12 +514,14 @@ impl<'w> Walk<'w> {
 }
 
 /// An object whose members are being read.
-struct Members {
+struct Members<'w> {
     /// The comma before the member.
     comma: Option<usize>,
     names: Names,
     /// Where the key of the attribute stands.
     key: Option<usize>,
+    /// What it spells; nothing where there is none.
+    name: Cow<'w, [u8]>,
     /// What that key puts around `value`.
     attribute: Option<Around>,
     /// The key that another pair of the same list named.
@@ -526,6 +550,13 @@ fn string_at(lexer: Lexer<'_>) -> Option<Text> {
 fn is_number(text: &[u8]) -> bool {
     let digits = text.iter().any(u8::is_ascii_digit) && text.iter().all(|b| b.is_ascii_digit() || b"+-.eE".contains(b));
     digits || matches!(text, b"NaN" | b"Infinity" | b"-Infinity")
+}
+
+/// A number as protobuf would have it: one value is spelt in one way, however a client writes it.
+fn spelt(digits: &[u8]) -> String {
+    let text = String::from_utf8_lossy(digits);
+    let whole = text.parse::<i64>().map(|whole| whole.to_string());
+    whole.or_else(|_| text.parse::<f64>().map(|number| number.to_string())).unwrap_or_else(|_| text.into_owned())
 }
 
 /// A field's name as OTLP's JSON writes it: readers take protobuf's own `bytes_value` for `bytesValue` too.

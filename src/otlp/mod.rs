@@ -33,7 +33,7 @@ mod wire;
 
 use bytes::Bytes;
 
-use crate::engine::{Engine, Masked, Scratch, Span, Splice, Survey, Tally};
+use crate::engine::{Engine, KeyPaths, Masked, Scratch, Span, Splice, Survey, Tally};
 
 /// What a message carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,7 +95,7 @@ impl Encoding {
 }
 
 /// Redacts an export request. A message without findings comes back as the same memory. Afterwards `scratch.found()` tells
-/// what was found, by offset in `body`.
+/// what was found, by offset in `body`, and `scratch.take_key_paths()` under which keys of attributes.
 ///
 /// # Errors
 /// When `body` is no message of this encoding. Nothing of it may be passed on then.
@@ -114,16 +114,18 @@ pub fn redact(
         survey: Survey::blind(),
         read_ahead: 0,
         max_depth: limits.max_depth.min(MAX_DEPTH),
+        path: Vec::new(),
         splice: Splice::new(body.clone()),
         tally: Tally::default(),
         found: Vec::new(),
+        found_keys: KeyPaths::default(),
     };
     match encoding {
         Encoding::Protobuf => proto::walk(&mut walk, signal)?,
         Encoding::Json => json::walk(&mut walk)?,
     }
-    let Walk { splice, mut tally, found, scratch, .. } = walk;
-    scratch.set_found(found);
+    let Walk { splice, mut tally, found, found_keys, scratch, .. } = walk;
+    scratch.set_found(found, found_keys);
     let masked = splice.finish();
     tally.bytes_in = body.len() as u64;
     tally.bytes_out = masked.as_bytes().len() as u64;
@@ -139,8 +141,12 @@ struct Walk<'w> {
     max_depth: usize,
     /// Bytes of JSON that were looked at before their turn.
     read_ahead: usize,
+    /// The keys around the last attribute that was met: see [`scope::Keys`].
+    path: Vec<u8>,
     splice: Splice,
     tally: Tally,
     /// What was found, by offset in the body.
     found: Vec<Span>,
+    /// Under which keys.
+    found_keys: KeyPaths,
 }

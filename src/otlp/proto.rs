@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use super::schema::tags::{ARRAY, BOOL, BYTES, DOUBLE, INT, KEY, OBJECT, STRING, VALUE, VALUES};
 use super::schema::{self, Kind, Message};
-use super::scope::{Around, Names, is_flag, is_value_name};
-use super::wire::{Reader, Refusal, Sized, kind, put_varint, refusal, varint};
+use super::scope::{Around, Keys, Names, is_flag, is_value_name};
+use super::wire::{Reader, Refusal, Sized, kind, put_varint, refusal, unsigned, varint};
 use super::{Malformed, Signal, Walk, glance};
-use crate::engine::{Found, Look, Mark, Number, SecretKey, Span, UNINSPECTED, Why, query};
+use crate::engine::{Found, Look, Mark, Number, SecretKey, Span, UNINSPECTED, query};
 
 /// Groups within groups; nobody has written them since 2008.
 const MAX_GROUPS: usize = 64;
@@ -74,7 +74,7 @@ impl<'w> Walk<'w> {
         // As everybody writes it: a key, a value, nothing else.
         if is_key && reader.next()? == VALUE && reader.at == range.end {
             let value = reader.sized;
-            let around = self.around_field(&self.body[key.content()], paired, outer);
+            let around = self.around_attribute(&self.body[key.content()], paired, outer);
             self.text(key, Around::default());
             self.within(value, |walk, content| walk.any_value(content, around))?;
             return Ok(key.content());
@@ -111,12 +111,13 @@ impl<'w> Walk<'w> {
         outer: Around,
     ) -> Result<(Around, Range<usize>), Refusal> {
         let mut reader = Reader::new(self.body, range.start..range.end);
-        let (mut around, mut key) = (None::<Around>, range.start..range.start);
+        let (mut around, mut key, mut keys) = (None::<Around>, range.start..range.start, 0);
         loop {
             match reader.next()? {
                 0 => break,
                 KEY => {
                     key = reader.sized.content();
+                    keys += 1;
                     let next = self.around_field(&self.body[key.clone()], paired, outer);
                     let secret = around.is_some_and(|around| around.scope.key.is_some()) && next.scope.key.is_none();
                     around = if secret { around } else { Some(next) };
@@ -125,7 +126,8 @@ impl<'w> Walk<'w> {
             }
         }
         let around = around.unwrap_or_else(|| self.around_field(b"", paired, outer));
-        Ok((around, key))
+        let keys = if keys > 1 { Keys::Unknown } else { self.keys_below(outer.keys, &self.body[key.clone()]) };
+        Ok((Around { keys, ..around }, key))
     }
 
     fn any_value(&mut self, range: Range<usize>, around: Around) -> Result<(), Refusal> {
@@ -140,8 +142,8 @@ impl<'w> Walk<'w> {
                 STRING | BYTES => self.text(reader.sized, around),
                 BOOL => {}
                 INT | DOUBLE => {
-                    if let Some(key) = around.scope.key.filter(|_| !around.scope.listed) {
-                        self.number(key, reader.start..reader.at);
+                    if around.scope.key.is_some() {
+                        self.number(reader.start..reader.at, around);
                     }
                 }
                 ARRAY => self.within(reader.sized, |walk, content| walk.array(content, around))?,
@@ -269,8 +271,8 @@ impl<'w> Walk<'w> {
         let content = field.content();
         let value = &self.body[content.clone()];
         let look = Look::At(&self.survey, content.start);
-        let found = self.engine.find_field(self.scratch, around.scope, value, look, &mut self.tally);
-        self.note(&content);
+        let found = self.engine.find_field(self.scratch, around.field(&self.path, look), value, &mut self.tally);
+        self.note(&content, around.keys);
         if found != Found::Nothing {
             self.rewrite(field, &found);
         }
@@ -294,21 +296,18 @@ impl<'w> Walk<'w> {
         });
     }
 
-    /// Remembers what was found in the field at `content`.
-    fn note(&mut self, content: &Range<usize>) {
+    /// Remembers what was found in the field at `content`, which stands under `keys`.
+    fn note(&mut self, content: &Range<usize>, keys: Keys) {
         let by = content.start;
-        self.found.extend(self.scratch.found().iter().map(|span| {
-            let why = match span.why {
-                Why::Key { start, end } => Why::Key { start: start + by, end: end + by },
-                other => other,
-            };
-            Span { start: span.start + by, end: span.end + by, why, ..*span }
-        }));
+        self.found.extend(self.scratch.found().iter().map(|span| span.moved(by)));
+        self.tell_keys(keys);
     }
 
     /// An integer or a double under a secret key, with its tag at `field`.
-    fn number(&mut self, key: SecretKey, field: Range<usize>) {
-        match self.engine.redact_number(key, &mut self.tally) {
+    fn number(&mut self, field: Range<usize>, around: Around) {
+        let digits = spelt(&self.body[field.clone()]);
+        let field_around = around.field(&self.path, Look::Blind);
+        match self.engine.find_number(self.scratch, field_around, digits.as_bytes(), &mut self.tally) {
             Number::Keep => {}
             Number::Null => self.splice.replace(field, |_| {}),
             Number::Zero => {
@@ -371,8 +370,9 @@ impl<'w> Walk<'w> {
         }
         let value = &self.body[content.clone()];
         let look = Look::At(&self.survey, content.start);
-        let found = self.engine.find_field(self.scratch, Around::default().scope, value, look, &mut self.tally);
-        self.note(&content);
+        let around = Around::default();
+        let found = self.engine.find_field(self.scratch, around.field(&self.path, look), value, &mut self.tally);
+        self.note(&content, around.keys);
         match found {
             Found::Nothing => {}
             Found::Spans if is_message(value) => {
@@ -415,6 +415,16 @@ impl<'w> Walk<'w> {
     fn mask(&mut self, span: &Span) {
         let (engine, secret) = (self.engine, &self.body[span.start..span.end]);
         self.splice.replace(span.start..span.end, |out| engine.write_span(span, secret, out));
+    }
+}
+
+/// An integer or a double behind its tag, as people write it.
+fn spelt(field: &[u8]) -> String {
+    let tag = field.iter().take_while(|byte| **byte >= 0x80).count() + 1;
+    let (tag, value) = field.split_at(tag.min(field.len()));
+    match value.first_chunk() {
+        Some(bytes) if unsigned(tag) == u64::from(DOUBLE) => f64::from_le_bytes(*bytes).to_string(),
+        _ => (unsigned(value) as i64).to_string(),
     }
 }
 

@@ -4,12 +4,16 @@
 use std::ops::Range;
 
 use super::Walk;
-use crate::engine::{Scope, SecretKey};
+use crate::engine::{Field, KeyPath, Look, Scope, SecretKey};
 
 /// Fields that name the pair object they are in: `{"name": "authorization", "value": …}`.
 const NAMES: [&[u8]; 8] = [b"name", b"key", b"header", b"field", b"param", b"parameter", b"variable", b"attribute"];
 /// A longer text is no name.
 const MAX_NAME: usize = 128;
+/// A longer path of keys is not known: no exemption names it, and a hostile one costs no time.
+const MAX_PATH: usize = 1024;
+/// A longer key is not told with what was found under it: it is rather text than a name.
+const MAX_TOLD: usize = 64;
 
 /// What stands around a value of any type.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,12 +24,42 @@ pub(super) struct Around {
     pub(super) inherited: Option<SecretKey>,
     /// Values it is nested in.
     pub(super) depth: usize,
+    /// The keys of the attributes it is nested in.
+    pub(super) keys: Keys,
+    /// Whether the last of them is what names the value: not a key further out, and not what stood before it in a list.
+    pub(super) beside: bool,
+}
+
+/// The keys of the attributes around a value: where they stand in `Walk::path`, which holds them as long as the walk is within.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Keys {
+    /// As many bytes of it, the last key behind `last`.
+    /// `clean` says that nothing was found in any of them: only then they may be told.
+    Known { len: usize, last: usize, clean: bool },
+    /// They are too long, or readers may take them differently.
+    Unknown,
+}
+
+impl Default for Keys {
+    fn default() -> Keys {
+        Keys::Known { len: 0, last: 0, clean: true }
+    }
 }
 
 impl Around {
     /// The same for what is nested in the value.
     pub(super) fn deeper(self) -> Around {
         Around { depth: self.depth + 1, ..self }
+    }
+
+    /// The value that stands there, of which `look` is known. `path` is the walk's.
+    pub(super) fn field<'f>(self, path: &'f [u8], look: Look<'f>) -> Field<'f> {
+        let keys = match self.keys {
+            Keys::Known { len, last, .. } if self.beside => KeyPath { path: &path[..len], last: &path[last..len] },
+            Keys::Known { len, .. } => KeyPath { path: &path[..len], last: b"" },
+            Keys::Unknown => KeyPath::default(),
+        };
+        Field { scope: self.scope, keys, look }
     }
 }
 
@@ -43,9 +77,9 @@ impl Names {
     pub(super) fn for_element(&mut self, around: Around, is_flag: bool) -> Around {
         match self.before.take() {
             Some((key, flag)) if around.scope.key.is_none() && !(flag && is_flag) => {
-                Around { scope: Scope { key: Some(key), listed: !flag, ..around.scope }, ..around }
+                Around { scope: Scope { key: Some(key), listed: !flag, ..around.scope }, beside: false, ..around }
             }
-            _ => around,
+            _ => Around { beside: around.beside && around.scope.key.is_some(), ..around },
         }
     }
 
@@ -92,7 +126,39 @@ impl Walk<'_> {
         let strong = own.filter(|key| !key.is_weak()).or(outer.inherited);
         let key = if neutral { None } else { strong.or(own) };
         let inherited = strong;
-        Around { scope: Scope { key, listed: false, url }, inherited, depth: outer.depth }
+        let beside = key.is_none() || key == known.secret;
+        Around { scope: Scope { key, listed: false, url }, inherited, beside, ..outer }
+    }
+
+    /// What stands around the value of an attribute called `name`, whose name counts among the keys above what is in it.
+    pub(super) fn around_attribute(&mut self, name: &[u8], paired: Option<SecretKey>, outer: Around) -> Around {
+        let keys = self.keys_below(outer.keys, name);
+        Around { keys, ..self.around_field(name, paired, outer) }
+    }
+
+    /// The keys around what is in an attribute called `name`.
+    pub(super) fn keys_below(&mut self, outer: Keys, name: &[u8]) -> Keys {
+        let Keys::Known { len, clean, .. } = outer else { return Keys::Unknown };
+        if len + 1 + name.len() > MAX_PATH {
+            return Keys::Unknown;
+        }
+        self.path.truncate(len);
+        if len > 0 && !name.is_empty() {
+            self.path.push(b'.');
+        }
+        let last = self.path.len();
+        self.path.extend_from_slice(name);
+        let clean = clean && name.len() <= MAX_TOLD && self.engine.name(self.scratch, name).clean;
+        Keys::Known { len: self.path.len(), last, clean }
+    }
+
+    /// Remembers that what was found since is under these keys.
+    pub(super) fn tell_keys(&mut self, keys: Keys) {
+        let told = match keys {
+            Keys::Known { len, clean: true, .. } => &self.path[..len],
+            _ => b"",
+        };
+        self.found_keys.fill(self.found.len(), told);
     }
 
     /// The secret key that `text`, an element of a list or a field of an object, names. `at` is where it stands in the body, if

@@ -153,6 +153,12 @@ pub(super) fn refusal(offset: usize, expected: &'static str) -> Refusal {
     Box::new(Malformed { encoding: Encoding::Protobuf, offset, expected })
 }
 
+/// The value of a varint that [`Reader`] has read.
+pub(super) fn unsigned(varint: &[u8]) -> u64 {
+    let bits = varint.iter().take(MAX_VARINT).enumerate();
+    bits.fold(0, |value, (index, &byte)| value | u64::from(byte & 0x7f) << (7 * index))
+}
+
 /// `value` as a varint, and how many bytes it takes.
 pub(super) fn varint(mut value: u64) -> ([u8; MAX_VARINT], usize) {
     let mut bytes = [0; MAX_VARINT];

@@ -241,7 +241,7 @@ impl Flow {
             let carry = lost.map_or(carry.clone(), |lost| engine.redact(scratch, &carry, lost.tail.into()).1);
             let mut redacted = redact(engine, scratch, &carry, &piece);
             let stream = origin.as_deref().map(Path::to_string_lossy);
-            let place = Place { source: &lane.source, stream: stream.as_deref(), offset };
+            let place = Place { source: &lane.source, stream: stream.as_deref(), offset, keys: None };
             lane.findings.inspect(engine, scratch, piece.body(), place);
             let placed = Placed { body: piece.body(), offset, lines: &lines, goes_on: piece.goes_on(), begun };
             (redacted.masked, redacted.begun) = shape.apply(redacted.masked, &placed);

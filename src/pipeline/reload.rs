@@ -66,6 +66,9 @@ pub enum Trigger {
     Event,
 }
 
+/// Reads certificates and tokens anew, or says which of them stay the old ones.
+pub type Renew = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+
 /// What is exchanged.
 pub struct Reload {
     /// By pipeline.
@@ -74,6 +77,8 @@ pub struct Reload {
     pub gate: channel::Sender<Gate>,
     /// Their certificates are read anew too.
     pub listeners: Vec<Arc<Listener>>,
+    /// So are the files of whoever has servers and clients of its own.
+    pub others: Vec<Renew>,
     /// What masks our own words.
     pub guard: Guard,
     /// Told how it went.
@@ -140,7 +145,7 @@ impl Reload {
                     tracing::info!(rules = loaded.hash, "loaded rules and settings");
                     return None;
                 }
-                Err(reason) => ("the old certificate stays in use: the new one cannot be loaded", reason),
+                Err(reason) => ("the old certificate or token stays in use: the new one cannot be loaded", reason),
             },
             Err(reason) => ("cannot load rules and settings; those in use stay", reason),
         };
@@ -148,7 +153,7 @@ impl Reload {
         Some(Trouble::new(what, reason, trouble))
     }
 
-    /// Fails when a certificate is wrong; everything else is exchanged then.
+    /// Fails when a certificate or a token is wrong; everything else is exchanged then.
     fn put_into_use(&self, loaded: &Loaded) -> Result<(), String> {
         // First: what is said of a record must know what the record is redacted with.
         self.guard.swap(loaded.guard.clone());
@@ -159,8 +164,9 @@ impl Reload {
         self.metrics.reload(Ok::<_, ()>(loaded.hash.as_str()));
         self.gate.send_replace(Gate::Open);
         self.metrics.ready(true);
-        let wrong = self.listeners.iter().filter_map(|listener| listener.reload().err());
-        let wrong: Vec<String> = wrong.map(|error| error.to_string()).collect();
+        let listeners = self.listeners.iter().map(|listener| listener.reload().map_err(|error| error.to_string()));
+        let others = self.others.iter().map(|renew| renew());
+        let wrong: Vec<String> = listeners.chain(others).filter_map(Result::err).collect();
         if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
     }
 }
@@ -232,11 +238,18 @@ mod tests {
 
     /// Starts a reload of one pipeline that waits for its rules.
     fn start(loads: Vec<fn() -> Result<Loaded, String>>) -> (mpsc::Sender<Trigger>, channel::Receiver<Gate>, Metrics) {
+        start_with(loads, Vec::new())
+    }
+
+    fn start_with(
+        loads: Vec<fn() -> Result<Loaded, String>>,
+        others: Vec<Renew>,
+    ) -> (mpsc::Sender<Trigger>, channel::Receiver<Gate>, Metrics) {
         let (gate, state) = channel::channel(Gate::Waiting);
         let metrics = Metrics::default();
         let workers = vec![Workers::start(None, 1).unwrap()];
         let (guard, listeners) = (engine().into(), Vec::new());
-        let exchange = Reload { workers, gate, listeners, guard, metrics: metrics.clone(), tell: |_| () };
+        let exchange = Reload { workers, gate, listeners, others, guard, metrics: metrics.clone(), tell: |_| () };
         let (triggers, told) = mpsc::channel(8);
         tokio::spawn(reload(Box::new(Loads(loads)), exchange, told, triggers.clone()));
         (triggers, state, metrics)
@@ -263,5 +276,16 @@ mod tests {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
+    }
+
+    #[tokio::test]
+    async fn a_token_that_cannot_be_read_is_a_reload_that_failed() {
+        let wrong: Renew = Box::new(|| Err("token: holds no token".to_owned()));
+        let (_triggers, mut gate, metrics) = start_with(vec![good, good, good], vec![wrong]);
+        gate.wait_for(|state| *state == Gate::Open).await.unwrap();
+        while !metrics.prometheus().contains("inkout_config_last_reload_successful 0\n") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(metrics.is_ready(), "everything else is in use");
     }
 }

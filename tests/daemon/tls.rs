@@ -152,7 +152,7 @@ fn a_renewed_certificate_is_used_for_new_connections() {
     receiver.until_lines(1);
     fs::write(&first.cert, "half a cert").unwrap();
     server.signal(Signal::HUP);
-    server.until_said("the old certificate stays in use");
+    server.until_said("the old certificate or token stays in use");
     assert!(!server.said().contains("loaded rules and settings"), "{}", server.said());
     let again = client(&folder, address, &ca, None);
     again.connect().write_all(b"two\n").unwrap();

@@ -108,6 +108,101 @@ fn a_token_opens_the_door_and_goes_no_further() {
     });
 }
 
+/// A hop to `port` of a server whose authority is in `trusted`, and what it tells a client.
+async fn outer(protocol: &str, port: u16, trusted: &Path) -> (Running, i32) {
+    let endpoint = format!("sink.endpoint = 'https://localhost:{port}'\nsink.protocol = '{protocol}'\n");
+    let ca = format!("sink.tls.ca_file = '{}'", trusted.join("ca.pem").display());
+    let hop = Running::with(&(endpoint + &ca)).await;
+    let code = export(hop.grpc, &logs("hello")).await.code;
+    (hop, code)
+}
+
+#[test]
+fn certificates_are_read_anew_for_the_connections_to_come() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let (served, next, trusted) = (folder.path().join("a"), folder.path().join("b"), folder.path().join("c"));
+        certificates(&served, "localhost");
+        certificates(&next, "localhost");
+        std::fs::create_dir(&trusted).unwrap();
+        let copy = |from: &Path, to: &Path, file: &str| std::fs::copy(from.join(file), to.join(file)).unwrap();
+        copy(&served, &trusted, "ca.pem");
+        let collector = Upstream::taking().await;
+        let at = |file: &str| served.join(file).display().to_string();
+        let tls = format!("source.tls.cert_file = '{}'\nsource.tls.key_file = '{}'", at("cert.pem"), at("key.pem"));
+        let inner = Running::start(collector.address, &tls).await;
+        let ways = [("grpc", inner.grpc.port()), ("http", inner.http.port())];
+        let (open, code) = outer("grpc", inner.grpc.port(), &trusted).await;
+        assert_eq!(code, 0);
+        std::fs::write(served.join("cert.pem"), "half a cert").unwrap();
+        let wrong = inner.renewal.renew().unwrap_err();
+        assert!(wrong.iter().all(|error| error.to_string().contains("cert.pem")), "{wrong:?}");
+        for (protocol, port) in ways {
+            assert_eq!(outer(protocol, port, &trusted).await.1, 0, "the old one stays in use");
+        }
+        copy(&next, &served, "cert.pem");
+        inner.renewal.renew().expect_err("the key is still that of the other certificate");
+        copy(&next, &served, "key.pem");
+        inner.renewal.renew().unwrap();
+        for (protocol, port) in ways {
+            copy(&next, &trusted, "ca.pem");
+            let (_, code) = outer(protocol, port, &trusted).await;
+            assert_eq!(code, 0, "the new one is in use");
+            copy(&served, &trusted, "ca.pem");
+            let (late, code) = outer(protocol, port, &trusted).await;
+            assert_eq!(code, 14, "whom to trust was read before");
+            std::fs::write(trusted.join("ca.pem"), "no certificate").unwrap();
+            assert!(late.renewal.renew().unwrap_err()[0].to_string().contains("ca.pem"));
+            assert_eq!(export(late.grpc, &logs("hello")).await.code, 14);
+            copy(&next, &trusted, "ca.pem");
+            late.renewal.renew().unwrap();
+            assert_eq!(export(late.grpc, &logs("hello")).await.code, 0);
+        }
+        assert_eq!(export(open.grpc, &logs("hello")).await.code, 0, "what was open stays open");
+    });
+}
+
+#[test]
+fn tokens_and_headers_are_read_anew_and_wrong_ones_leave_the_old_ones_in_use() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let (token, key) = (folder.path().join("token"), folder.path().join("key"));
+        std::fs::write(&token, "first\n").unwrap();
+        std::fs::write(&key, "k1\n").unwrap();
+        let upstream = Upstream::taking().await;
+        let settings = format!(
+            "source.bearer_token_file = '{}'\nsink.header_files.x-api-key = '{}'",
+            token.display(),
+            key.display()
+        );
+        let hop = Running::start(upstream.address, &settings).await;
+        let check = async |shown: &str, expected: Option<&str>| {
+            let before = upstream.seen().len();
+            let told = call(hop.grpc, LOGS, &[("authorization", shown)], frame(&logs("hello"))).await.unwrap();
+            assert_eq!(told.code, if expected.is_some() { 0 } else { 16 }, "{shown}");
+            let seen = upstream.seen();
+            let key = seen.get(before).map(|seen| seen.headers["x-api-key"].to_str().unwrap());
+            assert_eq!(key, expected, "{shown}");
+        };
+        check("Bearer first", Some("k1")).await;
+        std::fs::write(&token, " \n").unwrap();
+        std::fs::write(&key, "k2\n").unwrap();
+        let wrong = hop.renewal.renew().unwrap_err();
+        assert_eq!(wrong.len(), 1, "{wrong:?}");
+        assert!(wrong[0].to_string().ends_with("token: holds no token"), "{}", wrong[0]);
+        check("Bearer first", Some("k2")).await;
+        check("Bearer ", None).await;
+        std::fs::write(&token, "second\n").unwrap();
+        std::fs::write(&key, "two\nlines\n").unwrap();
+        assert!(hop.renewal.renew().unwrap_err()[0].to_string().contains("key: "));
+        check("Bearer first", None).await;
+        check("Bearer second", Some("k2")).await;
+        std::fs::remove_file(&token).unwrap();
+        assert_eq!(hop.renewal.renew().unwrap_err().len(), 2);
+        check("Bearer second", Some("k2")).await;
+    });
+}
+
 #[test]
 fn what_cannot_be_served_is_refused_with_its_reason_before_anything_is() {
     run(async {

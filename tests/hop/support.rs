@@ -17,7 +17,7 @@ use hyper_util::server::conn::auto::Builder;
 use inkout::config::daemon::{OtlpSink, OtlpSource};
 use inkout::engine::{Engine, Limits, Policy};
 use inkout::findings::Findings;
-use inkout::hop::{Hop, HopOptions, HopSummary, WorkersRedactor};
+use inkout::hop::{Hop, HopOptions, HopSummary, Renewal, WorkersRedactor};
 use inkout::metrics::Metrics;
 use inkout::otlp;
 use inkout::rules::Catalog;
@@ -224,6 +224,7 @@ pub(crate) struct Running {
     pub(crate) grpc: SocketAddr,
     pub(crate) http: SocketAddr,
     pub(crate) metrics: Metrics,
+    pub(crate) renewal: Renewal,
     pub(crate) cancel: CancellationToken,
     task: JoinHandle<HopSummary>,
 }
@@ -248,7 +249,8 @@ impl Running {
         let cancel = CancellationToken::new();
         let hop = Hop::open(options, redactor, &metrics, cancel.clone()).await.expect("a hop");
         let (grpc, http) = (hop.grpc().unwrap(), hop.http().unwrap());
-        Running { grpc, http, metrics, cancel, task: tokio::spawn(hop.run()) }
+        let renewal = hop.renewal();
+        Running { grpc, http, metrics, renewal, cancel, task: tokio::spawn(hop.run()) }
     }
 
     pub(crate) async fn stop(self) -> HopSummary {

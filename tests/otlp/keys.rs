@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::{Worker, attribute, field, log_record, made};
 
 /// A value in short: text, list, object.
-fn any(value: &Value) -> Vec<u8> {
+pub(crate) fn any(value: &Value) -> Vec<u8> {
     match value {
         Value::String(text) => field(1, text.as_bytes()),
         Value::Array(values) => field(5, &values.iter().flat_map(|value| field(1, &any(value))).collect::<Vec<_>>()),
@@ -23,7 +23,7 @@ fn any(value: &Value) -> Vec<u8> {
 }
 
 /// The same in OTLP/JSON.
-fn any_json(value: &Value) -> Value {
+pub(crate) fn any_json(value: &Value) -> Value {
     match value {
         Value::String(text) => json!({ "stringValue": text }),
         Value::Array(values) => json!({"arrayValue": {"values": values.iter().map(any_json).collect::<Vec<_>>()}}),

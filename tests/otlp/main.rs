@@ -1,6 +1,7 @@
 //! OTLP messages through the rewriter, with `opentelemetry-proto` as the judge: what it decodes before and after may differ in
 //! the masked values and in nothing else.
 
+mod allow;
 mod fields;
 mod hostile;
 mod kept;

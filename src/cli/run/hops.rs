@@ -8,15 +8,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::print::complain;
 use crate::config::daemon::{Pipeline, SinkKind, SourceKind};
-use crate::hop::{Hop, HopOptions, HopSummary, WorkersRedactor};
+use crate::hop::{Hop, HopOptions, HopSummary, Renewal, WorkersRedactor};
 use crate::metrics::Metrics;
 use crate::otlp::Limits;
-use crate::pipeline::{Gate, Planned};
+use crate::pipeline::{Gate, Planned, Renew};
 
 /// Hops at work.
 #[derive(Default)]
 pub(super) struct Hops {
     running: Vec<(String, JoinHandle<HopSummary>)>,
+    renewals: Vec<Renew>,
     stop: CancellationToken,
 }
 
@@ -54,8 +55,14 @@ impl Hops {
                 tracing::info!(pipeline = name, %address, protocol, "listening");
             }
         }
+        self.renewals.push(renew(&name, hop.renewal()));
         self.running.push((name, tokio::spawn(hop.run())));
         Ok(())
+    }
+
+    /// What reads their certificates and tokens anew. They are given away once.
+    pub(super) fn renewals(&mut self) -> Vec<Renew> {
+        std::mem::take(&mut self.renewals)
     }
 
     /// Whether there is none. A process with one lives until it is told to end.
@@ -86,6 +93,18 @@ impl Hops {
         }
         whole
     }
+}
+
+fn renew(pipeline: &str, renewal: Renewal) -> Renew {
+    let pipeline = pipeline.to_owned();
+    Box::new(move || {
+        renewal.renew().map_err(|wrong| {
+            // Both servers read the same files.
+            let mut wrong: Vec<String> = wrong.iter().map(|error| format!("pipeline `{pipeline}`: {error}")).collect();
+            wrong.dedup();
+            wrong.join("; ")
+        })
+    })
 }
 
 /// What a pipeline says of its hop, if it is one.

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::super::args::RunArgs;
 use super::super::print::complain;
 use super::super::setup::{self, Lines, Setup};
-use crate::config::daemon::{AdminOptions, Daemon, HashKeyFrom, OnFatal, Pipeline};
+use crate::config::daemon::{AdminOptions, Daemon, HashKeyFrom, OnFatal, Pipeline, SinkKind, SourceKind};
 use crate::config::{Config, ConfigError};
 use crate::engine::{Engine, HashKey, Limits, Mode, Policy, RuleSet};
 use crate::log::Guard;
@@ -281,8 +281,17 @@ fn watched(args: &RunArgs, daemon: &Daemon) -> Vec<PathBuf> {
         if let Some(HashKeyFrom::File(path)) = &pipeline.hash_key {
             files.push(path.clone());
         }
-        if let crate::config::daemon::SourceKind::Tls { tls, .. } = &pipeline.source.kind {
-            files.extend([tls.cert.clone(), tls.key.clone()].into_iter().chain(tls.client_ca.clone()));
+        match &pipeline.source.kind {
+            SourceKind::Tls { tls, .. } => {
+                files.extend([tls.cert.clone(), tls.key.clone()].into_iter().chain(tls.client_ca.clone()));
+            }
+            SourceKind::Otlp(source) => files.extend(source.files()),
+            _ => {}
+        }
+        for sink in &pipeline.sinks {
+            if let SinkKind::Otlp(sink) = &sink.kind {
+                files.extend(sink.files());
+            }
         }
     }
     files.sort();

@@ -89,14 +89,14 @@ async fn live(
         findings: observers.findings.clone(),
     });
     let stop = CancellationToken::new();
-    let (hops, planned) = Hops::start(planned.collect(), &metrics).await?;
+    let (mut hops, planned) = Hops::start(planned.collect(), &metrics).await?;
     let state = state::open(&daemon)?;
     let running = Running::start(planned, &metrics, daemon.partial_records_bytes, state.as_ref(), stop).await?;
     let (triggers, told) = mpsc::channel(8);
-    let listeners = running.listeners().to_vec();
+    let (listeners, others) = (running.listeners().to_vec(), hops.renewals());
     let watchdog = signals::Watchdog::new(workers[0].clone());
     let (guard, metrics_of) = (first.guard.clone(), metrics.clone());
-    let exchange = Reload { workers, gate, listeners, guard, metrics: metrics_of, tell: signals::reloading };
+    let exchange = Reload { workers, gate, listeners, others, guard, metrics: metrics_of, tell: signals::reloading };
     let reloading = tokio::spawn(reload(Box::new(load), exchange, told, triggers.clone()));
     metrics.ready(*passes.borrow() == Gate::Open);
     signals::ready();

@@ -2,7 +2,7 @@
 
 use crate::config::daemon::SourceKind;
 use crate::metrics::Metrics;
-use crate::pipeline::Planned;
+use crate::pipeline::{Planned, Renew};
 
 /// None.
 pub(super) struct Hops;
@@ -15,6 +15,10 @@ impl Hops {
             Some(planned) => anyhow::bail!("pipeline `{}`: this program was built without OTLP", planned.config.name),
             None => Ok((Hops, planned)),
         }
+    }
+
+    pub(super) fn renewals(&mut self) -> Vec<Renew> {
+        Vec::new()
     }
 
     pub(super) fn is_empty(&self) -> bool {

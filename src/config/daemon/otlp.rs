@@ -161,6 +161,11 @@ impl OtlpSource {
         });
         tls.chain(&mut self.bearer_token_file).collect()
     }
+
+    /// Files that it names.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.clone().paths().into_iter().map(std::mem::take).collect()
+    }
 }
 
 impl OtlpSink {
@@ -169,6 +174,11 @@ impl OtlpSink {
         let OtlpClientTls { ca_file, cert_file, key_file, .. } = &mut self.tls;
         let tls = [ca_file, cert_file, key_file].into_iter().flatten();
         tls.chain(self.header_files.values_mut()).collect()
+    }
+
+    /// Files that it names.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.clone().paths().into_iter().map(std::mem::take).collect()
     }
 }
 
