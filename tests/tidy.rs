@@ -23,9 +23,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("tail", &["durable"]),
     ("framing", &[]),
     ("message", &["engine"]),
-    ("pem", &[]),
-    ("sinks", &["pem", "engine", "framing", "message", "config", "metrics", "spool"]),
-    ("sources", &["pem", "config", "metrics", "tail"]),
+    ("tls", &[]),
+    ("sinks", &["tls", "engine", "framing", "message", "config", "metrics", "spool"]),
+    ("sources", &["tls", "config", "metrics", "tail"]),
     (
         "pipeline",
         &[
@@ -38,11 +38,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("findings", &["engine", "metrics", "config", "log"]),
     ("admin", &["metrics", "config"]),
     ("log", &["engine", "metrics", "config"]),
-    ("hop", &["pem", "engine", "otlp", "workers", "metrics", "findings", "config"]),
+    ("hop", &["tls", "engine", "otlp", "workers", "metrics", "findings", "config"]),
     (
         "cli",
         &[
-            "durable", "pem", "engine", "rules", "otlp", "config", "secrets", "pipe", "exec", "clean", "report",
+            "durable", "tls", "engine", "rules", "otlp", "config", "secrets", "pipe", "exec", "clean", "report",
             "framing", "message", "sinks", "sources", "pipeline", "workers", "metrics", "findings", "admin", "log",
             "spool", "tail", "hop",
         ],

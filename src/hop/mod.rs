@@ -55,10 +55,10 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
 pub use redactor::{Load, Parcel, Redactor, Unfit, WorkersRedactor};
-pub use tls::TlsError;
 
 use crate::config::daemon::{OtlpListen, OtlpSink, OtlpSource};
 use crate::metrics::Metrics;
+use crate::tls::TlsError;
 use queue::Queue;
 use relay::{Batches, Counters, Relay};
 use server::{Server, Speaks};
@@ -97,9 +97,6 @@ pub enum HopError {
     /// gRPC has paths of its own.
     #[error("the endpoint `{0}` has a path, which gRPC has no use for; set `protocol = \"http\"`, or leave it out")]
     PathInGrpc(String),
-    /// A name that no certificate can have.
-    #[error("`{0}` is no name that a certificate could have; set `tls.server_name`")]
-    ServerName(String),
     /// A header's value could not be read.
     #[error("{}: {reason}", path.display())]
     HeaderFile {
@@ -108,6 +105,9 @@ pub enum HopError {
         /// What is wrong with it.
         reason: String,
     },
+    /// One of two options that belong together.
+    #[error("`tls.cert_file` and `tls.key_file` go together")]
+    HalfIdentity,
     /// Certificates.
     #[error(transparent)]
     Tls(#[from] TlsError),

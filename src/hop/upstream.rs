@@ -9,7 +9,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::ServerName;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
@@ -176,8 +175,7 @@ impl Way {
             Protocol::Http => &[b"h2", b"http/1.1"],
         };
         let secure = if endpoint.is_tls() {
-            let name = options.tls.server_name.as_deref().unwrap_or(endpoint.host()).trim_matches(['[', ']']);
-            let name = ServerName::try_from(name.to_owned()).map_err(|_| HopError::ServerName(name.to_owned()))?;
+            let name = tls::server_name(&options.tls, endpoint.host())?;
             Some((tls::client(&options.tls, alpn)?, name))
         } else {
             None

@@ -33,11 +33,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use file::Reopen;
 pub use queue::{Inlet, Offered, Queue, Queued};
-pub use tls::TlsError;
 
 use crate::config::daemon::{Sink, SinkKind, WhenFull};
 use crate::metrics::{PipelineMetrics, SinkMetrics, SourceMetrics};
 use crate::spool::{self, Spool, SpoolError, SpoolOptions};
+use crate::tls::TlsError;
 
 /// How a sink ended, once its queue was closed.
 #[derive(Debug, PartialEq, Eq)]

@@ -106,7 +106,7 @@ impl Listener {
     /// # Errors
     /// When one of them is wrong; the old ones stay in use.
     pub fn reload(&self) -> Result<(), SourceError> {
-        self.tls.as_ref().map_or(Ok(()), Acceptor::reload)
+        Ok(self.tls.as_ref().map_or(Ok(()), Acceptor::reload)?)
     }
 
     async fn accept_any(&self) -> io::Result<Box<dyn Reader>> {
