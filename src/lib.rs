@@ -43,13 +43,14 @@
 //! | `message` | what travels between the daemon's tasks: masked batches, and receipts for them | `engine` |
 //! | `durable` | files that survive a crash: replaced whole, readable by their owner alone | nothing of ours |
 //! | `tls` | certificates and keys from files, and what rustls makes of them, for every server and client | nothing of ours |
+//! | `unix` | sockets with a name in the file system, to listen on | nothing of ours |
 //! | `sinks` | standard output, files and sockets, with a spool or without; each batch is settled once its receiver has it | `message`, `framing`, `config`, `metrics`, `spool`, `tls`, `engine` |
-//! | `sources` | standard input and listeners: bytes of streams, within limits | `config`, `metrics`, `tail`, `tls` |
+//! | `sources` | standard input and listeners: bytes of streams, within limits | `config`, `metrics`, `tail`, `tls`, `unix` |
 //! | `pipeline` | source to workers to sinks: the tasks, what they may hold, reload and drain | all but `cli`, `pipe` |
 //! | `workers` | threads that redact for the daemon's tasks, around an engine that can be exchanged | `engine` |
 //! | `metrics` | counters of what flows through, as Prometheus text and as an OTLP push; labels from closed sets only | `engine` |
 //! | `findings` | the findings stream: which secret was found, since when and how often, without a byte of it | `engine`, `metrics`, `log` |
-//! | `admin` | the admin port: health, metrics, and a status page | `metrics` |
+//! | `admin` | the admin port: health, metrics, and a status page | `metrics`, `config`, `unix` |
 //! | `log` | the daemon's own log: masked, limited, never waited for | `engine`, `metrics` |
 //! | `tail` | follows files through rotation and restarts; hands out bytes with their place, keeps checkpoints | `durable` |
 //! | `spool` | masked records on disk until a sink has them: segments, checksums, a quota | `engine`, `durable` |
@@ -127,5 +128,7 @@ pub mod spool;
 pub mod tail;
 #[cfg(feature = "daemon")]
 pub mod tls;
+#[cfg(feature = "daemon")]
+mod unix;
 #[cfg(feature = "daemon")]
 pub mod workers;

@@ -24,8 +24,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("framing", &[]),
     ("message", &["engine"]),
     ("tls", &[]),
+    ("unix", &[]),
     ("sinks", &["tls", "engine", "framing", "message", "config", "metrics", "spool"]),
-    ("sources", &["tls", "config", "metrics", "tail"]),
+    ("sources", &["tls", "unix", "config", "metrics", "tail"]),
     (
         "pipeline",
         &[
@@ -36,15 +37,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("workers", &["engine"]),
     ("metrics", &["engine", "config"]),
     ("findings", &["engine", "metrics", "config", "log"]),
-    ("admin", &["metrics", "config"]),
+    ("admin", &["unix", "metrics", "config"]),
     ("log", &["engine", "metrics", "config"]),
     ("hop", &["tls", "engine", "otlp", "workers", "metrics", "findings", "config"]),
     (
         "cli",
         &[
-            "durable", "tls", "engine", "rules", "otlp", "config", "secrets", "pipe", "exec", "clean", "report",
-            "framing", "message", "sinks", "sources", "pipeline", "workers", "metrics", "findings", "admin", "log",
-            "spool", "tail", "hop",
+            "durable", "tls", "unix", "engine", "rules", "otlp", "config", "secrets", "pipe", "exec", "clean",
+            "report", "framing", "message", "sinks", "sources", "pipeline", "workers", "metrics", "findings", "admin",
+            "log", "spool", "tail", "hop",
         ],
     ),
 ];
