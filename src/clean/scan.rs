@@ -106,12 +106,6 @@ pub struct Scanned {
 }
 
 impl Scanned {
-    /// Whether something was left out that somebody would expect to be inspected, or a record had to be masked whole.
-    pub fn has_gaps(&self) -> bool {
-        let skips = self.skipped.iter().map(|(_, skip)| *skip).chain(self.skip);
-        self.tally.records_masked_whole > 0 || skips.into_iter().any(Skip::is_gap)
-    }
-
     fn of_skip(skip: Skip) -> Scanned {
         Scanned { skip: Some(skip), ..Scanned::default() }
     }
