@@ -37,7 +37,8 @@
 //! | `secrets` | loads what must never be printed: keys for hashing, known values | `engine`, `config` |
 //! | `pipe` | files and standard input to standard output: each thread takes a piece, redacts it, and writes it in its turn | `engine` |
 //! | `clean` | files, folders and archives read to their end, and rewritten in place or into another folder | `engine`, `rules`, `config`, `secrets` |
-//! | `report` | what was found as tables, JSON, SARIF, HTML and a diff; baselines; what is only a template. It holds no secret | `engine`, `rules`, `config`, `secrets`, `clean` |
+//! | `markup` | text within HTML and XML | nothing of ours |
+//! | `report` | what was found as tables, JSON, SARIF, HTML and a diff; baselines; what is only a template. It holds no secret | `engine`, `rules`, `config`, `secrets`, `clean`, `markup` |
 //! | `exec` | a program with its output masked: child process, signals, one thread for each stream | `engine`, `pipe` |
 //! | `framing` | PURE. records in a stream of bytes: lines, NUL-ended, octet-counted; to lines and back | nothing of ours |
 //! | `message` | what travels between the daemon's tasks: masked batches, and receipts for them | `engine` |
@@ -50,7 +51,7 @@
 //! | `workers` | threads that redact for the daemon's tasks, around an engine that can be exchanged | `engine` |
 //! | `metrics` | counters of what flows through, as Prometheus text and as an OTLP push; labels from closed sets only | `engine` |
 //! | `findings` | the findings stream: which secret was found, since when and how often, without a byte of it | `engine`, `metrics`, `log` |
-//! | `admin` | the admin port: health, metrics, and a status page | `metrics`, `config`, `unix` |
+//! | `admin` | the admin port: health, metrics, and a status page | `metrics`, `config`, `unix`, `markup` |
 //! | `log` | the daemon's own log: masked, limited, never waited for | `engine`, `metrics` |
 //! | `tail` | follows files through rotation and restarts; hands out bytes with their place, keeps checkpoints | `durable` |
 //! | `spool` | masked records on disk until a sink has them: segments, checksums, a quota | `engine`, `durable` |
@@ -104,6 +105,8 @@ pub mod framing;
 pub mod hop;
 #[cfg(feature = "daemon")]
 pub mod log;
+#[cfg(any(feature = "archives", feature = "daemon"))]
+mod markup;
 #[cfg(feature = "daemon")]
 pub mod message;
 #[cfg(feature = "daemon")]

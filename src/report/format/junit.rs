@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::report::html::Escaped;
+use crate::markup::Escaped;
 use crate::report::summary::{MissedKind, Report};
 
 /// Writes one suite.
