@@ -141,25 +141,11 @@ pub struct Hop {
     http: Option<SocketAddr>,
 }
 
-/// Opens the listeners and serves until `cancel`; then requests in flight have the drain deadline to end.
-///
-/// # Errors
-/// Before anything is served: an address, a file or a name that is not what the options say.
-pub async fn serve(
-    options: HopOptions,
-    redactor: Arc<dyn Redactor>,
-    metrics: &Metrics,
-    cancel: CancellationToken,
-) -> Result<HopSummary, HopError> {
-    let hop = Hop::open(options, redactor, metrics, cancel).await?;
-    Ok(hop.run().await)
-}
-
 impl Hop {
     /// Opens the listeners. Connections wait in the system's queue until [`Hop::run`].
     ///
     /// # Errors
-    /// As [`serve`].
+    /// An address, a file or a name that is not what the options say.
     pub async fn open(
         options: HopOptions,
         redactor: Arc<dyn Redactor>,
