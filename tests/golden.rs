@@ -49,6 +49,7 @@ golden!(
     a_private_key_behind_a_prefix_is_found_record_by_record,
     two_private_keys_of_two_pods_are_told_apart,
     carriers_keep_their_grammar,
+    assignments_of_many_languages_are_read,
 );
 
 /// A token whose rule knows it anywhere.

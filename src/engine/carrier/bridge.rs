@@ -40,6 +40,8 @@ pub(crate) enum Joint {
     List,
     /// `--key value`.
     Flag,
+    /// `key|value`, `key,value`, `the key (value)`, `Key{value=…}`: only what cannot be a word.
+    Cell,
     /// `the key is value`, `key "value"`.
     Prose,
     /// `key value`: only what cannot be a word.
@@ -52,7 +54,7 @@ impl Joint {
         match self {
             Joint::Assign | Joint::EncodedAssign(_) | Joint::Tag | Joint::Pair | Joint::Flag => true,
             Joint::Colon => quoted,
-            Joint::List | Joint::Prose | Joint::Nothing => false,
+            Joint::List | Joint::Cell | Joint::Prose | Joint::Nothing => false,
         }
     }
 }
@@ -61,13 +63,13 @@ impl Joint {
 /// dismissed here.
 #[inline]
 pub(crate) fn may_bridge(haystack: &[u8], word: Range<usize>) -> bool {
-    const MARKS: ByteSet = ByteSet::from_bytes(b"\"'`=:\\])}*?![<>,&%(|+-\xc2\xe2\xef");
+    const MARKS: ByteSet = ByteSet::from_bytes(b"\"'`=:;\\])}*?![{<>,&%(|+-\xc2\xe2\xef");
     let window = &haystack[word.end..haystack.len().min(word.end + 64)];
     let key = KEY_TAIL.run(window);
     match window.get(key) {
         // The record ends with the key: its value may stand on the next line.
         None | Some(b'\n') => true,
-        Some(b' ' | b'\t') => behind_blank(&window[key..]) || is_option(&haystack[..word.start]),
+        Some(b' ' | b'\t') => behind_blank(&window[key..]) || takes_any(&haystack[..word.start]),
         Some(byte) => MARKS.contains(*byte),
     }
 }
@@ -75,21 +77,31 @@ pub(crate) fn may_bridge(haystack: &[u8], word: Range<usize>) -> bool {
 const KEY_TAIL: ByteSet =
     ByteSet::from_bytes(b"_.-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 
-/// Whether the key that `head` begins is a command-line option or the name of a tag: anything may follow its blank.
-fn is_option(head: &[u8]) -> bool {
+/// Whether the key that `head` begins is a command-line option, the name of a tag or what a command sets: anything may follow
+/// its blank.
+fn takes_any(head: &[u8]) -> bool {
     let key = head.iter().rev().take(64).take_while(|byte| KEY_TAIL.contains(**byte)).count();
     let (before, key) = head.split_at(head.len() - key);
-    key.starts_with(b"-") || before.ends_with(b"<") || before.ends_with(b":")
+    key.starts_with(b"-") || before.ends_with(b"<") || before.ends_with(b":") || ends_in_command(before)
+}
+
+/// Whether a command that sets variables stands before a key: `ENV NAME value`, `setenv NAME value`.
+fn ends_in_command(head: &[u8]) -> bool {
+    const COMMANDS: [&[u8]; 6] = [b"set", b"setenv", b"setx", b"env", b"arg", b"export"];
+    let Some(head) = head.strip_suffix(b" ") else { return false };
+    let word = &head[head.len() - head.iter().rev().take(8).take_while(|byte| KEY_TAIL.contains(**byte)).count()..];
+    COMMANDS.iter().any(|command| word.eq_ignore_ascii_case(command))
 }
 
 /// What makes a bridge behind a blank: an operator, a quote, a copula, or a long run of what tokens are made of.
 fn behind_blank(window: &[u8]) -> bool {
     let rest = &window[BLANK.run(window)..];
-    const MARKS: ByteSet = ByteSet::from_bytes(b"\"'`=:\\<>|?+-%&~\xc2\xe2\xef");
+    const MARKS: ByteSet = ByteSet::from_bytes(b"\"'`=:\\<>|?+-%&~.({\xc2\xe2\xef");
     match rest.first() {
         None => false,
         Some(byte) if MARKS.contains(*byte) => true,
         Some(b'v' | b'V') if behind_name(rest) => true,
+        Some(b's' | b'*' | b'[') if behind_type(rest).is_some() => true,
         Some(_) => COPULAS.iter().any(|word| rest.starts_with(word)) || TOKEN_BYTES.run(rest) >= MIN_BARE_TOKEN,
     }
 }
@@ -98,6 +110,14 @@ fn behind_blank(window: &[u8]) -> bool {
 fn behind_name(rest: &[u8]) -> bool {
     let len = rest.iter().take(16).take_while(|byte| byte.is_ascii_alphabetic()).count();
     names_value(&rest[..len]) && matches!(rest.get(len), Some(b'=' | b':'))
+}
+
+/// The length of a type of Go's with the operator behind it: `var token string = "…"`.
+fn behind_type(rest: &[u8]) -> Option<usize> {
+    const TYPES: [&[u8]; 3] = [b"string", b"*string", b"[]byte"];
+    let len = TYPES.iter().find(|name| rest.starts_with(name))?.len();
+    let blanks = BLANK.run(&rest[len..]);
+    (blanks > 0 && rest[len + blanks..].starts_with(b"=")).then_some(len + blanks + 1)
 }
 
 /// What a token that stands behind its name without any mark is at least as long as: `using the deploy token 3f9c…`.
@@ -141,6 +161,18 @@ pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -
     match haystack[..end].get(at)? {
         _ if key_quote.is_none() && pair(haystack, start, at, end).is_some() => {
             pair(haystack, start, at, end).and_then(|at| found(at, Joint::Pair))
+        }
+        b's' | b'*' | b'[' if at > behind && key_quote.is_none() && behind_type(&haystack[at..end]).is_some() => {
+            let len = behind_type(&haystack[at..end]).unwrap_or_default();
+            found(skip_blanks(haystack, at + len, end), Joint::Assign)
+        }
+        b'|' | b',' | b';' if at == key_end && token_ends(haystack, at + 1, end, b"|,;") => found(at + 1, Joint::Cell),
+        b'(' if at > behind && token_ends(haystack, at + 1, end, b")") => found(at + 1, Joint::Cell),
+        b'{' | b'(' if key_quote.is_none() && field(haystack, at, end).is_some() => {
+            field(haystack, at, end).and_then(|at| found(at, Joint::Cell))
+        }
+        b',' if key_quote.is_none() && haystack[..start].ends_with(b"{") => {
+            term(haystack, at, end).and_then(|at| found(at, Joint::List))
         }
         // A cell of a table, and the next one.
         b'|' if at > behind && matches!(haystack[..end].get(at + 1), Some(b' ' | b'\t')) => {
@@ -201,7 +233,11 @@ fn index(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
 }
 
 /// Operators, longest first.
-const OPERATORS: [(&[u8], Joint); 30] = [
+const OPERATORS: [(&[u8], Joint); 34] = [
+    (b":::=", Joint::Assign),
+    (b"::=", Joint::Assign),
+    (b"??=", Joint::Assign),
+    (b".=", Joint::Assign),
     (b"===", Joint::Assign),
     (b"||=", Joint::Assign),
     (b"==", Joint::Assign),
@@ -242,7 +278,7 @@ fn operator(
     key_quote: Option<Quote>,
 ) -> Option<(usize, Joint)> {
     let first = *haystack[..end].get(at)?;
-    if !b"=:-<+?!|%\\&\xef".contains(&first) {
+    if !b"=:-<+?!|%\\&.\xef".contains(&first) {
         return None;
     }
     let (text, joint) = OPERATORS.iter().find(|(text, _)| text[0] == first && starts(haystack, at, end, text))?;
@@ -358,6 +394,29 @@ pub(super) fn names_value(name: &[u8]) -> bool {
     NAMES.iter().any(|word| folded.ends_with(word)) && name.len() <= 32
 }
 
+/// Whether a token stands at `at` that one of `delimiters`, a blank or the record's end follows.
+fn token_ends(haystack: &[u8], at: usize, end: usize, delimiters: &[u8]) -> bool {
+    let rest = &haystack[at.min(end)..end];
+    let len = TOKEN_BYTES.run(rest);
+    len >= MIN_BARE_TOKEN && rest.get(len).is_none_or(|byte| delimiters.contains(byte) || b" \t\r\"\\".contains(byte))
+}
+
+/// `Key{value=…`, `Key { value: …`, `Key(value=…`: the one field of an object that is named by the key.
+fn field(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
+    let name = skip_blanks(haystack, at + 1, end);
+    let rest = &haystack[name..end];
+    let len = rest.iter().take(32).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let operator = matches!(rest.get(len), Some(b'=' | b':')) && names_value(&rest[..len]);
+    operator.then(|| skip_blanks(haystack, name + len + 1, end))
+}
+
+/// `{key, <<"…">>}` and `{key, "…"}`: where the quote of Erlang's value is.
+fn term(haystack: &[u8], comma: usize, end: usize) -> Option<usize> {
+    let at = skip_blanks(haystack, comma + 1, end);
+    let at = if starts(haystack, at, end, b"<<") { at + 2 } else { at };
+    quote::at(haystack, at, end).map(|_| at)
+}
+
 /// `name="key" value="…"`: the next attribute of a tag.
 fn attribute(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
     const NAME: ByteSet = ByteSet::from_bytes(b"_-:").with_range(b'a', b'z').with_range(b'A', b'Z');
@@ -383,14 +442,29 @@ fn pair(haystack: &[u8], start: usize, at: usize, end: usize) -> Option<usize> {
     })
 }
 
-/// Behind `string(12) ` of PHP's `var_dump`, where its value stands in quotes; with the line end before it, if it was escaped
-/// into a string.
+/// Behind `string(12) ` of PHP's `var_dump` and `(string) (len=12) ` of Go's dumps, where its value stands in quotes; with the
+/// line end before it, if it was escaped into a string.
 pub(super) fn skip_dump_type(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
     let at = skip_space(haystack, at, end);
+    if starts(haystack, at, end, b"(") {
+        return skip_types(haystack, at, end);
+    }
     let rest = haystack[at..end].strip_prefix(b"string(")?;
     let digits = rest.iter().take(8).take_while(|byte| byte.is_ascii_digit()).count();
     let quoted = at + 7 + digits + 2;
     (digits > 0 && rest[digits..].starts_with(b") ") && quote::at(haystack, quoted, end).is_some()).then_some(quoted)
+}
+
+/// Behind one or two words in brackets, where a quote is.
+fn skip_types(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
+    let word = |at: usize| {
+        let rest = haystack[at.min(end)..end].strip_prefix(b"(")?;
+        let len = rest.iter().take(32).take_while(|b| b.is_ascii_alphanumeric() || b"_.*[]= ".contains(b)).count();
+        (len > 0 && rest[len..].starts_with(b") ")).then_some(at + len + 3)
+    };
+    let first = word(at)?;
+    let behind = word(first).unwrap_or(first);
+    quote::at(haystack, behind, end).map(|_| behind)
 }
 
 /// Text behind a tag: `<key>value`, `name="key">value`, `<key>name</key><value>value`.
@@ -465,6 +539,10 @@ fn prose(haystack: &[u8], start: usize, at: usize, end: usize) -> Option<(usize,
     if is_flag(haystack, start) {
         return (haystack[at] != b'-').then_some((at, Joint::Flag));
     }
+    let joined = haystack[start..at].iter().any(|byte| b"_-.".contains(byte));
+    if joined && ends_in_command(&haystack[..start]) && !starts(haystack, at, end, b"-") {
+        return Some((at, Joint::Prose));
+    }
     (TOKEN_BYTES.run(&haystack[at..end]) >= MIN_BARE_TOKEN).then_some((at, Joint::Nothing))
 }
 
@@ -527,6 +605,21 @@ mod tests {
         check("the KEY is v", Some(("v", Joint::Prose)));
         check("KEY: &str = \"v\"", Some(("\"v\"", Joint::Assign)));
         check("KEY：v", Some(("v", Joint::Assign)));
+        check("var KEY string = \"v\"", Some(("\"v\"", Joint::Assign)));
+        check("KEY string", None);
+        for operator in [".=", "??=", "::=", ":::="] {
+            check(&format!("KEY {operator} v"), Some(("v", Joint::Assign)));
+        }
+        let token = "a1B2".repeat(6);
+        for mark in ["|", ",", ";"] {
+            check(&format!("KEY{mark}{token}"), Some((&token, Joint::Cell)));
+            check(&format!("KEY{mark}v"), None);
+        }
+        check(&format!("the KEY ({token}) is"), Some((&format!("{token}) is"), Joint::Cell)));
+        check("the KEY (v)", None);
+        check("KEY{value=v}", Some(("v}", Joint::Cell)));
+        check("KEY { value: \"v\" }", Some(("\"v\" }", Joint::Cell)));
+        check("{KEY, <<\"v\">>}", Some(("\"v\">>}", Joint::List)));
         check("KEY= a=1", None);
         check("KEY = a=1", Some(("a=1", Joint::Assign)));
         check("KEY refresh", None);

@@ -41,6 +41,8 @@ pub(crate) enum Pending {
     },
     /// The value of a pair object, on the line behind its name.
     PairValue,
+    /// The text of an element whose tag stood alone on its line: tokens, one to a line.
+    Element,
     /// The value of an array's item as PHP's `var_dump` prints it, on the line behind its key: `string(12) "…"`.
     Dump,
     /// The body of a form part (RFC 7578), behind an empty line.
@@ -89,6 +91,7 @@ impl LineState {
         let masked = match self.pending {
             Pending::Armour { .. } => self.armour(haystack, line),
             Pending::YamlBlock { .. } => self.yaml_block(haystack, line),
+            Pending::Element => element(haystack, line),
             Pending::PairValue => pair_value(haystack, line),
             Pending::Dump => dump(haystack, line),
             Pending::Multipart { .. } => self.multipart(haystack, line),
@@ -96,7 +99,7 @@ impl LineState {
         let Some(masked) = masked else { return false };
         let ours = |start| forms.stands_at(haystack, start, masked.end);
         if !masked.is_empty() && !ours(masked.start) && !ours(text) {
-            let quoted = haystack[..masked.start].ends_with(b"\"") || haystack[..masked.start].ends_with(b"'");
+            let quoted = haystack[..masked.start].last().is_some_and(|mark| b"\"'>".contains(mark));
             let bare = match self.pending {
                 Pending::YamlBlock { .. } => true,
                 Pending::PairValue => !quoted,
@@ -170,9 +173,21 @@ impl LineState {
     }
 }
 
-/// The value in `value: …`, `"value": "…"`; `None` when the line is another field's.
+/// The text on the line, if it is one word that no tag follows.
+fn element(haystack: &[u8], line: Range<usize>) -> Option<Range<usize>> {
+    let text = &haystack[line.clone()];
+    let value = text.trim_ascii();
+    let start = line.start + text.len() - text.trim_ascii_start().len();
+    let word = !value.iter().any(|byte| b" \t<>".contains(byte)) && value::kind_of(value) == value::Kind::Opaque;
+    word.then(|| start..start + value.len())
+}
+
+/// The value in `value: …`, `"value": "…"`, `<value>…</value>`; `None` when the line is another field's.
 fn pair_value(haystack: &[u8], line: Range<usize>) -> Option<Range<usize>> {
     let text = &haystack[line.clone()];
+    if text.trim_ascii_start().starts_with(b"<") {
+        return element_value(haystack, line);
+    }
     let lead = text.iter().take_while(|byte| b" \t\"'".contains(byte)).count();
     let name = text[lead..].iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
     let colon = lead + name + text[lead + name..].iter().take_while(|byte| b"\"' ".contains(byte)).count();
@@ -185,6 +200,18 @@ fn pair_value(haystack: &[u8], line: Range<usize>) -> Option<Range<usize>> {
         None => start..start + haystack[start..line.end].trim_ascii_end().len(),
     };
     (value::kind_of(&haystack[value.clone()]) != value::Kind::Blank).then_some(value)
+}
+
+/// The text in `<value>…</value>` or a property list's `<string>…</string>`.
+fn element_value(haystack: &[u8], line: Range<usize>) -> Option<Range<usize>> {
+    let text = &haystack[line.clone()];
+    let open = text.iter().position(|byte| *byte == b'<')? + 1;
+    let close = open + memchr::memchr(b'>', &text[open..])?;
+    let len = memchr::memchr(b'<', &text[close + 1..])?;
+    let name = &text[open..close];
+    let value = line.start + close + 1..line.start + close + 1 + len;
+    let named = bridge::names_value(name) || name == b"string";
+    (named && value::kind_of(&haystack[value.clone()]) != value::Kind::Blank).then_some(value)
 }
 
 /// The text in `string(12) "…"`.

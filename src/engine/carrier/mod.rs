@@ -51,6 +51,9 @@ pub(crate) struct Site<'s> {
 /// masked whole.
 const MAX_OBJECT: usize = 1024;
 
+/// Lines are indented no further.
+const MAX_INDENT: usize = 256;
+
 /// A longer tag or anchor is none.
 const MAX_PROPERTY: usize = 128;
 
@@ -83,7 +86,7 @@ impl Site<'_> {
         let Some(bridge) = bridge::cross(self.haystack, start, end, self.end) else { return self.form_field() };
         // Without any mark between them only a plain secret is believed; and a placeholder is no index of a key.
         let one_secret = matches!(self.key.value, KeyValue::Secret | KeyValue::Random);
-        let scheme_alone = bridge.joint == Joint::Nothing && !one_secret;
+        let scheme_alone = matches!(bridge.joint, Joint::Nothing | Joint::Cell) && !one_secret;
         if scheme_alone || self.forms.end_at(self.haystack, end, self.end).is_some() {
             return Beside::Nothing;
         }
@@ -95,6 +98,9 @@ impl Site<'_> {
             return Beside::Value(end);
         }
         if bridge.joint == Joint::Tag && self.haystack[..self.end].get(at) != Some(&b'<') {
+            if at >= self.end && self.begins_line(1) {
+                return Beside::NextLines(Pending::Element);
+            }
             return self.element_text(&bridge);
         }
         if let Some(open) = quote::at(self.haystack, at, self.end) {
@@ -129,7 +135,18 @@ impl Site<'_> {
             return Beside::NextLines(Pending::Multipart { in_body: false });
         }
         let ends = matches!(rest, b"" | b"\"" | b"'" | b"\"," | b"'," | b",");
-        if ends && names_a_name(head) { Beside::NextLines(Pending::PairValue) } else { Beside::Nothing }
+        let element = rest.starts_with(b"</") && rest.ends_with(b">") && head.ends_with(b">");
+        if ends && names_a_name(head) || element && names_in_element(head) {
+            return Beside::NextLines(Pending::PairValue);
+        }
+        Beside::Nothing
+    }
+
+    /// Whether nothing but blanks, and `mark` more bytes, stands before the key in its line.
+    fn begins_line(&self, mark: usize) -> bool {
+        let head = &self.haystack[..self.key.start.saturating_sub(mark)];
+        let blanks = head.iter().rev().take(MAX_INDENT).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        head[..head.len() - blanks].last().is_none_or(|byte| *byte == b'\n')
     }
 
     /// Masks the values of a column whose name the key is.
@@ -150,19 +167,24 @@ impl Site<'_> {
         true
     }
 
-    /// Steps over what may stand before an opening quote: `b'…'`, `$'…'`, `Some("…")`, `SecretStr('…')`.
+    /// Steps over what may stand before an opening quote: `b'…'`, `$'…'`, `Some("…")`, `SecretStr('…')`, `[]byte("…")`.
     fn skip_wrapper(&self, at: usize) -> usize {
-        let rest = &self.haystack[at..self.end];
+        let slice = if self.haystack[at..self.end].starts_with(b"[]byte(") { 2 } else { 0 };
+        let rest = &self.haystack[at + slice..self.end];
         let ident = rest.iter().take(40).take_while(|b| b.is_ascii_alphanumeric() || b"_.$@&: ".contains(b)).count();
         let quote_at = |offset: usize| quote::at(self.haystack, at + offset, self.end).is_some();
-        if ident > 0 && rest.get(ident) == Some(&b'(') && quote_at(ident + 1) {
-            return at + ident + 1;
+        if ident > 0 && rest.get(ident) == Some(&b'(') && quote_at(slice + ident + 1) {
+            return at + slice + ident + 1;
         }
         let short = rest.iter().take(2).take_while(|b| b"bBrRuUfF$@L".contains(b)).count();
         if short > 0 && quote_at(short) { at + short } else { at }
     }
 
     fn quoted(&mut self, bridge: &Bridge, open: &Quote) -> Beside {
+        if let Some(text) = quote::tripled(self.haystack, open, self.end) {
+            self.text(text.start, text.end, bridge.joint, Some(Form::Bracket));
+            return Beside::Value(self.reached);
+        }
         let close = quote::close(self.haystack, open, self.end).unwrap_or(self.end);
         let form = if open.spelling == Spelling::Encoded && self.haystack[open.start] == b'%' {
             Form::Bare
@@ -202,7 +224,7 @@ impl Site<'_> {
             // Four digits behind a bare colon are a code; fewer are as likely a count.
             Kind::Number => self.key.numbers && (joint.is_sure(quoted.is_some()) || end - start >= 4),
             Kind::Word => joint.is_sure(quoted.is_some()) && (joint != Joint::Flag || end - start >= 8),
-            Kind::Opaque => joint != Joint::Nothing || value::is_bare_token(&self.haystack[start..end]),
+            Kind::Opaque => !matches!(joint, Joint::Nothing | Joint::Cell) || value::is_bare_token(&self.haystack[start..end]),
         };
         if masked {
             let form = quoted.unwrap_or_else(|| self.bare_form(start));
@@ -216,7 +238,7 @@ impl Site<'_> {
         let key = &self.haystack[self.key.start..self.key.end];
         let says_key = key.len() >= 3 && key[key.len() - 3..].eq_ignore_ascii_case(b"key");
         match joint {
-            Joint::Nothing | Joint::Prose => value::looks_random(value) && !value::is_digest(value),
+            Joint::Nothing | Joint::Cell | Joint::Prose => value::looks_random(value) && !value::is_digest(value),
             _ => value::looks_random(value) || self.key.numbers && says_key && value::is_uuid(value),
         }
     }
@@ -279,7 +301,8 @@ impl Site<'_> {
             return Beside::Value(end);
         }
         // Nor is a run behind a key of prose, when it was left: a URL with a key of its own may stand in it.
-        let prose = self.spans.len() == found && matches!(bridge.joint, Joint::Nothing | Joint::Prose | Joint::Flag);
+        let unsure = matches!(bridge.joint, Joint::Nothing | Joint::Cell | Joint::Prose | Joint::Flag);
+        let prose = self.spans.len() == found && unsure;
         if opened || prose { Beside::Nothing } else { Beside::Value(end) }
     }
 
@@ -430,6 +453,12 @@ fn names_a_name(head: &[u8]) -> bool {
     [&b"name"[..], b"key", b"Name", b"Key"]
         .iter()
         .any(|word| name.strip_suffix(*word).is_some_and(|before| before.iter().all(|byte| b" \t-\"".contains(byte))))
+}
+
+/// Whether `head` ends in `<name>` or `<key>`, the name of a pair whose value stands in the element on the next line.
+fn names_in_element(head: &[u8]) -> bool {
+    let line = memchr::memrchr(b'\n', head).map_or(head, |newline| &head[newline + 1..]).trim_ascii_start();
+    [&b"<name>"[..], b"<key>", b"<Name>", b"<Key>", b"<param-name>"].contains(&line)
 }
 
 /// Where the value that begins at `start` ends, behind whatever stands before it: at its closing quote, or as a bare value.

@@ -4,6 +4,8 @@
 //! A quote preceded by L backslashes has the level `L.trailing_ones()`: 0 in plain JSON, 1 in JSON inside a JSON string, and
 //! so on. A value opened at level d ends at the first quote of level ≤ d, because a lower one closes the string around it.
 
+use std::ops::Range;
+
 use memchr::{memchr, memchr2};
 
 /// Deeper than this a value is taken to reach to the end of its record.
@@ -168,6 +170,17 @@ pub(crate) fn close(haystack: &[u8], open: &Quote, end: usize) -> Option<usize> 
         }
         Spelling::Typographic => close_typographic(haystack, open.end, end),
     }
+}
+
+/// The text between the three quotes that `open` begins and the next three, or the record's end: `"""…"""`.
+pub(crate) fn tripled(haystack: &[u8], open: &Quote, end: usize) -> Option<Range<usize>> {
+    let mark = &haystack[open.start..end.min(open.start + 3)];
+    if !matches!(mark, b"\"\"\"" | b"'''") {
+        return None;
+    }
+    let start = open.start + 3;
+    let len = memchr::memmem::find(&haystack[start..end], mark).unwrap_or(end - start);
+    (len > 0).then_some(start..start + len)
 }
 
 fn close_double(haystack: &[u8], open: &Quote, end: usize) -> Option<usize> {

@@ -80,6 +80,7 @@ fn stops(haystack: &[u8], at: usize, end: usize, joint: Joint, query: bool) -> b
                 || is_param(rest)
                 || [&b"&quot;"[..], b"&lt;", b"&gt;", b"&amp;", b"&#"].iter().any(|e| text.starts_with(e))
         }
+        b',' | b';' | b'|' if joint == Joint::Cell => true,
         b',' | b';' | b'|' => next.is_none_or(|b| b" \t\r\n\"'{[(\\".contains(&b)) || is_param(rest),
         b')' | b']' | b'}' => next.is_none_or(|b| !b.is_ascii_alphanumeric() && !b"_-+=/~@#$%^!*".contains(&b)),
         b'%' => matches!(joint, Joint::EncodedAssign(times) if encoded_end(text, times)),
