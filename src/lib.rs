@@ -37,23 +37,25 @@
 //! | `secrets` | loads what must never be printed: keys for hashing, known values | `engine`, `config` |
 //! | `pipe` | files and standard input to standard output: each thread takes a piece, redacts it, and writes it in its turn | `engine` |
 //! | `clean` | files, folders and archives read to their end, and rewritten in place or into another folder | `engine`, `rules`, `config`, `secrets` |
-//! | `report` | what was found as tables, JSON, SARIF, HTML and a diff; baselines; what is only a template. It holds no secret | `engine`, `rules`, `config`, `secrets`, `clean` |
+//! | `markup` | text within HTML and XML | nothing of ours |
+//! | `report` | what was found as tables, JSON, SARIF, HTML and a diff; baselines; what is only a template. It holds no secret | `engine`, `rules`, `config`, `secrets`, `clean`, `markup` |
 //! | `exec` | a program with its output masked: child process, signals, one thread for each stream | `engine`, `pipe` |
 //! | `framing` | PURE. records in a stream of bytes: lines, NUL-ended, octet-counted; to lines and back | nothing of ours |
 //! | `message` | what travels between the daemon's tasks: masked batches, and receipts for them | `engine` |
 //! | `durable` | files that survive a crash: replaced whole, readable by their owner alone | nothing of ours |
-//! | `pem` | certificates and keys from files, for every side of TLS | nothing of ours |
-//! | `sinks` | standard output, files and sockets, with a spool or without; each batch is settled once its receiver has it | `message`, `framing`, `config`, `metrics`, `spool`, `engine` |
-//! | `sources` | standard input and listeners: bytes of streams, within limits | `config`, `metrics` |
+//! | `tls` | certificates and keys from files, and what rustls makes of them, for every server and client | nothing of ours |
+//! | `unix` | sockets with a name in the file system, to listen on | nothing of ours |
+//! | `sinks` | standard output, files and sockets, with a spool or without; each batch is settled once its receiver has it | `message`, `framing`, `config`, `metrics`, `spool`, `tls`, `engine` |
+//! | `sources` | standard input and listeners: bytes of streams, within limits | `config`, `metrics`, `tail`, `tls`, `unix` |
 //! | `pipeline` | source to workers to sinks: the tasks, what they may hold, reload and drain | all but `cli`, `pipe` |
 //! | `workers` | threads that redact for the daemon's tasks, around an engine that can be exchanged | `engine` |
 //! | `metrics` | counters of what flows through, as Prometheus text and as an OTLP push; labels from closed sets only | `engine` |
 //! | `findings` | the findings stream: which secret was found, since when and how often, without a byte of it | `engine`, `metrics`, `log` |
-//! | `admin` | the admin port: health, metrics, and a status page | `metrics` |
+//! | `admin` | the admin port: health, metrics, and a status page | `metrics`, `config`, `unix`, `markup` |
 //! | `log` | the daemon's own log: masked, limited, never waited for | `engine`, `metrics` |
 //! | `tail` | follows files through rotation and restarts; hands out bytes with their place, keeps checkpoints | `durable` |
 //! | `spool` | masked records on disk until a sink has them: segments, checksums, a quota | `engine`, `durable` |
-//! | `hop` | servers and client for OTLP: batches are redacted between the one who sends and the one who is to get them | `engine`, `otlp`, `workers`, `metrics`, `findings`, `config` |
+//! | `hop` | servers and client for OTLP: batches are redacted between the one who sends and the one who is to get them | `engine`, `otlp`, `workers`, `metrics`, `findings`, `config`, `tls` |
 //! | `cli` | one file per subcommand; the only room that prints to people | everything |
 //!
 //! PURE rooms hold no files, sockets, environment, threads, clocks or logging. Cargo features follow the rooms:
@@ -103,13 +105,13 @@ pub mod framing;
 pub mod hop;
 #[cfg(feature = "daemon")]
 pub mod log;
+#[cfg(any(feature = "archives", feature = "daemon"))]
+mod markup;
 #[cfg(feature = "daemon")]
 pub mod message;
 #[cfg(feature = "daemon")]
 pub mod metrics;
 pub mod otlp;
-#[cfg(feature = "daemon")]
-mod pem;
 #[cfg(feature = "cli")]
 pub mod pipe;
 #[cfg(feature = "daemon")]
@@ -127,5 +129,9 @@ pub mod sources;
 pub mod spool;
 #[cfg(feature = "daemon")]
 pub mod tail;
+#[cfg(feature = "daemon")]
+pub mod tls;
+#[cfg(feature = "daemon")]
+mod unix;
 #[cfg(feature = "daemon")]
 pub mod workers;

@@ -4,6 +4,9 @@
 #![allow(clippy::print_stdout, reason = "a test says what it skipped")]
 #![cfg(feature = "daemon")]
 
+#[path = "shared/program.rs"]
+mod program;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -58,7 +61,7 @@ fn is_accepted(name: &str, configuration: &str) {
     let text = configuration.replace("/etc/inkout-hash-key/hash-key", &folder.path().join("key").display().to_string());
     fs::write(folder.path().join("key"), "0123456789abcdef0123456789abcdef").expect("written");
     fs::write(&file, text).expect("written");
-    let mut check = Command::new(env!("CARGO_BIN_EXE_inkout"));
+    let mut check = program::inkout();
     let out = check.args(["config", "check"]).arg(&file).output().expect("runs");
     assert!(out.status.success(), "{name}: {}\n{configuration}", String::from_utf8_lossy(&out.stderr));
 }

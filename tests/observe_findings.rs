@@ -2,6 +2,9 @@
 
 #![cfg(feature = "daemon")]
 
+#[path = "shared/program.rs"]
+mod program;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -12,6 +15,7 @@ use inkout::engine::{Carry, Engine, HashKey, Known, KnownValue, Limits, Mode, Pi
 use inkout::findings::{Contact, Event, Findings, FindingsOptions, FindingsWriter, Generation, Line, Place};
 use inkout::metrics::{Metrics, SourceMetrics};
 use inkout::rules::{Catalog, generator::expand};
+use program::inkout;
 use serde_json::Value;
 
 fn compiled(policy: Policy) -> Engine {
@@ -98,7 +102,7 @@ fn a_secret_is_told_once_with_its_place_and_counted_to_the_end() {
 }
 
 fn sample() -> String {
-    let sample = Command::new(env!("CARGO_BIN_EXE_inkout")).arg("sample").output().expect("runs");
+    let sample = inkout().arg("sample").output().expect("runs");
     String::from_utf8(sample.stdout).expect("UTF-8")
 }
 
@@ -233,7 +237,7 @@ fn a_file_that_cannot_be_written_is_named() {
 }
 
 fn summarize(arguments: &[&str], folder: &Path) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_inkout"));
+    let mut command = inkout();
     command.args(["findings", "summarize"]).args(arguments).current_dir(folder).output().expect("runs")
 }
 

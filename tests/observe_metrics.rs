@@ -30,7 +30,7 @@ use tokio::sync::mpsc;
 fn busy(rules: RuleSeries) -> Metrics {
     let engine = Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default()).expect("rules compile");
     let metrics = Metrics::new(rules);
-    metrics.declare(&engine);
+    metrics.declare_all([&engine]);
     metrics.reload(Ok("0123456789ab"));
     let (source, sink, pipeline) = (metrics.source("a \"b\"\\c"), metrics.sink("out"), metrics.pipeline("main"));
     source.received(3, 300);

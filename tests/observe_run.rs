@@ -2,13 +2,18 @@
 
 #![cfg(all(feature = "daemon", target_os = "linux"))]
 
+#[path = "shared/program.rs"]
+mod program;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
+
+use program::inkout;
 
 /// A process that reads standard input and writes standard output.
 struct Run {
@@ -24,7 +29,7 @@ impl Run {
         let file = folder.path().join("inkout.toml");
         let tables = tables.replace("FOLDER", &folder.path().display().to_string());
         fs::write(&file, format!("{tables}\n{PIPELINE}")).expect("written");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_inkout"));
+        let mut command = inkout();
         command.args(["run", "--config"]).arg(&file).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
         Run { child: command.spawn().expect("runs"), folder }
     }
@@ -127,8 +132,7 @@ fn findings_are_written_and_summarized() {
     assert!(!stream.contains("hunter2"), "{stream}");
     assert!(stream.contains("\"source\":\"main\",\"offset\":20,"), "{stream}");
     assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
-    let summary =
-        Command::new(env!("CARGO_BIN_EXE_inkout")).args(["findings", "summarize"]).arg(&path).output().expect("runs");
+    let summary = inkout().args(["findings", "summarize"]).arg(&path).output().expect("runs");
     let summary = String::from_utf8_lossy(&summary.stdout).into_owned();
     assert!(summary.contains("seen      2 times in main\n  key       password\n"), "{summary}");
 }

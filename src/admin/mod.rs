@@ -19,9 +19,6 @@ pub(crate) use page::duration;
 mod status;
 
 use std::convert::Infallible;
-use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -34,13 +31,14 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 pub use crate::config::daemon::{AdminOptions, Listen};
 use crate::metrics::Metrics;
+use crate::unix::{self, Refused};
 use history::History;
 use status::Status;
 
@@ -60,7 +58,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; scr
 #[error("admin: cannot listen on {place}: {reason}")]
 pub struct AdminError {
     place: String,
-    reason: io::Error,
+    reason: Refused,
 }
 
 /// A port that is open already, and not served yet.
@@ -74,7 +72,7 @@ pub struct Admin {
 #[derive(Debug)]
 enum Listener {
     Tcp(TcpListener),
-    Unix(UnixListener, PathBuf),
+    Unix(unix::Socket),
 }
 
 impl Admin {
@@ -85,8 +83,13 @@ impl Admin {
     pub async fn bind(options: &AdminOptions) -> Result<Option<Admin>, AdminError> {
         let (place, bound) = match &options.listen {
             Listen::Off => return Ok(None),
-            Listen::Tcp(address) => (address.to_string(), TcpListener::bind(address).await.map(Listener::Tcp)),
-            Listen::Unix(path) => (format!("unix:{}", path.display()), unix(path)),
+            Listen::Tcp(address) => {
+                (address.to_string(), TcpListener::bind(address).await.map(Listener::Tcp).map_err(Refused::from))
+            }
+            Listen::Unix(path) => {
+                // For its owner alone.
+                (format!("unix:{}", path.display()), unix::Socket::bind(path, 0o600).map(Listener::Unix))
+            }
         };
         let listener = bound.map_err(|reason| AdminError { place: place.clone(), reason })?;
         // Of port 0, the one that was given.
@@ -110,10 +113,6 @@ impl Admin {
             () = served.remember() => {}
             () = self.accept(&served) => {}
         }
-        if let Listener::Unix(_, path) = &self.listener {
-            // What is left of it would only confuse.
-            let _ = std::fs::remove_file(path);
-        }
     }
 
     async fn accept(&self, served: &Served) {
@@ -126,7 +125,7 @@ impl Admin {
                 Listener::Tcp(tcp) => tcp.accept().await.map(|(stream, _)| {
                     tokio::spawn(async move { (served.answer(stream).await, drop(place)) });
                 }),
-                Listener::Unix(unix, _) => unix.accept().await.map(|(stream, _)| {
+                Listener::Unix(unix) => unix.accept().await.map(|stream| {
                     tokio::spawn(async move { (served.answer(stream).await, drop(place)) });
                 }),
             };
@@ -136,19 +135,6 @@ impl Admin {
             }
         }
     }
-}
-
-/// A socket for its owner alone, in place of one that was left behind.
-fn unix(path: &Path) -> io::Result<Listener> {
-    if std::fs::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket()) {
-        if std::os::unix::net::UnixStream::connect(path).is_ok() {
-            return Err(io::ErrorKind::AddrInUse.into());
-        }
-        std::fs::remove_file(path)?;
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(Listener::Unix(listener, path.to_owned()))
 }
 
 /// What answers are made of.

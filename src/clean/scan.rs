@@ -54,8 +54,6 @@ pub struct Seen<'s> {
     pub found: &'s [Span],
     /// What it became.
     pub masked: &'s Masked,
-    /// What was counted.
-    pub tally: &'s Tally,
 }
 
 /// Is shown what is seen. The pieces of one file come in order, but not all on one thread.
@@ -106,12 +104,6 @@ pub struct Scanned {
 }
 
 impl Scanned {
-    /// Whether something was left out that somebody would expect to be inspected, or a record had to be masked whole.
-    pub fn has_gaps(&self) -> bool {
-        let skips = self.skipped.iter().map(|(_, skip)| *skip).chain(self.skip);
-        self.tally.records_masked_whole > 0 || skips.into_iter().any(Skip::is_gap)
-    }
-
     fn of_skip(skip: Skip) -> Scanned {
         Scanned { skip: Some(skip), ..Scanned::default() }
     }
@@ -275,7 +267,7 @@ impl Look<'_> {
         let name = [of, b"(comment)"].concat();
         let (member, found) = (Some(&*name), scratch.found());
         self.observer.begin(member);
-        self.observer.piece(&Seen { member, offset: 0, line: 1, piece: &piece, found, masked: &masked, tally: &its });
+        self.observer.piece(&Seen { member, offset: 0, line: 1, piece: &piece, found, masked: &masked });
         tally.add(&its);
         true
     }

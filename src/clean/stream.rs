@@ -179,7 +179,7 @@ impl Course<'_, '_, '_, '_> {
             turn.worker.shared.progress.findings.fetch_add(tally.total(), Ordering::Relaxed);
         }
         let (member, offset, line) = (turn.member, turn.offset, turn.line);
-        self.observer.piece(&Seen { member, offset, line, piece, found, masked, tally });
+        self.observer.piece(&Seen { member, offset, line, piece, found, masked });
         turn.offset += piece.len() as u64;
         if self.observer.counts_lines() {
             turn.line += memchr::memchr_iter(b'\n', piece.body()).count() as u64;

@@ -96,11 +96,6 @@ impl Worker {
     pub(super) fn may_share(&self) -> bool {
         self.threads > 1 && self.shared.has_idle_threads()
     }
-
-    /// What it shares with the others.
-    pub fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
 }
 
 /// Does `work` for every file on several threads; the answers stand in the order of the files.

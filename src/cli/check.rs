@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use super::args::{ColorWhen, EngineArgs};
 use super::paths::{PathArgs, stop_flag};
 use super::print::{self, FileError, complain};
-use super::setup::Setup;
+use super::setup::{self, Setup};
 use super::watch::{self, Gaps, Watch};
 use super::{Closed, Exit, color, progress, read};
 use crate::clean::{self, Shared, Skip};
@@ -105,7 +105,7 @@ pub(super) fn run(args: &CheckArgs, closed: Closed) -> anyhow::Result<Exit> {
     let mut about = watch::about("check", &check.engine, check.options());
     let collector = Collector::new(Arc::clone(&check.engine), keep);
     let missed = check.look(&walked, &collector, &mut about)?;
-    about.ended = watch::now();
+    about.ended = setup::now();
     let found = collector.finish();
     check.tell(&found, &missed, &about)
 }

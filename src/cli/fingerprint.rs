@@ -6,6 +6,7 @@ use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use clap::Args;
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use zeroize::Zeroizing;
@@ -13,11 +14,11 @@ use zeroize::Zeroizing;
 use super::names::Names;
 use super::paths::stop_flag;
 use super::print::{self, complain};
+use super::setup;
 use super::{Closed, Exit};
 use crate::clean::{self, Observer, ReadOptions, Scanned, Seen, Shared, WalkOptions};
 use crate::engine::{Engine, Limits, Policy, Purpose};
 use crate::rules::Catalog;
-use crate::secrets::{self, LoadedKey};
 
 /// A longer value is a file.
 const MAX_VALUE_BYTES: usize = 64 << 10;
@@ -37,8 +38,9 @@ pub(super) struct FingerprintArgs {
 }
 
 pub(super) fn run(args: &FingerprintArgs, closed: Closed) -> anyhow::Result<Exit> {
-    let key = key(args)?;
-    let policy = Policy { hash_key: Some(key.key), ..Policy::default() };
+    let key = setup::given_hash_key(args.share_key.as_ref().or(args.hash_key_file.as_ref()).map(PathBuf::as_path))?;
+    let key = key.context("a fingerprint needs the key: --share-key or --hash-key-file FILE")?;
+    let policy = Policy { hash_key: Some(key), ..Policy::default() };
     let engine = Arc::new(Engine::compile(Catalog::builtin().set, policy, &Limits::default())?);
     if closed.stdin {
         complain(&"standard input: it is closed");
@@ -69,20 +71,6 @@ pub(super) fn run(args: &FingerprintArgs, closed: Closed) -> anyhow::Result<Exit
         writeln!(out, "allow    {allow}  in allow lists")
     })?;
     Ok(Exit::Done)
-}
-
-fn key(args: &FingerprintArgs) -> anyhow::Result<LoadedKey> {
-    let path = args.share_key.as_ref().or(args.hash_key_file.as_ref());
-    let loaded = match path {
-        Some(path) => Some(secrets::hash_key_from_file(path)?),
-        None => secrets::hash_key_from_environment()?,
-    };
-    let loaded =
-        loaded.ok_or_else(|| anyhow::anyhow!("a fingerprint needs the key: --share-key or --hash-key-file FILE"))?;
-    if let (Some(path), true) = (path, loaded.exposed) {
-        complain(&format!("warning: key file {} can be read by others; chmod 600 it", path.display()));
-    }
-    Ok(loaded)
 }
 
 /// The value in a pipe or a file, without one line end at its end.

@@ -298,18 +298,29 @@ pub(super) fn allow_files(folder: &Path) -> anyhow::Result<Vec<Allowed>> {
 
 /// The key of the `hash` action. Where only a profile asks for one and there is none, a key for this run alone.
 pub(super) fn hash_key(args: &EngineArgs, pseudonyms: bool) -> anyhow::Result<Option<HashKey>> {
-    let loaded = match &args.hash_key_file {
-        Some(path) => Some(secrets::hash_key_from_file(path)?),
-        None => secrets::hash_key_from_environment()?,
-    };
-    if let (Some(path), true) = (&args.hash_key_file, loaded.as_ref().is_some_and(|loaded| loaded.exposed)) {
-        complain(&format!("warning: hash key file {} can be read by others; chmod 600 it", path.display()));
-    }
-    if loaded.is_none() && pseudonyms {
+    let given = given_hash_key(args.hash_key_file.as_deref())?;
+    if given.is_none() && pseudonyms {
         complain(&"no --hash-key-file and no INKOUT_HASH_KEY: pseudonyms are the same within this run only");
         return Ok(Some(secrets::random_hash_key()?));
     }
-    Ok(loaded.map(|loaded| loaded.key))
+    Ok(given)
+}
+
+/// The key in `file` if there is one, and else the environment's.
+pub(super) fn given_hash_key(file: Option<&Path>) -> anyhow::Result<Option<HashKey>> {
+    match file {
+        Some(path) => hash_key_in(path).map(Some),
+        None => Ok(secrets::hash_key_from_environment()?),
+    }
+}
+
+/// The key in the file at `path`. Whoever leaves it open to others is told so.
+pub(super) fn hash_key_in(path: &Path) -> anyhow::Result<HashKey> {
+    let loaded = secrets::hash_key_from_file(path)?;
+    if loaded.exposed {
+        complain(&format!("warning: hash key file {} can be read by others; chmod 600 it", path.display()));
+    }
+    Ok(loaded.key)
 }
 
 pub(super) fn now() -> Moment {

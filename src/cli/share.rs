@@ -12,8 +12,7 @@ use zeroize::Zeroizing;
 use super::args::{ActionName, EngineArgs};
 use super::names::Names;
 use super::print::complain;
-use super::setup::{Lines, Setup};
-use super::watch;
+use super::setup::{self, Lines, Setup};
 use crate::clean::Walked;
 use crate::engine::{Engine, HashKey, Mode};
 
@@ -41,7 +40,7 @@ impl Share {
         ensure!(action == ActionName::Hash, "--share-key writes tokens, so the action is `hash`; leave --action out");
         let new = asked == Path::new("new");
         ensure!(new || asked.exists(), "there is no share key {}; `--share-key new` makes one", asked.display());
-        let stamp = watch::now().to_string().replace(['-', ':'], "");
+        let stamp = setup::now().to_string().replace(['-', ':'], "");
         let path = if new { PathBuf::from(format!("{}{stamp}{}", NAME.0, NAME.1)) } else { asked.to_owned() };
         engine.hash_key_file = Some(path.clone());
         let new = if new { Some(random()?) } else { None };

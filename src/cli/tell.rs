@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use super::args::EngineArgs;
 use super::clean::CleanArgs;
 use super::print::{self, FileError, OutputError};
+use super::setup;
 use super::watch::{self, Gaps, Watch};
 use super::{check, color};
 use crate::clean::{Done, Observer, Outcome, Silent, Walked, shown};
@@ -106,7 +107,7 @@ impl Tell {
 
     /// Writes the page.
     pub(super) fn finish(mut self, walked: &Walked, done: &[Done]) -> anyhow::Result<()> {
-        self.about.ended = watch::now();
+        self.about.ended = setup::now();
         if let Some(page) = self.page.take() {
             self.page(page, walked, done)?;
         }

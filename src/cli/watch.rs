@@ -4,12 +4,12 @@
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::EngineArgs;
+use super::setup;
 use crate::clean::{Observer, Reason, Scanned, Seen, Skip, Walked};
 use crate::engine::{Action, Carry, Engine};
-use crate::report::{About, Diff, FileCollector, Look, Missed, MissedKind, Moment, Place};
+use crate::report::{About, Diff, FileCollector, Look, Missed, MissedKind, Place};
 use crate::rules::Catalog;
 
 /// Shows a report, a diff, or both what is read of one file.
@@ -124,16 +124,12 @@ pub(super) fn masked(engine: &Engine, text: &str) -> String {
     String::from_utf8_lossy(masked.as_bytes()).into_owned()
 }
 
-pub(super) fn now() -> Moment {
-    Moment(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
-}
-
 /// What ran, for the fine print; the counts are the caller's.
 pub(super) fn about(command: &'static str, engine: &Engine, options: Vec<(String, String)>) -> About {
     let options = options.into_iter().map(|(name, value)| (name, masked(engine, &value))).collect();
     let (version, rules_version, rules_hash) =
         (env!("CARGO_PKG_VERSION"), Catalog::version().to_owned(), Catalog::hash());
-    let (started, ended) = (now(), now());
+    let (started, ended) = (setup::now(), setup::now());
     About { command, version, rules_version, rules_hash, options, started, ended, files: 0, bytes: 0, baseline: false }
 }
 

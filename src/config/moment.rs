@@ -106,6 +106,7 @@ mod tests {
             ("soon", None),
             ("1969-12-30", None),
         ];
+        assert_eq!(Moment::of_unix_seconds(1_795_340_591).to_string(), "2026-11-22T09:43:11Z");
         for (text, expected) in cases {
             assert_eq!(Moment::parse(text).map(|moment| moment.to_string()).as_deref(), expected, "{text}");
         }

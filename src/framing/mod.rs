@@ -34,20 +34,6 @@ pub enum Framing {
     OctetCounted,
 }
 
-impl Framing {
-    /// Every framing.
-    pub const ALL: [Framing; 3] = [Framing::Newline, Framing::Nul, Framing::OctetCounted];
-
-    /// The name used in configurations.
-    pub fn name(self) -> &'static str {
-        match self {
-            Framing::Newline => "newline",
-            Framing::Nul => "nul",
-            Framing::OctetCounted => "octet-counted",
-        }
-    }
-}
-
 /// Appends to `framed` the records that `lines` holds: as many lines each as `counts` says, or one each if it is empty. The
 /// last line may lack its line feed.
 ///

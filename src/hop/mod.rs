@@ -56,10 +56,10 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
 pub use redactor::{Load, Parcel, Redactor, Unfit, WorkersRedactor};
-pub use tls::TlsError;
 
 use crate::config::daemon::{OtlpListen, OtlpServerTls, OtlpSink, OtlpSource};
 use crate::metrics::Metrics;
+use crate::tls::TlsError;
 use queue::Queue;
 use relay::{Batches, Counters, Relay};
 use renew::Renewable;
@@ -99,9 +99,6 @@ pub enum HopError {
     /// gRPC has paths of its own.
     #[error("the endpoint `{0}` has a path, which gRPC has no use for; set `protocol = \"http\"`, or leave it out")]
     PathInGrpc(String),
-    /// A name that no certificate can have.
-    #[error("`{0}` is no name that a certificate could have; set `tls.server_name`")]
-    ServerName(String),
     /// A header's value could not be read.
     #[error("{}: {reason}", path.display())]
     HeaderFile {
@@ -110,6 +107,9 @@ pub enum HopError {
         /// What is wrong with it.
         reason: String,
     },
+    /// One of two options that belong together.
+    #[error("`tls.cert_file` and `tls.key_file` go together")]
+    HalfIdentity,
     /// Certificates.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -149,25 +149,11 @@ pub struct Renewal {
     relay: Arc<Relay>,
 }
 
-/// Opens the listeners and serves until `cancel`; then requests in flight have the drain deadline to end.
-///
-/// # Errors
-/// Before anything is served: an address, a file or a name that is not what the options say.
-pub async fn serve(
-    options: HopOptions,
-    redactor: Arc<dyn Redactor>,
-    metrics: &Metrics,
-    cancel: CancellationToken,
-) -> Result<HopSummary, HopError> {
-    let hop = Hop::open(options, redactor, metrics, cancel).await?;
-    Ok(hop.run().await)
-}
-
 impl Hop {
     /// Opens the listeners. Connections wait in the system's queue until [`Hop::run`].
     ///
     /// # Errors
-    /// As [`serve`].
+    /// An address, a file or a name that is not what the options say.
     pub async fn open(
         options: HopOptions,
         redactor: Arc<dyn Redactor>,

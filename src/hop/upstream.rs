@@ -13,7 +13,6 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
@@ -188,8 +187,7 @@ impl Way {
     fn new(options: &OtlpSink, endpoint: Endpoint, protocol: Protocol) -> Result<Way, HopError> {
         let alpn = if protocol == Protocol::Grpc { tls::GRPC } else { tls::HTTP };
         let secure = if endpoint.is_tls() {
-            let name = options.tls.server_name.as_deref().unwrap_or(endpoint.host()).trim_matches(['[', ']']);
-            let name = ServerName::try_from(name.to_owned()).map_err(|_| HopError::ServerName(name.to_owned()))?;
+            let name = tls::server_name(&options.tls, endpoint.host())?;
             let files = options.tls.clone();
             let tls = Renewable::new(move || Ok(tls::client(&files, alpn)?))?;
             Some((Arc::new(tls), name))

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -13,17 +12,10 @@ use super::StreamId;
 pub enum Ack {
     /// The receiver has it, as strongly as its protocol can say so.
     Delivered,
-    /// The receiver has it but for so many records, which it refuses for good.
-    Partial {
-        /// Records that were refused.
-        rejected: u64,
-    },
     /// It will never be delivered: the operator chose to drop it. Who dropped it has counted it.
     Dropped,
     /// It will never be delivered: the receiver refuses it.
     Rejected,
-    /// Not now; after that time the source may offer it again.
-    RetryAfter(Duration),
 }
 
 /// What became of a batch, for its source.
@@ -106,8 +98,6 @@ mod tests {
         check(&[Ack::Delivered], 2, None);
         check(&[], 1, None);
         check(&[Ack::Rejected, Ack::Delivered], 2, Some(Ack::Rejected));
-        check(&[Ack::Partial { rejected: 2 }, Ack::Delivered], 2, Some(Ack::Partial { rejected: 2 }));
-        let retry = Ack::RetryAfter(Duration::from_secs(1));
-        check(&[retry, Ack::Rejected], 2, Some(retry));
+        check(&[Ack::Dropped, Ack::Rejected], 2, Some(Ack::Rejected));
     }
 }

@@ -309,11 +309,6 @@ impl Pipeline {
 }
 
 impl PipelineMetrics {
-    /// The configured name.
-    pub fn name(&self) -> &str {
-        &self.0.name
-    }
-
     /// Records that came in and will be delivered.
     pub fn in_flight_add(&self, records: u64) {
         let before = self.0.in_flight.fetch_add(signed(records), Ordering::Relaxed);

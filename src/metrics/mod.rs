@@ -131,12 +131,7 @@ impl Metrics {
         }
     }
 
-    /// Shows from 0 what `engine` can find. To be called for each engine that comes into use.
-    pub fn declare(&self, engine: &Engine) {
-        self.declare_all([engine]);
-    }
-
-    /// The same for the engines of all pipelines, in place of those that were declared before.
+    /// Shows from 0 what the engines of all pipelines can find, in place of those that were declared before.
     pub fn declare_all<'e>(&self, engines: impl IntoIterator<Item = &'e Engine>) {
         let of = |rule: &crate::engine::Rule, action| (cells::category_index(rule.category), action);
         let rules = engines.into_iter().flat_map(|engine| engine.rules().iter().zip(engine.actions()));
@@ -249,7 +244,7 @@ mod tests {
 
     fn loaded(rules: RuleSeries) -> (Metrics, Engine, SourceMetrics) {
         let (metrics, engine) = (Metrics::new(rules), engine());
-        metrics.declare(&engine);
+        metrics.declare_all([&engine]);
         metrics.reload(Ok("0123456789ab"));
         let source = metrics.source("app");
         metrics.pipeline("main");

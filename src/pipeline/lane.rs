@@ -314,13 +314,10 @@ async fn keep_books(
         pipeline.in_flight_sub(settled.records);
         match settled.ack {
             Ack::Delivered => pipeline.progress(),
-            Ack::Partial { rejected } => source.dropped(DropReason::Rejected, rejected),
             Ack::Rejected => source.dropped(DropReason::Rejected, settled.records),
-            Ack::Dropped | Ack::RetryAfter(_) => {}
+            Ack::Dropped => {}
         }
-        if let Some(files) = &files
-            && !matches!(settled.ack, Ack::RetryAfter(_))
-        {
+        if let Some(files) = &files {
             files.acked(FileId::of(settled.stream.0), settled.position);
         }
         ledger.settled.fetch_add(settled.records, Ordering::Release);

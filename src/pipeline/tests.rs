@@ -41,8 +41,7 @@ impl Rig {
         (config.source.framing, config.source.max_stall) = (framing, max_stall);
         let when_full = if max_stall.is_some() { WhenFull::Block } else { WhenFull::DropNewest };
         let metrics = Metrics::default();
-        let counters = (metrics.pipeline("main"), metrics.sink("out"));
-        let (inlet, queue) = Queue::channel(buffer_bytes, when_full, counters.0, counters.1);
+        let (inlet, queue) = Queue::channel(buffer_bytes, when_full, metrics.pipeline("main"));
         let workers = Workers::start((gate == Gate::Open).then(engine), 1).unwrap();
         let (gate, passes) = watch::channel(gate);
         let planned = Planned { config, workers: workers.clone(), gate: passes, findings: Findings::off() };

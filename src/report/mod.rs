@@ -31,7 +31,7 @@ pub use lines::Look;
 use occurrence::{Identity, Occurrence};
 pub use place::Place;
 pub use style::Style;
-pub use summary::{About, Missed, MissedKind, Moment, Report};
+pub use summary::{About, Missed, MissedKind, Report};
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,25 +1,11 @@
 //! What every format tells beside the findings: what was looked at, with what, when, and what was not inspected.
 
-use std::fmt;
 use std::sync::Arc;
 
 use super::collect::Found;
 use super::place::Place;
-use crate::config::Date;
+use crate::config::Moment;
 use crate::engine::{Action, Category, Rule, RuleId};
-
-/// A moment in UTC, in whole seconds after 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment(pub u64);
-
-impl fmt::Display for Moment {
-    /// As RFC 3339 writes it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let second = self.0 % 86_400;
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        write!(f, "{}T{hour:02}:{minute:02}:{second:02}Z", Date::of_unix_seconds(self.0))
-    }
-}
 
 /// Something that was not inspected, or not to its end.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,9 +125,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_moments_are_written_as_people_read_them() {
+    fn numbers_are_written_as_people_read_them() {
         assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(plural(1, "file", "files") + &plural(2000, " file", " files"), "1 file2,000  files");
-        assert_eq!(Moment(1_795_340_591).to_string(), "2026-11-22T09:43:11Z");
     }
 }

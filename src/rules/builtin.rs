@@ -64,9 +64,6 @@ struct SetTable {
     version: String,
 }
 
-/// What each version changed, for people.
-pub(super) const CHANGES: &str = include_str!("../../rules/CHANGES.md");
-
 pub(super) fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
         let file: SetFile = toml::from_str(SET.1).expect("rules/set.toml is parsed by a test");

@@ -108,11 +108,6 @@ impl Catalog {
         builtin::version()
     }
 
-    /// What each version of the set finds newly and no longer, newest first; Markdown.
-    pub fn changes() -> &'static str {
-        builtin::CHANGES
-    }
-
     /// The first twelve hex digits of the SHA-256 over names and contents of the built-in files: what `--version` shows.
     pub fn hash() -> String {
         builtin::hash()

@@ -44,6 +44,12 @@ pub enum SecretError {
         /// The file.
         path: PathBuf,
     },
+    /// The system is to blame.
+    #[error("no random numbers for a hash key: {reason}")]
+    Random {
+        /// Why.
+        reason: io::Error,
+    },
     /// The key could be guessed.
     #[error("{place}: {reason}")]
     Key {
@@ -54,12 +60,12 @@ pub enum SecretError {
     },
 }
 
-/// A key, and what is to be said about it.
+/// The key in a file, and what is to be said about it.
 #[derive(Debug)]
 pub struct LoadedKey {
     /// The key.
     pub key: HashKey,
-    /// Whether its file can be read by more than its owner.
+    /// Whether the file can be read by more than its owner.
     pub exposed: bool,
 }
 
@@ -84,7 +90,7 @@ pub fn hash_key_from_file(path: &Path) -> Result<LoadedKey, SecretError> {
 ///
 /// # Errors
 /// When it has fewer than 16 bytes.
-pub fn hash_key_from_environment() -> Result<Option<LoadedKey>, SecretError> {
+pub fn hash_key_from_environment() -> Result<Option<HashKey>, SecretError> {
     let set = std::env::var_os(HASH_KEY_VARIABLE).is_some_and(|value| !value.is_empty());
     if set { hash_key_from_variable(HASH_KEY_VARIABLE).map(Some) } else { Ok(None) }
 }
@@ -93,10 +99,9 @@ pub fn hash_key_from_environment() -> Result<Option<LoadedKey>, SecretError> {
 ///
 /// # Errors
 /// When it is not set or has fewer than 16 bytes.
-pub fn hash_key_from_variable(name: &str) -> Result<LoadedKey, SecretError> {
+pub fn hash_key_from_variable(name: &str) -> Result<HashKey, SecretError> {
     let bytes = Zeroizing::new(std::env::var_os(name).unwrap_or_default().into_encoded_bytes());
-    let key = hash_key(&bytes).map_err(|reason| SecretError::Key { place: name.to_owned(), reason })?;
-    Ok(LoadedKey { key, exposed: false })
+    hash_key(&bytes).map_err(|reason| SecretError::Key { place: name.to_owned(), reason })
 }
 
 /// A key that nobody else has, from the system's random numbers.
@@ -104,11 +109,10 @@ pub fn hash_key_from_variable(name: &str) -> Result<LoadedKey, SecretError> {
 /// # Errors
 /// When the system has none to give.
 pub fn random_hash_key() -> Result<HashKey, SecretError> {
-    let path = PathBuf::from("/dev/urandom");
-    let mut bytes = Zeroizing::new(vec![0; 32]);
-    let read = File::open(&path).and_then(|mut file| file.read_exact(&mut bytes));
-    read.map_err(|reason| SecretError::Unreadable { path: path.clone(), reason })?;
-    HashKey::new(bytes.to_vec()).map_err(|reason| SecretError::Key { place: path.display().to_string(), reason })
+    let mut bytes = vec![0; 32];
+    getrandom::fill(&mut bytes)
+        .map_err(|reason| SecretError::Random { reason: io::Error::other(reason.to_string()) })?;
+    Ok(HashKey::new(bytes).expect("32 bytes are enough"))
 }
 
 /// Editors and `echo` end a file with a line end that is not part of the key.

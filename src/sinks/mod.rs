@@ -33,11 +33,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use file::Reopen;
 pub use queue::{Inlet, Offered, Queue, Queued};
-pub use tls::TlsError;
 
 use crate::config::daemon::{Sink, SinkKind, WhenFull};
 use crate::metrics::{PipelineMetrics, SinkMetrics, SourceMetrics};
 use crate::spool::{self, Spool, SpoolError, SpoolOptions};
+use crate::tls::TlsError;
 
 /// How a sink ended, once its queue was closed.
 #[derive(Debug, PartialEq, Eq)]
@@ -115,7 +115,7 @@ pub enum SinkError {
 /// # Errors
 /// When its files or descriptors cannot be had. A receiver that does not answer is no error: it is tried again.
 pub fn start(sink: &Sink, around: &Around) -> Result<(Inlet, JoinHandle<Ended>), SinkError> {
-    let channel = |bytes, when_full| Queue::channel(bytes, when_full, around.pipeline.clone(), around.sink.clone());
+    let channel = |bytes, when_full| Queue::channel(bytes, when_full, around.pipeline.clone());
     let (Some(options), Some(folder)) = (&sink.spool, &around.spool) else {
         let (inlet, queue) = channel(sink.buffer_bytes, sink.when_full);
         return Ok((inlet, start_plain(sink, queue, around)?));

@@ -22,7 +22,6 @@ pub struct Inlet {
     capacity: usize,
     when_full: WhenFull,
     pipeline: PipelineMetrics,
-    sink: SinkMetrics,
 }
 
 /// The sink's end.
@@ -63,15 +62,10 @@ impl Drop for Room {
 
 impl Queue {
     /// The two ends of a queue with room for `capacity` bytes.
-    pub fn channel(
-        capacity: usize,
-        when_full: WhenFull,
-        pipeline: PipelineMetrics,
-        sink: SinkMetrics,
-    ) -> (Inlet, Queue) {
+    pub fn channel(capacity: usize, when_full: WhenFull, pipeline: PipelineMetrics) -> (Inlet, Queue) {
         let (sender, receiver) = unbounded_channel();
         let room = Arc::new(Semaphore::new(capacity));
-        (Inlet { sender, room, capacity, when_full, pipeline, sink }, Queue(receiver))
+        (Inlet { sender, room, capacity, when_full, pipeline }, Queue(receiver))
     }
 
     /// Takes up to `max` batches, waiting for the first of them. 0: nothing will come any more.
@@ -113,11 +107,6 @@ impl Inlet {
     /// Whether an offer waits for room.
     pub fn waits(&self) -> bool {
         self.when_full == WhenFull::Block
-    }
-
-    /// The name of the sink.
-    pub fn name(&self) -> &str {
-        self.sink.name()
     }
 
     /// Whether it takes nothing any more.

@@ -1,16 +1,14 @@
 //! Sockets that are listened to, with the limits every listener needs: so many connections, so much time for a handshake.
 //! No error of a peer or of the system ends the listening.
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::sockopt;
 use tokio::io::AsyncRead;
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
@@ -18,6 +16,7 @@ use super::SourceError;
 use super::tls::Acceptor;
 use crate::config::daemon::{Source, SourceKind};
 use crate::metrics::{RefuseReason, SourceMetrics};
+use crate::unix::{self, Refused};
 
 /// Without descriptors (EMFILE) accepting fails at once and again; so it pauses.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -37,7 +36,7 @@ pub struct Listener {
 
 enum Socket {
     Tcp(TcpListener),
-    Unix(UnixListener, PathBuf),
+    Unix(unix::Socket),
 }
 
 /// A peer that was let in. It counts as a connection until it is dropped.
@@ -78,7 +77,7 @@ impl Listener {
     pub fn address(&self) -> String {
         match &self.socket {
             Socket::Tcp(listener) => listener.local_addr().map_or_else(|error| error.to_string(), |at| at.to_string()),
-            Socket::Unix(_, path) => path.display().to_string(),
+            Socket::Unix(socket) => socket.path().display().to_string(),
         }
     }
 
@@ -106,7 +105,7 @@ impl Listener {
     /// # Errors
     /// When one of them is wrong; the old ones stay in use.
     pub fn reload(&self) -> Result<(), SourceError> {
-        self.tls.as_ref().map_or(Ok(()), Acceptor::reload)
+        Ok(self.tls.as_ref().map_or(Ok(()), Acceptor::reload)?)
     }
 
     async fn accept_any(&self) -> io::Result<Box<dyn Reader>> {
@@ -117,16 +116,8 @@ impl Listener {
                 let _ = keep_alive(&stream);
                 Box::new(stream)
             }
-            Socket::Unix(listener, _) => Box::new(listener.accept().await?.0),
+            Socket::Unix(socket) => Box::new(socket.accept().await?),
         })
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        if let Socket::Unix(_, path) = &self.socket {
-            let _ = fs::remove_file(path);
-        }
     }
 }
 
@@ -155,19 +146,10 @@ fn keep_alive(stream: &TcpStream) -> rustix::io::Result<()> {
     sockopt::set_tcp_keepcnt(stream, 3)
 }
 
-/// A socket that a process before us left behind is removed; anything else in its place is not.
 fn unix(path: &Path, mode: u32) -> Result<Socket, SourceError> {
-    let refused = |reason| SourceError::Listen { address: path.display().to_string(), reason };
-    let taken = |reason| SourceError::Taken { path: path.to_owned(), reason };
-    match fs::symlink_metadata(path) {
-        Ok(found) if !found.file_type().is_socket() => return Err(taken("is there already, and is no socket")),
-        Ok(_) if std::os::unix::net::UnixStream::connect(path).is_ok() => {
-            return Err(taken("is in use by another process"));
-        }
-        Ok(_) => fs::remove_file(path).map_err(refused)?,
-        Err(_) => {}
-    }
-    let listener = UnixListener::bind(path).map_err(refused)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(refused)?;
-    Ok(Socket::Unix(listener, path.to_owned()))
+    let refused = |refused| match refused {
+        Refused::Taken(reason) => SourceError::Taken { path: path.to_owned(), reason },
+        Refused::System(reason) => SourceError::Listen { address: path.display().to_string(), reason },
+    };
+    unix::Socket::bind(path, mode).map(Socket::Unix).map_err(refused)
 }

@@ -14,6 +14,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::tail::GlobError;
+use crate::tls::TlsError;
 
 /// Why a source cannot be opened; the operator is to blame.
 #[derive(Debug, thiserror::Error)]
@@ -35,17 +36,9 @@ pub enum SourceError {
         /// By what.
         reason: &'static str,
     },
-    /// A file of a TLS server.
-    #[error("{path}: {reason}", path = path.display())]
-    Tls {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// Certificate and key do not work.
-    #[error("TLS: {0}")]
-    Rustls(#[from] rustls::Error),
+    /// Certificates.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Patterns of paths.
     #[error(transparent)]
     Glob(#[from] GlobError),

@@ -274,7 +274,8 @@ impl Spool {
     }
 
     /// Everything below this number survives a crash.
-    pub fn synced(&self) -> u64 {
+    #[cfg(test)]
+    pub(super) fn synced(&self) -> u64 {
         self.synced
     }
 

@@ -107,12 +107,7 @@ impl Globs {
         globset::escape(&path.to_string_lossy())
     }
 
-    /// The deepest folder that all patterns are in.
-    pub fn base(&self) -> &Path {
-        &self.base
-    }
-
-    /// `path` from [`Globs::base`] on: the name of its mirrored file.
+    /// `path` from the deepest folder on that all patterns are in: the name of its mirrored file.
     pub fn relative<'p>(&self, path: &'p Path) -> &'p Path {
         path.strip_prefix(&self.base).unwrap_or(Path::new(path.file_name().unwrap_or_default()))
     }
@@ -342,7 +337,7 @@ mod tests {
     #[test]
     fn the_base_is_what_all_patterns_share() {
         let both = globs(&["/var/log/a/*.log", "/var/log/b/c/*.log"]);
-        assert_eq!(both.base(), Path::new("/var/log"));
+        assert_eq!(both.base, Path::new("/var/log"));
         assert_eq!(both.relative(Path::new("/var/log/b/c/x.log")), Path::new("b/c/x.log"));
         assert_eq!(globs(&["/var/log/a/*.log"]).relative(Path::new("/var/log/a/x.log")), Path::new("x.log"));
     }

@@ -158,11 +158,6 @@ impl Tailer {
         &self.folders
     }
 
-    /// Which paths are followed.
-    pub fn globs(&self) -> &Globs {
-        &self.globs
-    }
-
     /// When to poll next, if nobody tells of a change.
     pub fn next_poll(&self, now: Instant) -> Instant {
         if !self.ready.is_empty() {

@@ -4,8 +4,16 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
+
+#[path = "../shared/folder.rs"]
+mod folder;
+#[path = "../shared/program.rs"]
+mod program;
+
+pub(crate) use folder::{Folder, names};
+pub(crate) use program::{PROGRAM, code, inkout, stderr, stdout};
 
 /// A line that holds a secret, and what it becomes.
 pub(crate) const SECRET: &str = "level=info password=hunter2 user=ada\n";
@@ -18,16 +26,6 @@ pub(crate) fn long() -> String {
     (1..200_000).map(line).collect()
 }
 
-/// Where the program is.
-pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_inkout");
-
-/// The program, with nothing of the tester's environment that would change it.
-pub(crate) fn inkout() -> Command {
-    let mut command = Command::new(PROGRAM);
-    command.env_remove("INKOUT_CONFIG").env_remove("INKOUT_HASH_KEY").env_remove("NO_COLOR");
-    command
-}
-
 /// Runs `inkout clean` to its end.
 pub(crate) fn clean<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Output {
     finish(inkout().arg("clean").args(arguments))
@@ -36,18 +34,6 @@ pub(crate) fn clean<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> 
 /// Runs a command to its end.
 pub(crate) fn finish(command: &mut Command) -> Output {
     command.stdin(Stdio::null()).output().expect("the program runs")
-}
-
-pub(crate) fn code(output: &Output) -> i32 {
-    output.status.code().expect("an exit code")
-}
-
-pub(crate) fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("UTF-8")
-}
-
-pub(crate) fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).expect("UTF-8")
 }
 
 /// Fails unless the run did everything without a word of complaint.
@@ -62,44 +48,6 @@ pub(crate) fn fails(output: &Output, expected: i32, parts: &[&str]) {
     let said = stderr(output);
     assert_eq!(code(output), expected, "{said}");
     parts.iter().for_each(|part| assert!(said.contains(part), "`{part}` is not in: {said}"));
-}
-
-/// A folder that is removed at the end.
-pub(crate) struct Folder(tempfile::TempDir);
-
-impl Folder {
-    pub(crate) fn new() -> Folder {
-        Folder(tempfile::tempdir().expect("a temporary folder"))
-    }
-
-    pub(crate) fn root(&self) -> &Path {
-        self.0.path()
-    }
-
-    pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    /// Writes a file, and the folders it is in.
-    pub(crate) fn file(&self, name: impl AsRef<Path>, content: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder is made");
-        fs::write(&path, content).expect("a file is written");
-        path
-    }
-
-    /// The names in it, sorted.
-    pub(crate) fn names(&self) -> Vec<String> {
-        names(self.root())
-    }
-}
-
-pub(crate) fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).expect("a folder");
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
 }
 
 pub(crate) fn read(path: &Path) -> Vec<u8> {

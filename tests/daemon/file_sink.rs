@@ -104,7 +104,7 @@ fn a_file_is_rotated_between_records_and_opened_anew_on_sighup() {
     let mut running = run(&folder, &config);
     let count = 5_000 * scale();
     send(&mut running.connect(), 0, 0..count);
-    let rotated = |number: u64| folder.path(&format!("all.log.{number}"));
+    let rotated = |number: u64| folder.path(format!("all.log.{number}"));
     let all = || {
         let mut lines = String::new();
         (1..=900).rev().for_each(|number| lines += &text(&rotated(number)));

@@ -117,7 +117,7 @@ impl Writers {
 /// Appends records, a few at a time, and renames the file now and then.
 pub(crate) fn write(folder: &Folder, stream: u64, writers: &Writers) {
     let written = &writers.written[stream as usize];
-    let path = folder.path(&format!("logs/{stream}.log"));
+    let path = folder.path(format!("logs/{stream}.log"));
     let (mut rotation, mut number) = (0, 0);
     let mut file = File::options().create(true).append(true).open(&path).unwrap();
     while !writers.done.load(Ordering::Relaxed) {
@@ -127,7 +127,7 @@ pub(crate) fn write(folder: &Folder, stream: u64, writers: &Writers) {
         written.store(number, Ordering::Relaxed);
         if number % 4_000 == 0 && writers.seen.load(Ordering::Relaxed) {
             rotation += 1;
-            fs::rename(&path, folder.path(&format!("logs/{stream}.log.{rotation}"))).unwrap();
+            fs::rename(&path, folder.path(format!("logs/{stream}.log.{rotation}"))).unwrap();
             file = File::options().create(true).append(true).open(&path).unwrap();
         }
         thread::sleep(Duration::from_millis(1));
@@ -153,7 +153,7 @@ fn rotations_while_the_receiver_is_dead_lose_nothing() {
             receiver.die();
         }
         if number % 500 == 499 {
-            fs::rename(&path, folder.path(&format!("logs/0.log.{}", 1 + number / 500))).unwrap();
+            fs::rename(&path, folder.path(format!("logs/0.log.{}", 1 + number / 500))).unwrap();
             file = File::create(&path).unwrap();
             // A rotation is not noticed sooner than files are looked at.
             thread::sleep(Duration::from_millis(100));

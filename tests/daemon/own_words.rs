@@ -30,7 +30,7 @@ fn no_pipelines_known_value_stands_in_the_log_or_in_the_findings() {
             daemon.until_said("loaded rules");
         }
         lines += 1;
-        folder.file(&format!("{mark}{value}.log"), format!("it said {value} today\n"));
+        folder.file(format!("{mark}{value}.log"), format!("it said {value} today\n"));
         receiver.until_lines(lines);
         daemon.until_said(&format!("{mark}REDACTED.known-value.log"));
         assert!(!daemon.said().contains(value), "{}", daemon.said());

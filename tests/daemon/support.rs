@@ -10,6 +10,13 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+#[path = "../shared/folder.rs"]
+mod folder;
+#[path = "../shared/program.rs"]
+mod program;
+
+pub(crate) use folder::Folder;
+
 /// Longer than anything takes that works.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -150,10 +157,10 @@ impl Drop for Daemon {
     }
 }
 
-/// The program, with nothing of the tester's environment that would change it.
+/// The program, which writes without colours.
 pub(crate) fn inkout() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_inkout"));
-    command.env_remove("INKOUT_CONFIG").env_remove("INKOUT_HASH_KEY").env_remove("RUST_LOG").env("NO_COLOR", "1");
+    let mut command = program::inkout();
+    command.env("NO_COLOR", "1");
     command
 }
 
@@ -169,26 +176,6 @@ pub(crate) fn send(peer: &mut TcpStream, stream: u64, numbers: std::ops::Range<u
         }
     }
     peer.write_all(text.as_bytes()).expect("it is read");
-}
-
-/// A folder that is removed at the end.
-pub(crate) struct Folder(tempfile::TempDir);
-
-impl Folder {
-    pub(crate) fn new() -> Folder {
-        Folder(tempfile::tempdir().expect("a temporary folder"))
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    /// Writes a file and returns its path.
-    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.path(name);
-        std::fs::write(&path, content).expect("a file is written");
-        path
-    }
 }
 
 /// The value of the first metric that begins so, as the admin socket at that path tells it; 0 while there is none.
@@ -209,9 +196,8 @@ pub(crate) fn admin_metric(socket: &std::path::Path, name: &str) -> f64 {
 pub(crate) fn limited(kib: u64) -> Command {
     let mut command = Command::new("sh");
     let script = format!("trap '' XFSZ; ulimit -S -f {}; exec \"$@\"", kib * 2);
-    command.args(["-c", &script, "sh"]).arg(inkout().get_program());
-    command.env_remove("INKOUT_CONFIG").env_remove("RUST_LOG").env("NO_COLOR", "1");
-    command
+    command.args(["-c", &script, "sh", program::PROGRAM]).env("NO_COLOR", "1");
+    program::alone(command)
 }
 
 /// From now on there is room.

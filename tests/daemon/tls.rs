@@ -30,7 +30,7 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = params.self_signed(&key).unwrap();
-        let file = folder.file(&format!("{name}.crt"), certificate.pem());
+        let file = folder.file(format!("{name}.crt"), certificate.pem());
         Authority { issuer: Issuer::new(params, key), file }
     }
 
@@ -40,8 +40,8 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let cert = folder.file(&format!("{name}.crt"), certificate.pem());
-        Identity { cert, key: folder.file(&format!("{name}.key"), key.serialize_pem()) }
+        let cert = folder.file(format!("{name}.crt"), certificate.pem());
+        Identity { cert, key: folder.file(format!("{name}.key"), key.serialize_pem()) }
     }
 }
 

@@ -8,6 +8,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{code, feed, inkout, made_up, stderr, stdout};
 
+#[path = "../shared/terminal.rs"]
+mod terminal;
+
 /// `inkout exec` of a shell script. Its own process group: no terminal sends it signals.
 fn script(text: &str) -> Command {
     let mut command = inkout();
@@ -137,40 +140,21 @@ fn the_program_has_the_limit_of_core_dumps_that_we_had() {
     }
 }
 
-/// Runs a program on a terminal of its own, and sends it signals in both ways: to inkout alone, and by a key.
-const ON_A_TERMINAL: &str = r#"
-import os, pty, signal, sys
-program = "trap 'echo INTERRUPTED' INT; trap 'echo QUIT; exit 5' QUIT; echo ready; while :; do sleep 0.05; done"
-pid, terminal = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[1], [sys.argv[1], "exec", "--", "sh", "-c", program])
-shown = b""
-def until(text, count):
-    global shown
-    while shown.count(text) < count:
-        shown += os.read(terminal, 1000)
+/// Signals in both ways: to inkout alone, and by a key.
+const SIGNALS: &str = r#"
 until(b"ready", 1)
 os.kill(pid, signal.SIGINT)
 until(b"INTERRUPTED", 1)
 os.write(terminal, b"\x03")
 until(b"INTERRUPTED", 2)
 os.kill(pid, signal.SIGQUIT)
-try:
-    while True:
-        more = os.read(terminal, 1000)
-        if not more:
-            break
-        shown += more
-except OSError:
-    pass
-sys.stdout.buffer.write(shown)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 "#;
 
 #[test]
 fn a_signal_is_handed_on_from_a_process_and_not_twice_from_a_terminal() {
-    let mut python = Command::new("python3");
-    let Ok(output) = python.args(["-c", ON_A_TERMINAL, env!("CARGO_BIN_EXE_inkout")]).output() else {
+    let program =
+        "trap 'echo INTERRUPTED' INT; trap 'echo QUIT; exit 5' QUIT; echo ready; while :; do sleep 0.05; done";
+    let Ok(output) = terminal::run(["exec", "--", "sh", "-c", program], SIGNALS) else {
         println!("skipped: no python3 to make a terminal");
         return;
     };

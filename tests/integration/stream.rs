@@ -75,7 +75,7 @@ fn several_files_on_several_threads_keep_their_order() {
     let mut all = Vec::new();
     for seed in 1..=6 {
         let log = corpus::generate(&corpus::Spec { bytes: 100_000 * seed, seed: seed as u64, secret_every: 0 }).bytes;
-        command.arg(folder.file(&seed.to_string(), &log));
+        command.arg(folder.file(seed.to_string(), &log));
         all.extend(log);
     }
     let expected = expected(&all);

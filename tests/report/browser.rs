@@ -153,7 +153,7 @@ fn tables_sort_and_filter() {
 fn the_page_stays_small_whatever_was_found() {
     const FILES: usize = 1500;
     let folder = Folder::new();
-    let deep = folder.path(&format!("logs/{}", "a".repeat(200)));
+    let deep = folder.path(format!("logs/{}", "a".repeat(200)));
     fs::create_dir_all(&deep).unwrap();
     for file in 0..FILES {
         let text: String = (0..70)

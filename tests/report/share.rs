@@ -3,9 +3,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::process::Command;
 
 use crate::support::{Folder, code, feed, inkout, stderr, stdout};
+
+#[path = "../shared/terminal.rs"]
+mod terminal;
 
 /// The tokens of `text`.
 fn tokens(text: &str) -> Vec<String> {
@@ -119,35 +121,14 @@ fn what_cannot_be_is_refused_and_leaves_no_key() {
     assert_eq!((code(&output), stderr(&output).contains("--share-key or --hash-key-file")), (2, true));
 }
 
-/// Types a value on a terminal of its own.
-const TYPE_IT: &str = r#"
-import os, pty, sys, time
-pid, terminal = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[1], [sys.argv[1], "fingerprint", "--hash-key-file", sys.argv[2]])
-shown = b""
-while b"not shown" not in shown:
-    shown += os.read(terminal, 1000)
-os.write(terminal, sys.argv[3].encode().decode("unicode_escape").encode())
-try:
-    while True:
-        more = os.read(terminal, 1000)
-        if not more:
-            break
-        shown += more
-except OSError:
-    pass
-sys.stdout.buffer.write(shown)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-"#;
-
 #[test]
 fn a_value_that_is_typed_is_not_shown() {
     let folder = Folder::new();
     let key = folder.file("k", "0123456789abcdef0123456789abcdef");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     let typed = |keys: &str| {
-        Command::new("python3").args(["-c", TYPE_IT, env!("CARGO_BIN_EXE_inkout")]).arg(&key).arg(keys).output()
+        let acts = format!("until(b'not shown', 1)\nos.write(terminal, b'{keys}')");
+        terminal::run(["fingerprint".as_ref(), "--hash-key-file".as_ref(), key.as_os_str()], &acts)
     };
     let Ok(output) = typed("wrong\\x15hunter2xx\\x7f\\r") else {
         println!("skipped: no python3 to make a terminal");

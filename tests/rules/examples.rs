@@ -12,7 +12,8 @@ use regex_automata::meta::Regex;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::{Hir, HirKind, Look};
 
-use crate::sampler::{self, Random};
+use crate::rng::Rng;
+use crate::sampler;
 
 const SEEDS: Range<u64> = 0..8;
 /// Strings drawn from each pattern.
@@ -194,7 +195,7 @@ fn whatever_a_pattern_matches_is_found_in_every_carrier() {
         let Matcher::Pattern(pattern) = &rule.matcher else { continue };
         let hir = sampler::parse(pattern);
         let oracle = Oracle::new(&hir);
-        let mut random = Random(index as u64);
+        let mut random = Rng::new(index as u64);
         let samples: Vec<Vec<u8>> = (0..DRAWS).map(|_| sampler::draw(&hir, &mut random)).collect();
         for (head, tail, may_hold) in CARRIERS {
             let fits = |sample: &&Vec<u8>| {

@@ -3,6 +3,8 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
 
+use crate::rng::Rng;
+
 /// Copies of a repeat beyond its minimum, as a rule.
 const FEW: u32 = 3;
 /// And now and then.
@@ -15,34 +17,34 @@ pub(crate) fn parse(pattern: &str) -> Hir {
 }
 
 /// Text that `hir` matches; the same for the same `random`.
-pub(crate) fn draw(hir: &Hir, random: &mut Random) -> Vec<u8> {
+pub(crate) fn draw(hir: &Hir, random: &mut Rng) -> Vec<u8> {
     let mut out = Vec::new();
     write(hir, random, &mut out);
     out
 }
 
-fn write(hir: &Hir, random: &mut Random, out: &mut Vec<u8>) {
+fn write(hir: &Hir, random: &mut Rng, out: &mut Vec<u8>) {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => {}
         HirKind::Literal(literal) => out.extend_from_slice(&literal.0),
         HirKind::Class(class) => out.push(byte_of(class, random)),
         HirKind::Capture(capture) => write(&capture.sub, random, out),
         HirKind::Concat(parts) => parts.iter().for_each(|part| write(part, random, out)),
-        HirKind::Alternation(branches) => write(&branches[random.below(branches.len())], random, out),
+        HirKind::Alternation(branches) => write(&branches[random.below(branches.len() as u32) as usize], random, out),
         HirKind::Repetition(repetition) => {
             (0..copies(repetition, random)).for_each(|_| write(&repetition.sub, random, out));
         }
     }
 }
 
-fn copies(repetition: &Repetition, random: &mut Random) -> u32 {
+fn copies(repetition: &Repetition, random: &mut Rng) -> u32 {
     let spread = if random.below(16) == 0 { MANY } else { FEW };
     let most = repetition.max.unwrap_or(u32::MAX).min(repetition.min.saturating_add(spread));
-    repetition.min + random.below((most - repetition.min) as usize + 1) as u32
+    random.between(repetition.min, most)
 }
 
 /// A byte of the class that a line of a log holds: printable ASCII where there is one.
-fn byte_of(class: &Class, random: &mut Random) -> u8 {
+fn byte_of(class: &Class, random: &mut Rng) -> u8 {
     let class = match class {
         Class::Bytes(class) => class.clone(),
         Class::Unicode(class) => class.to_byte_class().expect("a pattern of bytes holds no other characters"),
@@ -51,22 +53,5 @@ fn byte_of(class: &Class, random: &mut Random) -> u8 {
     let printable: Vec<u8> = (b' '..=b'~').filter(holds).collect();
     let others: Vec<u8> = (0..=u8::MAX).filter(holds).collect();
     let bytes = if printable.is_empty() { others } else { printable };
-    bytes[random.below(bytes.len())]
-}
-
-/// SplitMix64 (Steele, Lea and Flood 2014).
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    /// A number under `bound`.
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
+    bytes[random.below(bytes.len() as u32) as usize]
 }

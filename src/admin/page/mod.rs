@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::status::{EndRow, Status};
+use crate::markup::Escaped;
 
 pub(super) const STYLE: &str = include_str!("status.css");
 pub(super) const SCRIPT: &str = include_str!("status.js");
@@ -237,22 +238,6 @@ fn losses(status: &Status, page: &mut String) -> fmt::Result {
     Ok(())
 }
 
-/// Text that says what it says, also in an attribute.
-struct Escaped<'t>(&'t str);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| match c {
-            '<' => f.write_str("&lt;"),
-            '>' => f.write_str("&gt;"),
-            '&' => f.write_str("&amp;"),
-            '"' => f.write_str("&quot;"),
-            '\'' => f.write_str("&#39;"),
-            c => f.write_char(c),
-        })
-    }
-}
-
 /// In the unit that leaves one to three digits before the point.
 fn bytes(count: f64) -> String {
     let units = ["B", "kB", "MB", "GB", "TB", "PB"];
@@ -318,10 +303,5 @@ mod tests {
         cases.into_iter().for_each(|(count, text)| assert_eq!(bytes(count), text));
         let cases = [(0.0, "0"), (0.25, "0.2"), (3.0, "3"), (1234.4, "1\u{202f}234"), (1e6, "1\u{202f}000\u{202f}000")];
         cases.into_iter().for_each(|(value, text)| assert_eq!(number(value), text));
-    }
-
-    #[test]
-    fn names_are_no_markup() {
-        assert_eq!(Escaped("<b a=\"1\">&'").to_string(), "&lt;b a=&quot;1&quot;&gt;&amp;&#39;");
     }
 }

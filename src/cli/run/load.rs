@@ -259,14 +259,8 @@ fn hash(own_rules: &[OwnRules]) -> String {
 
 fn hash_key(from: &HashKeyFrom) -> anyhow::Result<HashKey> {
     Ok(match from {
-        HashKeyFrom::File(path) => {
-            let loaded = secrets::hash_key_from_file(path)?;
-            if loaded.exposed {
-                complain(&format!("warning: hash key file {} can be read by others; chmod 600 it", path.display()));
-            }
-            loaded.key
-        }
-        HashKeyFrom::Environment(name) => secrets::hash_key_from_variable(name)?.key,
+        HashKeyFrom::File(path) => setup::hash_key_in(path)?,
+        HashKeyFrom::Environment(name) => secrets::hash_key_from_variable(name)?,
     })
 }
 

@@ -2,14 +2,14 @@
 
 use std::io::{self, Write};
 
-use crate::report::html::Escaped;
+use crate::markup::Escaped;
 use crate::report::summary::{MissedKind, Report};
 
 /// Writes one suite.
 pub(in crate::report) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let found = &report.found.occurrences;
     let failed: Vec<_> = report.missed.iter().filter(|missed| missed.kind == MissedKind::Failed).collect();
-    let seconds = report.about.ended.0.saturating_sub(report.about.started.0);
+    let seconds = report.about.ended.unix_seconds().saturating_sub(report.about.started.unix_seconds());
     let clean = usize::from(found.is_empty() && failed.is_empty());
     let counts = format!(
         "tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{seconds}\"",

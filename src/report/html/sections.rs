@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-use super::Escaped;
 use crate::engine::RuleId;
+use crate::markup::Escaped;
 use crate::report::summary::{MissedKind, Report, grouped, plural};
 use crate::report::{Excerpt, Missed, Occurrence, Place};
 

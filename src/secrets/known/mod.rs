@@ -1,7 +1,7 @@
 //! Known values from everywhere they may be: files, dotenv files, the environment, folders of mounted secrets, and programs
 //! that print them. It finds nothing in a log: that is the engine's [`Known`].
 //!
-//! [`load`] reads every source or fails: a redactor that knows half of the values it was told of would leak the other half.
+//! [`Values::read`] reads every source or fails: a redactor that knows half of the values it was told of would leak the other half.
 //! What is read and not looked for (too short, a common word) is named in [`Loaded::notes`]; no note holds a value.
 
 mod command;
@@ -75,14 +75,6 @@ impl fmt::Display for Note {
             Note::NoValue { place, name, reason } => write!(f, "{place}: `{name}` is not looked for: {reason}"),
         }
     }
-}
-
-/// Reads all of `sources`. The set is the `generation`-th of its process: a finding tells which one it was found by.
-///
-/// # Errors
-/// When one of them cannot be read, is not as its format says, fails, takes too long, or has no value to look for.
-pub fn load(sources: &KnownSources, generation: u64) -> Result<Loaded, SecretError> {
-    Values::read(sources)?.finish(generation)
 }
 
 /// Values as they are collected, with where each came from.

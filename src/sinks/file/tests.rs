@@ -175,7 +175,7 @@ async fn batches_are_settled_when_they_are_written() {
     let rig = Rig::new("{relative}", |options| options.sync = true);
     let metrics = Metrics::default();
     let sink = metrics.sink("files");
-    let (inlet, queue) = Queue::channel(1 << 20, WhenFull::Block, metrics.pipeline("main"), sink.clone());
+    let (inlet, queue) = Queue::channel(1 << 20, WhenFull::Block, metrics.pipeline("main"));
     let task = start(rig.files.options.clone(), Framing::Newline, Reopen::default(), queue, sink).unwrap();
     let (receipts, mut back) = Receipts::channel();
     for (origin, expected) in [("a.log", Ack::Delivered), ("../a.log", Ack::Rejected)] {

@@ -1,5 +1,5 @@
-//! Certificates and private keys from PEM files, for every side that speaks TLS. What it says of a file holds no byte of it: a
-//! parser's message may quote what it read, and that may be a key.
+//! Certificates and private keys from PEM files. What it says of a file holds no byte of it: a parser's message may quote
+//! what it read, and that may be a key.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use rustls::pki_types::pem::{Error, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// The certificates in the file at `path`, one at least.
-pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match read.map_err(|error| said(&error))? {
         none if none.is_empty() => Err("it holds no PEM certificate".to_owned()),
@@ -16,7 +16,7 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
 }
 
 /// The private key in the file at `path`.
-pub(crate) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
+pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_file(path).map_err(|error| said(&error))
 }
 
