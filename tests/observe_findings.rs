@@ -11,6 +11,7 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use inkout::config::KnownSources;
 use inkout::engine::{Carry, Engine, HashKey, Known, KnownValue, Limits, Mode, Piece, Policy};
 use inkout::findings::{Contact, Event, Findings, FindingsOptions, FindingsWriter, Generation, Line, Place};
 use inkout::metrics::{Metrics, SourceMetrics};
@@ -157,7 +158,9 @@ fn a_private_key_is_one_secret_however_it_is_wrapped() {
 fn a_known_value_is_told_with_its_name_its_generation_and_whom_to_call() {
     let contact = Contact { owner: Some("payments".to_owned()), revoke: Some("https://example.com/keys".to_owned()) };
     let mut fixture = Fixture::new(|options| {
-        options.known.insert("stripe".to_owned(), contact);
+        let contact =
+            inkout::config::Contact { names: "str*".to_owned(), owner: contact.owner, revoke: contact.revoke };
+        options.add_contacts(&KnownSources { contacts: vec![contact], ..KnownSources::default() });
     });
     let known = |name: &str, value: &str, number: u64| {
         let value = KnownValue { name: name.to_owned(), value: value.as_bytes().to_vec() };

@@ -75,9 +75,9 @@ impl Setup {
     }
 
     /// Adds the exemptions of the folder of drop-in files, and takes out what has expired.
-    fn settle_allowed(&mut self) -> anyhow::Result<()> {
-        if let Some(folder) = &self.config.allow_dir {
-            self.config.allow.extend(allow_files(folder)?);
+    pub(super) fn settle_allowed(&mut self) -> anyhow::Result<()> {
+        if let Some(folder) = self.config.allow_dir.take() {
+            self.config.allow.extend(allow_files(&folder)?);
         }
         for allowed in self.config.take_expired(now()) {
             let place = &allowed.entry.place;

@@ -272,7 +272,7 @@ impl Shared {
         let current = engine.known_age(value) == Some(0);
         let generation = if current { Generation::Current } else { Generation::Previous };
         let number = engine.known_generation(value).unwrap_or_default();
-        let Contact { owner, revoke } = self.options.known.get(&name).cloned().unwrap_or_default();
+        let Contact { owner, revoke } = self.options.contact(&name).cloned().unwrap_or_default();
         Some(KnownLine { name, generation, number, owner, revoke })
     }
 }

@@ -6,8 +6,9 @@ use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use inkout::config::Moment;
 use rustix::process::Signal;
 
 use crate::receiver::{Habits, Receiver};
@@ -115,6 +116,22 @@ fn a_changed_file_is_loaded_by_itself() {
     eventually("the swapped one", || masked(&daemon, &receiver).contains("password=TWO"));
     fs::write(folder.path("..v2/inkout.toml"), text(&receiver, "THREE")).unwrap();
     eventually("the edited one", || masked(&daemon, &receiver).contains("password=THREE"));
+}
+
+/// Nobody has to reload for it: what was left in the clear for a while is masked when the while is over.
+#[test]
+fn an_exemption_ends_when_it_expires() {
+    let (folder, receiver) = (Folder::new(), Receiver::start(Habits::default()));
+    put(&folder, "rules.toml", RULES);
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 4;
+    let expires = Moment::of_unix_seconds(clock);
+    let allow = format!("[[allow]]\nrule = 'door'\nreason = 'a while'\nexpires = '{expires}'\n[[pipeline]]");
+    put(&folder, "inkout.toml", &text(&receiver, "ONE").replace("[[pipeline]]", &allow));
+    let config = folder.path("inkout.toml");
+    let daemon = Daemon::run(["--config".as_ref(), config.as_os_str()]);
+    let before = masked(&daemon, &receiver);
+    assert!(before.contains("door_code=Zq82bZq") && before.contains("token=ONE"), "{before}");
+    eventually("its end", || masked(&daemon, &receiver).contains("door_code=ONE"));
 }
 
 #[test]

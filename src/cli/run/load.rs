@@ -1,5 +1,6 @@
 //! Files, flags and rules become one engine for each pipeline: at the start, and again on every reload.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use super::super::args::RunArgs;
 use super::super::print::complain;
 use super::super::setup::{self, Lines, Setup};
 use crate::config::daemon::{AdminOptions, Daemon, HashKeyFrom, OnFatal, Pipeline, SinkKind, SourceKind};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Moment};
 use crate::engine::{Engine, HashKey, Limits, Mode, Policy, RuleSet};
 use crate::log::Guard;
 use crate::pipeline::{Loaded, Loader};
@@ -56,6 +57,8 @@ pub(super) struct Load {
     own_rules: Vec<OwnRules>,
     /// The known values, by pipeline.
     rotations: Vec<Rotation>,
+    /// When exemptions expire, or did: from then on the engines are to be made anew.
+    expiries: BTreeSet<Moment>,
 }
 
 /// The rules of a pipeline beside the built-in ones.
@@ -82,8 +85,8 @@ impl Load {
     /// The first set. Without one the process goes on only where that was asked for, or known values are awaited.
     pub(super) fn first(args: RunArgs, daemon: &Daemon) -> anyhow::Result<(Load, FirstLoad)> {
         let rotations = vec![Rotation::default(); daemon.pipelines.len()];
-        let (files, own_rules) = (Vec::new(), Vec::new());
-        let mut load = Load { args, started: daemon.clone(), files, own_rules, rotations };
+        let (files, own_rules, expiries) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let mut load = Load { args, started: daemon.clone(), files, own_rules, rotations, expiries };
         let error = match load.engines(daemon, true) {
             Ok(Loaded { engines, guard, hash }) => {
                 let (engines, guard) = (engines.into_iter().map(Some).collect(), Guard::new(guard));
@@ -115,7 +118,9 @@ impl Load {
         // Values are replaced when the whole set is.
         let mut rotations = self.rotations.clone();
         for (pipeline, rotation) in daemon.pipelines.iter().zip(&mut rotations) {
-            let setup = Setup::of(pipeline.redact.clone())?;
+            let mut setup = Setup::of(pipeline.redact.clone())?;
+            setup.settle_allowed()?;
+            self.expiries.extend(setup.config.next_expiry());
             let own = OwnRules { count: setup.own_rules, digest: setup.own_digest };
             let before = self.own_rules.get(own_rules.len()).map_or(0, |before| before.count);
             anyhow::ensure!(
@@ -192,7 +197,8 @@ impl Loader for Load {
     fn time(&self) -> u64 {
         let day = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400);
         let now = Instant::now();
-        day + self.rotations.iter().map(|rotation| rotation.over(now)).sum::<u64>()
+        let expired = self.expiries.range(..=setup::now()).count() as u64;
+        day + expired + self.rotations.iter().map(|rotation| rotation.over(now)).sum::<u64>()
     }
 }
 

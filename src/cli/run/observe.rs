@@ -41,7 +41,9 @@ impl Observers {
                     !(options.is_stdout() && stdout_is_data),
                     "findings: standard output is a sink of a pipeline already; write them to a file"
                 );
-                let (findings, writer) = Findings::start(options.clone(), guard.clone(), &metrics)?;
+                let mut options = options.clone();
+                daemon.pipelines.iter().for_each(|pipeline| options.add_contacts(&pipeline.redact.known));
+                let (findings, writer) = Findings::start(options, guard.clone(), &metrics)?;
                 (findings, Some(writer))
             }
         };

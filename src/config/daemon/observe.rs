@@ -151,6 +151,20 @@ pub struct Contact {
 }
 
 impl FindingsOptions {
+    /// Who is told of the known value `name`: its own entry, else the first whose `*` and `?` fit.
+    pub fn contact(&self, name: &str) -> Option<&Contact> {
+        let fits = || self.known.iter().find(|(names, _)| crate::engine::glob(names, name.as_bytes()));
+        self.known.get(name).or_else(|| fits().map(|(_, contact)| contact))
+    }
+
+    /// Adds the contacts that the known values of a pipeline name; what is here already stays.
+    pub fn add_contacts(&mut self, sources: &crate::config::KnownSources) {
+        for contact in &sources.contacts {
+            let own = || Contact { owner: contact.owner.clone(), revoke: contact.revoke.clone() };
+            self.known.entry(contact.names.clone()).or_insert_with(own);
+        }
+    }
+
     /// A stream to `path`, with the defaults.
     pub fn to(path: impl Into<PathBuf>) -> FindingsOptions {
         FindingsOptions {
