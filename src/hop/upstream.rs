@@ -189,7 +189,7 @@ impl Way {
         let secure = if endpoint.is_tls() {
             let name = tls::server_name(&options.tls, endpoint.host())?;
             let files = options.tls.clone();
-            let tls = Renewable::new(move || Ok(tls::client(&files, alpn)?))?;
+            let tls = Renewable::new(move || tls::client(&files, alpn))?;
             Some((Arc::new(tls), name))
         } else {
             None

@@ -73,6 +73,11 @@ impl Sent {
         !self.waiting.is_empty()
     }
 
+    /// Whether something would be written again after a reset.
+    pub(super) fn holds_any(&self) -> bool {
+        self.delivered_bytes + self.waiting_bytes > 0
+    }
+
     /// Whether something is not settled.
     pub(super) fn is_unsettled(&self) -> bool {
         self.is_waiting() || self.delivered.back().is_some_and(|(_, batch)| !batch.is_settled())

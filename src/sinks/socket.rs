@@ -90,7 +90,9 @@ impl Socket {
         loop {
             self.confirm(link, &mut watch, pause)?;
             let room = self.sent.room(Instant::now());
-            if !self.unwritten.is_empty() && room > 0 {
+            // A batch that is larger than the room goes alone: a receiver that resets may never take two large ones.
+            let fits = |next: &Queued| next.bytes() <= room || !self.sent.holds_any();
+            if self.unwritten.front().is_some_and(fits) {
                 self.write(link, &mut watch, pause, room.min(WRITE_BYTES)).await?;
                 continue;
             }
@@ -164,9 +166,8 @@ impl Socket {
     /// Writes some batches, watching the connection meanwhile.
     async fn write(&mut self, link: &mut Link, watch: &mut Watch, pause: &mut Pause, max: usize) -> Result<(), Broken> {
         let (mut chunks, mut written) = (Chunks::default(), Vec::new());
-        while chunks.len() < max
-            && let Some(batch) = self.unwritten.pop_front()
-        {
+        let fits = |len: usize, next: &mut Queued| len == 0 || len + next.bytes() <= max;
+        while let Some(batch) = self.unwritten.pop_front_if(|next| fits(chunks.len(), next)) {
             self.encoder.encode(&batch.batch, &mut chunks);
             written.push(batch);
         }

@@ -135,7 +135,7 @@ fn a_path_that_readers_may_take_differently_exempts_nothing() {
     let between = |value: &str| {
         let extra = json!({"key": "note", "value": {"stringValue": "x"}}).to_string();
         log_record_json(&format!(
-            r#"{{"attributes":[{{"key":"pin.code.token","extra":{extra},"value":{{"stringValue":"{value}"}}}}]}}"#
+            r#"{{"attributes":[{{"key":"some.token","extra":{extra},"value":{{"stringValue":"{value}"}}}}]}}"#
         ))
     };
     let (out, _) = worker.redact(Signal::Logs, Encoding::Json, &between("hunter2a")).expect("a message");

@@ -317,6 +317,8 @@ pub(super) fn looks_random(value: &[u8]) -> bool {
     (MIN_RANDOM..=MAX_RANDOM).contains(&inner.len())
         && inner.iter().all(|byte| TOKEN_BYTES.contains(*byte) || b"~:!".contains(byte))
         && !inner.starts_with(b"/")
+        // Another field, with a key and a value of its own.
+        && !inner.contains(&b'=')
         && joints * 6 <= inner.len()
         && !is_uuid(inner)
         && inner.split(|byte| !byte.is_ascii_alphanumeric()).any(is_run)
@@ -427,6 +429,7 @@ mod tests {
             "00000000-0000-4000-8000-00000000000a",
             "12345678901234567890",
             "ada_lovelace_1815_paris",
+            "ssh_port=a1B2a1B2a1B2a1B2",
         ] {
             assert!(!looks_random(name.as_bytes()), "{name}");
         }
