@@ -31,6 +31,9 @@ const LAST_CALL: Duration = Duration::from_millis(50);
 /// And one that goes on sending is read for so long.
 const LAST_CALL_MAX: Duration = Duration::from_secs(2);
 
+/// As many as a system keeps waiting.
+const BACKLOG: usize = 4096;
+
 /// Lets peers in until `stop`, then waits for those that are in.
 pub(super) async fn accept(
     listener: Arc<Listener>,
@@ -40,15 +43,21 @@ pub(super) async fn accept(
     stop: CancellationToken,
 ) {
     let (peers, source) = (TaskTracker::new(), Arc::new(source));
-    loop {
-        let connection = tokio::select! {
-            biased;
-            connection = listener.accept() => connection,
-            // Who was let in by the system before the stop has been let in.
-            () = stop.cancelled() => break,
-        };
+    let let_in = |connection: Connection| {
         let (source, lane, budget, stop) = (Arc::clone(&source), Arc::clone(&lane), Arc::clone(&budget), stop.clone());
         peers.spawn(async move { serve(connection, &source, lane, &budget, stop).await });
+    };
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            connection = listener.accept() => let_in(connection),
+        }
+    }
+    // Whom the system had let in before the stop has been let in; who comes on and on does not hold it up.
+    for _ in 0..BACKLOG {
+        let Ok(connection) = tokio::time::timeout(Duration::ZERO, listener.accept()).await else { break };
+        let_in(connection);
     }
     drop(listener);
     peers.close();

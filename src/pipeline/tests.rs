@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
+use super::budget::Budget;
+use super::connection::accept;
 use super::flow::{Flow, Tail};
 use super::gate::Gate;
 use super::lane::Lane;
@@ -17,6 +20,7 @@ use crate::message::End;
 use crate::metrics::Metrics;
 use crate::rules::Catalog;
 use crate::sinks::Queue;
+use crate::sources::Listener;
 use crate::tail::{Event, FileId};
 use crate::workers::Workers;
 
@@ -179,4 +183,21 @@ async fn a_file_that_was_cut_counts_as_lost_only_where_something_was() {
         let line = format!("inkout_truncated_bytes_total{{source=\"main\"}} {bytes}\n");
         assert!(rig.metrics.prometheus().contains(&line), "{line}");
     }
+}
+
+/// The system let them in before the stop; for them the process did.
+#[tokio::test]
+async fn who_waits_to_be_let_in_when_the_stop_comes_is_heard() {
+    let mut rig = Rig::new(Framing::Newline, 1 << 20, Gate::Open);
+    let daemon = Daemon::from_words("tcp:127.0.0.1:0", &["tcp:127.0.0.1:1".to_owned()], false, Config::default());
+    let source = daemon.unwrap().pipelines.remove(0).source;
+    let listener = Listener::bind(&source, rig.lane.source.clone()).await.unwrap().expect("a listener");
+    let mut peer = std::net::TcpStream::connect(listener.address()).unwrap();
+    std::io::Write::write_all(&mut peer, b"waited\n").unwrap();
+    drop(peer);
+    let stop = CancellationToken::new();
+    stop.cancel();
+    accept(Arc::new(listener), source, Arc::clone(&rig.lane), Arc::new(Budget::new(1 << 20)), stop).await;
+    let taken = tokio::time::timeout(Duration::from_secs(5), rig.taken()).await.expect("it is heard");
+    assert_eq!(taken, [("waited\n".to_owned(), Vec::new(), End::Record)]);
 }

@@ -159,17 +159,25 @@ pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -
         };
     }
     match haystack[..end].get(at)? {
-        _ if key_quote.is_none() && pair(haystack, start, at, end).is_some() => {
-            pair(haystack, start, at, end).and_then(|at| found(at, Joint::Pair))
+        _ if key_quote.is_none()
+            && let Some(value) = pair(haystack, start, at, end) =>
+        {
+            found(value, Joint::Pair)
         }
-        b's' | b'*' | b'[' if at > behind && key_quote.is_none() && behind_type(&haystack[at..end]).is_some() => {
-            let len = behind_type(&haystack[at..end]).unwrap_or_default();
+        b's' | b'*' | b'['
+            if at > behind
+                && key_quote.is_none()
+                && let Some(len) = behind_type(&haystack[at..end]) =>
+        {
             found(skip_blanks(haystack, at + len, end), Joint::Assign)
         }
         b'|' | b',' | b';' if at == key_end && token_ends(haystack, at + 1, end, b"|,;") => found(at + 1, Joint::Cell),
         b'(' if at > behind && token_ends(haystack, at + 1, end, b")") => found(at + 1, Joint::Cell),
-        b'{' | b'(' if key_quote.is_none() && field(haystack, at, end).is_some() => {
-            field(haystack, at, end).and_then(|at| found(at, Joint::Cell))
+        b'{' | b'('
+            if key_quote.is_none()
+                && let Some(value) = field(haystack, at, end) =>
+        {
+            found(value, Joint::Cell)
         }
         b',' if key_quote.is_none() && haystack[..start].ends_with(b"{") => {
             term(haystack, at, end).and_then(|at| found(at, Joint::List))
