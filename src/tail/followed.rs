@@ -179,6 +179,12 @@ impl Followed {
         })
     }
 
+    /// When it was written last, as the system says now.
+    pub(super) fn last_modified(&self) -> (i64, i64) {
+        let metadata = self.handle.as_ref().and_then(|handle| handle.metadata().ok());
+        metadata.map_or(self.modified, |metadata| Stamp::of(&metadata).modified)
+    }
+
     /// Begins behind the last whole line instead of at the start.
     pub(super) fn skip_to_last_line(&mut self, prints: &PrintKey) -> io::Result<()> {
         let Some(file) = &self.handle else { return Ok(()) };
