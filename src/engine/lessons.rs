@@ -370,5 +370,4 @@ fn is_covered(spans: &[Span], place: &Range<usize>) -> bool {
 }
 
 #[cfg(test)]
-#[path = "lessons_tests.rs"]
 mod tests;
