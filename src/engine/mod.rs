@@ -52,7 +52,7 @@ pub use error::CompileError;
 pub(crate) use field::{Field, Found, KeyPath, UNINSPECTED};
 pub use field::{KeyPaths, Number, Scope, SecretKey};
 pub(crate) use gate::{KEYWORD_BYTES, check_allow};
-pub(crate) use gather::Gatherer;
+pub(crate) use gather::{Gatherer, same};
 pub use glob::glob;
 pub use known::{Known, KnownScratch, KnownValue, SkipReason, Skipped};
 pub(crate) use literal::is_rare;

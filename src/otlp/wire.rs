@@ -76,7 +76,20 @@ impl<'b> Reader<'b> {
             self.sized = Sized { len_at: start - 1, start, end: self.at };
             return Ok(tag.into());
         }
-        self.next_of_any_kind()
+        // Most others are a time or a small number.
+        match self.body.get(self.at..) {
+            Some(&[tag @ 8..0x80, 0..0x80, ..]) if tag & 7 == kind::VARINT as u8 => {
+                self.start = self.at;
+                self.at += 2;
+                Ok(tag.into())
+            }
+            Some(&[tag @ 8..0x80, _, _, _, _, _, _, _, _, ..]) if tag & 7 == kind::FIXED64 as u8 => {
+                self.start = self.at;
+                self.at += 9;
+                Ok(tag.into())
+            }
+            _ => self.next_of_any_kind(),
+        }
     }
 
     #[inline(never)]
