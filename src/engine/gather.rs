@@ -258,7 +258,8 @@ pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;
     }
-    let both = |a: &[u8], b: &[u8]| match (a.first_chunk::<16>(), b.first_chunk(), a.last_chunk::<16>(), b.last_chunk()) {
+    let both = |a: &[u8], b: &[u8]| match (a.first_chunk::<16>(), b.first_chunk(), a.last_chunk::<16>(), b.last_chunk())
+    {
         (Some(a), Some(b), Some(c), Some(d)) => (word(a) ^ word(b)) | (word(c) ^ word(d)) == 0,
         _ => ends(a) == ends(b),
     };
