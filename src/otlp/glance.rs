@@ -125,6 +125,10 @@ impl<'g> Glance<'g> {
         loop {
             self.attribute(reader.sized, level, *count % COLUMNS)?;
             *count += 1;
+            let expected = self.columns[level][*count % COLUMNS].len;
+            if reader.next_as(tag, expected as usize) {
+                continue;
+            }
             let next = reader.next()?;
             if next != tag {
                 return Ok(next);

@@ -92,6 +92,21 @@ impl<'b> Reader<'b> {
         }
     }
 
+    /// The next field, if it has this tag and its content this length: a guess from which the processor goes on before it has
+    /// read the length.
+    #[inline(always)]
+    pub(super) fn next_as(&mut self, tag: u32, len: usize) -> bool {
+        let Some(&[own, spelt]) = self.body.get(self.at..).and_then(|rest| rest.first_chunk()) else { return false };
+        let fits = len < 0x80 && len + 2 <= self.end - self.at;
+        if !fits || u32::from(own) != tag || tag >= 0x80 || usize::from(spelt) != len {
+            return false;
+        }
+        let start = self.at + 2;
+        (self.start, self.at) = (self.at, start + len);
+        self.sized = Sized { len_at: start - 1, start, end: self.at };
+        true
+    }
+
     #[inline(never)]
     fn next_of_any_kind(&mut self) -> Result<u32, Refusal> {
         self.start = self.at;
