@@ -57,6 +57,7 @@ pub use glob::glob;
 pub use known::{Known, KnownScratch, KnownValue, SkipReason, Skipped};
 pub(crate) use literal::is_rare;
 pub use masked::Masked;
+pub(crate) use names::Name;
 pub(crate) use pattern::study;
 pub use policy::{Action, HashKey, Mode, NumberAs, Policy};
 pub use rule::{

@@ -33,7 +33,6 @@ mod peers;
 mod queue;
 mod redactor;
 mod relay;
-mod renew;
 mod server;
 mod status;
 mod tls;
@@ -62,9 +61,11 @@ use crate::metrics::Metrics;
 use crate::tls::TlsError;
 use queue::Queue;
 use relay::{Batches, Counters, Relay};
-use renew::Renewable;
 use server::{Server, Speaks};
 use upstream::Upstream;
+
+/// What the hop reads from files and may read anew.
+type Renewable<T> = crate::tls::Renewable<T, HopError>;
 
 /// What a hop is told.
 #[derive(Clone, Debug)]
