@@ -13,7 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use inkout::config::KnownSources;
 use inkout::engine::{Carry, Engine, HashKey, Known, KnownValue, Limits, Mode, Piece, Policy};
-use inkout::findings::{Contact, Event, Findings, FindingsOptions, FindingsWriter, Generation, Line, Place};
+use inkout::findings::{Event, Findings, FindingsOptions, FindingsWriter, Generation, Line, Place};
 use inkout::metrics::{Metrics, SourceMetrics};
 use inkout::rules::{Catalog, generator::expand};
 use program::inkout;
@@ -156,11 +156,15 @@ fn a_private_key_is_one_secret_however_it_is_wrapped() {
 
 #[test]
 fn a_known_value_is_told_with_its_name_its_generation_and_whom_to_call() {
-    let contact = Contact { owner: Some("payments".to_owned()), revoke: Some("https://example.com/keys".to_owned()) };
     let mut fixture = Fixture::new(|options| {
-        let contact =
-            inkout::config::Contact { names: "str*".to_owned(), owner: contact.owner, revoke: contact.revoke };
-        options.add_contacts(&KnownSources { contacts: vec![contact], ..KnownSources::default() });
+        let contact = |names: &str, owner: &str| inkout::config::Contact {
+            names: names.to_owned(),
+            owner: Some(owner.to_owned()),
+            revoke: Some("https://example.com/keys".to_owned()),
+        };
+        // The first that fits, in the order of the file.
+        let contacts = vec![contact("str*", "payments"), contact("*", "everyone")];
+        options.add_contacts(&KnownSources { contacts, ..KnownSources::default() });
     });
     let known = |name: &str, value: &str, number: u64| {
         let value = KnownValue { name: name.to_owned(), value: value.as_bytes().to_vec() };

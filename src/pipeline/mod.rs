@@ -34,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use gate::Gate;
-pub use reload::{Loaded, Loader, Reload, Renew, Trigger, reload};
+pub use reload::{Holders, Loaded, Loader, Reload, Renew, Seen, Trigger, reload};
 
 use crate::config::daemon::{Pipeline, SourceKind};
 use crate::findings::Findings;

@@ -7,7 +7,7 @@
 mod watch;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch as channel};
@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::sources::Listener;
 use crate::workers::Workers;
 use watch::Files;
+pub use watch::Seen;
 
 /// Events come in bursts: editors and mounts change several things one after the other.
 const DEBOUNCE: Duration = Duration::from_millis(200);
@@ -69,16 +70,23 @@ pub enum Trigger {
 /// Reads certificates and tokens anew, or says which of them stay the old ones.
 pub type Renew = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 
+/// Who holds certificates and tokens.
+#[derive(Default)]
+pub struct Holders {
+    /// Sources.
+    pub listeners: Vec<Arc<Listener>>,
+    /// Whoever has servers and clients of its own.
+    pub others: Vec<Renew>,
+}
+
 /// What is exchanged.
 pub struct Reload {
     /// By pipeline.
     pub workers: Vec<Workers>,
     /// Opened by the first whole set.
     pub gate: channel::Sender<Gate>,
-    /// Their certificates are read anew too.
-    pub listeners: Vec<Arc<Listener>>,
-    /// So are the files of whoever has servers and clients of its own.
-    pub others: Vec<Renew>,
+    /// Whose files are read anew too.
+    pub holders: Arc<Holders>,
     /// What masks our own words.
     pub guard: Guard,
     /// Told how it went.
@@ -87,28 +95,32 @@ pub struct Reload {
     pub tell: fn(bool),
 }
 
-/// Exchanges sets for as long as the process lives. `last` is what the set in use was made of; `None` if there is none.
+/// Who makes sets, and what of.
+struct Makers {
+    loader: Box<dyn Loader>,
+    files: Files,
+}
+
+impl Makers {
+    fn look(&mut self) -> Seen {
+        self.files.look(&self.loader.files(), self.loader.time())
+    }
+}
+
+/// Exchanges sets for as long as the process lives. `seen` is what the files looked like before the set in use was made.
 pub async fn reload(
     loader: Box<dyn Loader>,
     reload: Reload,
+    mut seen: Seen,
     mut triggers: mpsc::Receiver<Trigger>,
     events: mpsc::Sender<Trigger>,
 ) {
-    let mut files = Files::new(events);
     // A load that panics must not take the loader with it: the next one may succeed.
-    let loader = Arc::new(Mutex::new(loader));
-    let look = |files: &mut Files| {
-        let loader = lock(&loader);
-        files.look(&loader.files(), loader.time())
-    };
-    let mut seen = look(&mut files);
+    let makers = Arc::new(Mutex::new(Makers { loader, files: Files::new(events) }));
     let mut trouble: Option<Trouble> = None;
+    // Before the first look nothing is due: a set was tried for a moment ago.
+    let (mut trigger, mut waiting) = (None, false);
     loop {
-        let waiting = *reload.gate.borrow() != Gate::Open;
-        let trigger = tokio::select! {
-            trigger = triggers.recv() => trigger,
-            () = tokio::time::sleep(if waiting { RETRY } else { POLL }) => None,
-        };
         if trigger == Some(Trigger::Event) {
             tokio::time::sleep(DEBOUNCE).await;
         }
@@ -116,31 +128,42 @@ pub async fn reload(
         while let Ok(more) = triggers.try_recv() {
             told |= more == Trigger::Told;
         }
-        let now = look(&mut files);
-        if told || waiting || now != seen || trouble.as_ref().is_some_and(Trouble::is_due) {
-            seen = now;
+        let now = aside(&makers, Makers::look).await;
+        let changed = now.as_ref().is_some_and(|now| *now != seen);
+        if told || waiting || changed || trouble.as_ref().is_some_and(Trouble::is_due) {
+            seen = now.unwrap_or(seen);
             (reload.tell)(true);
-            let loader = Arc::clone(&loader);
-            let outcome = tokio::task::spawn_blocking(move || lock(&loader).load()).await;
-            let outcome = outcome.unwrap_or_else(|_| Err("internal error while loading".to_owned()));
-            trouble = reload.exchange(outcome, trouble.take());
+            let outcome = aside(&makers, |makers| makers.loader.load()).await;
+            let outcome = outcome.unwrap_or_else(|| Err("internal error while loading".to_owned()));
+            trouble = reload.exchange(outcome, trouble.take()).await;
             (reload.tell)(false);
         }
         if let Some(trouble) = &mut trouble {
             trouble.remind();
         }
+        waiting = *reload.gate.borrow() != Gate::Open;
+        trigger = tokio::select! {
+            trigger = triggers.recv() => trigger,
+            () = tokio::time::sleep(if waiting { RETRY } else { POLL }) => None,
+        };
     }
 }
 
-fn lock(loader: &Mutex<Box<dyn Loader>>) -> MutexGuard<'_, Box<dyn Loader>> {
-    loader.lock().unwrap_or_else(PoisonError::into_inner)
+/// Has `work` done on a thread that may wait: for a file system that does not answer, say. `None` if it panics.
+async fn aside<T: Send + 'static>(
+    makers: &Arc<Mutex<Makers>>,
+    work: impl FnOnce(&mut Makers) -> T + Send + 'static,
+) -> Option<T> {
+    let makers = Arc::clone(makers);
+    let work = move || work(&mut makers.lock().unwrap_or_else(PoisonError::into_inner));
+    tokio::task::spawn_blocking(work).await.ok()
 }
 
 impl Reload {
     /// Puts a set into use, or says why it is not.
-    fn exchange(&self, outcome: Result<Loaded, String>, trouble: Option<Trouble>) -> Option<Trouble> {
+    async fn exchange(&self, outcome: Result<Loaded, String>, trouble: Option<Trouble>) -> Option<Trouble> {
         let (what, reason) = match outcome {
-            Ok(loaded) => match self.put_into_use(&loaded) {
+            Ok(loaded) => match self.put_into_use(&loaded).await {
                 Ok(()) => {
                     tracing::info!(rules = loaded.hash, "loaded rules and settings");
                     return None;
@@ -154,7 +177,7 @@ impl Reload {
     }
 
     /// Fails when a certificate or a token is wrong; everything else is exchanged then.
-    fn put_into_use(&self, loaded: &Loaded) -> Result<(), String> {
+    async fn put_into_use(&self, loaded: &Loaded) -> Result<(), String> {
         // First: what is said of a record must know what the record is redacted with.
         self.guard.swap(loaded.guard.clone());
         for (workers, engine) in self.workers.iter().zip(&loaded.engines) {
@@ -164,6 +187,15 @@ impl Reload {
         self.metrics.reload(Ok::<_, ()>(loaded.hash.as_str()));
         self.gate.send_replace(Gate::Open);
         self.metrics.ready(true);
+        let holders = Arc::clone(&self.holders);
+        let renewed = tokio::task::spawn_blocking(move || holders.renew()).await;
+        renewed.unwrap_or_else(|_| Err("internal error while reading it".to_owned()))
+    }
+}
+
+impl Holders {
+    /// Has everyone read theirs, and says who could not.
+    fn renew(&self) -> Result<(), String> {
         let listeners = self.listeners.iter().map(|listener| listener.reload().map_err(|error| error.to_string()));
         let others = self.others.iter().map(|renew| renew());
         let wrong: Vec<String> = listeners.chain(others).filter_map(Result::err).collect();
@@ -211,11 +243,16 @@ mod tests {
     use crate::engine::{Limits, Policy, RuleSet};
 
     /// Loads what each of these makes, one after the other.
-    struct Loads(Vec<fn() -> Result<Loaded, String>>);
+    struct Loads {
+        loads: Vec<Load>,
+        time: u64,
+    }
+
+    type Load = fn() -> Result<Loaded, String>;
 
     impl Loader for Loads {
         fn load(&mut self) -> Result<Loaded, String> {
-            let next = self.0.remove(0);
+            let next = self.loads.remove(0);
             next()
         }
 
@@ -224,7 +261,7 @@ mod tests {
         }
 
         fn time(&self) -> u64 {
-            0
+            self.time
         }
     }
 
@@ -236,56 +273,88 @@ mod tests {
         Ok(Loaded { engines: vec![engine()], guard: vec![engine()], hash: "0123456789ab".to_owned() })
     }
 
-    /// Starts a reload of one pipeline that waits for its rules.
-    fn start(loads: Vec<fn() -> Result<Loaded, String>>) -> (mpsc::Sender<Trigger>, channel::Receiver<Gate>, Metrics) {
-        start_with(loads, Vec::new())
+    /// A reload of one pipeline that waits for its rules.
+    struct Rig {
+        triggers: mpsc::Sender<Trigger>,
+        gate: channel::Receiver<Gate>,
+        metrics: Metrics,
     }
 
-    fn start_with(
-        loads: Vec<fn() -> Result<Loaded, String>>,
-        others: Vec<Renew>,
-    ) -> (mpsc::Sender<Trigger>, channel::Receiver<Gate>, Metrics) {
-        let (gate, state) = channel::channel(Gate::Waiting);
-        let metrics = Metrics::default();
-        let workers = vec![Workers::start(None, 1).unwrap()];
-        let (guard, listeners) = (engine().into(), Vec::new());
-        let exchange = Reload { workers, gate, listeners, others, guard, metrics: metrics.clone(), tell: |_| () };
-        let (triggers, told) = mpsc::channel(8);
-        tokio::spawn(reload(Box::new(Loads(loads)), exchange, told, triggers.clone()));
-        (triggers, state, metrics)
+    impl Rig {
+        fn new(loads: Vec<Load>) -> Rig {
+            Rig::with(loads, 0, Vec::new())
+        }
+
+        /// Where `time` has passed since the set in use was made.
+        fn with(loads: Vec<Load>, time: u64, others: Vec<Renew>) -> Rig {
+            let (gate, state) = channel::channel(Gate::Waiting);
+            let metrics = Metrics::default();
+            let workers = vec![Workers::start(None, 1).unwrap()];
+            let holders = Arc::new(Holders { others, ..Holders::default() });
+            let guard = engine().into();
+            let exchange = Reload { workers, gate, holders, guard, metrics: metrics.clone(), tell: |_| () };
+            let (triggers, told) = mpsc::channel(8);
+            let loads = Box::new(Loads { loads, time });
+            tokio::spawn(reload(loads, exchange, Seen::of(&[], 0), told, triggers.clone()));
+            Rig { triggers, gate: state, metrics }
+        }
+
+        async fn told(&self) {
+            self.triggers.send(Trigger::Told).await.unwrap();
+        }
+
+        async fn opened(&mut self) {
+            let opened = self.gate.wait_for(|state| *state == Gate::Open);
+            tokio::time::timeout(PATIENCE, opened).await.expect("it opens").unwrap();
+        }
+
+        /// Waits until the last load went so.
+        async fn went(&self, succeeds: u8) {
+            let line = format!("inkout_config_last_reload_successful {succeeds}\n");
+            let told = async {
+                while !self.metrics.prometheus().contains(&line) {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            };
+            tokio::time::timeout(PATIENCE, told).await.expect(&line);
+        }
     }
+
+    const PATIENCE: Duration = Duration::from_secs(30);
 
     #[tokio::test]
     async fn a_load_that_panics_is_one_that_failed() {
-        let (triggers, mut gate, metrics) = start(vec![|| panic!("on purpose"), good]);
-        triggers.send(Trigger::Told).await.unwrap();
-        triggers.send(Trigger::Told).await.unwrap();
-        gate.wait_for(|state| *state == Gate::Open).await.unwrap();
-        assert!(metrics.is_ready());
+        let mut rig = Rig::new(vec![|| panic!("on purpose"), good]);
+        rig.told().await;
+        rig.opened().await;
+        assert!(rig.metrics.is_ready());
     }
 
     /// Nobody says anything and no file changes: what a command had to say, say, is there again.
     #[tokio::test]
     async fn a_load_that_failed_is_tried_again_by_itself() {
-        let (triggers, mut gate, metrics) = start(vec![good, || Err("not now".to_owned()), good]);
-        gate.wait_for(|state| *state == Gate::Open).await.unwrap();
-        triggers.send(Trigger::Told).await.unwrap();
-        for succeeds in [0, 1] {
-            let line = format!("inkout_config_last_reload_successful {succeeds}\n");
-            while !metrics.prometheus().contains(&line) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        }
+        let mut rig = Rig::new(vec![good, || Err("not now".to_owned()), good]);
+        rig.told().await;
+        rig.opened().await;
+        rig.told().await;
+        rig.went(0).await;
+        rig.went(1).await;
     }
 
     #[tokio::test]
     async fn a_token_that_cannot_be_read_is_a_reload_that_failed() {
         let wrong: Renew = Box::new(|| Err("token: holds no token".to_owned()));
-        let (_triggers, mut gate, metrics) = start_with(vec![good, good, good], vec![wrong]);
-        gate.wait_for(|state| *state == Gate::Open).await.unwrap();
-        while !metrics.prometheus().contains("inkout_config_last_reload_successful 0\n") {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        assert!(metrics.is_ready(), "everything else is in use");
+        let mut rig = Rig::with(vec![good, good, good], 0, vec![wrong]);
+        rig.told().await;
+        rig.opened().await;
+        rig.went(0).await;
+        assert!(rig.metrics.is_ready(), "everything else is in use");
+    }
+
+    /// An exemption that expires, or a value that is replaced, while the first set is made.
+    #[tokio::test]
+    async fn what_became_due_since_the_set_in_use_was_made_is_loaded_at_once() {
+        let mut rig = Rig::with(vec![good], 1, Vec::new());
+        rig.opened().await;
     }
 }

@@ -16,7 +16,7 @@ use crate::config::daemon::{AdminOptions, Daemon, HashKeyFrom, OnFatal, Pipeline
 use crate::config::{Config, ConfigError, Moment};
 use crate::engine::{Engine, HashKey, Limits, Mode, Policy, RuleSet};
 use crate::log::Guard;
-use crate::pipeline::{Loaded, Loader};
+use crate::pipeline::{Loaded, Loader, Seen};
 use crate::rules::Catalog;
 use crate::secrets::known::{Rotation, Values};
 use crate::secrets::{self, SecretError};
@@ -79,6 +79,8 @@ pub(super) struct FirstLoad {
     pub(super) hash: Option<String>,
     /// What is missing may come: sources wait for it.
     pub(super) waits: bool,
+    /// What the files looked like before they were read.
+    pub(super) seen: Seen,
 }
 
 impl Load {
@@ -87,10 +89,11 @@ impl Load {
         let rotations = vec![Rotation::default(); daemon.pipelines.len()];
         let (files, own_rules, expiries) = (Vec::new(), Vec::new(), BTreeSet::new());
         let mut load = Load { args, started: daemon.clone(), files, own_rules, rotations, expiries };
+        let seen = Seen::of(&watched(&load.args, daemon), load.time());
         let error = match load.engines(daemon, true) {
             Ok(Loaded { engines, guard, hash }) => {
                 let (engines, guard) = (engines.into_iter().map(Some).collect(), Guard::new(guard));
-                return Ok((load, FirstLoad { engines, guard, hash: Some(hash), waits: false }));
+                return Ok((load, FirstLoad { engines, guard, hash: Some(hash), waits: false, seen }));
             }
             Err(error) => error,
         };
@@ -107,7 +110,7 @@ impl Load {
         load.files = watched(&load.args, daemon);
         let engines = daemon.pipelines.iter().map(|_| None).collect();
         let guard = Engine::compile(Catalog::builtin().set, Policy::default(), &Limits::default())?;
-        Ok((load, FirstLoad { engines, guard: Arc::new(guard).into(), hash: None, waits }))
+        Ok((load, FirstLoad { engines, guard: Arc::new(guard).into(), hash: None, waits, seen }))
     }
 
     fn engines(&mut self, daemon: &Daemon, at_start: bool) -> anyhow::Result<Loaded> {

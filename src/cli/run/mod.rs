@@ -11,6 +11,7 @@ mod signals;
 mod state;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -22,7 +23,7 @@ use super::print::complain;
 use super::{Closed, Exit, protect};
 use crate::config::daemon::{Daemon, OnFatal, SinkKind, SourceKind};
 use crate::metrics::Metrics;
-use crate::pipeline::{Gate, Outcome, Planned, Reload, Running, Trigger, reload};
+use crate::pipeline::{Gate, Holders, Outcome, Planned, Reload, Running, Trigger, reload};
 use crate::workers::Workers;
 use hops::Hops;
 use load::{FirstLoad, Load};
@@ -97,11 +98,11 @@ async fn live(
     let state = state::open(&daemon)?;
     let running = Running::start(planned, &metrics, daemon.partial_records_bytes, state.as_ref(), stop).await?;
     let (triggers, told) = mpsc::channel(8);
-    let (listeners, others) = (running.listeners().to_vec(), hops.renewals());
+    let holders = Arc::new(Holders { listeners: running.listeners().to_vec(), others: hops.renewals() });
     let watchdog = signals::Watchdog::new(workers[0].clone());
     let (guard, metrics_of) = (first.guard.clone(), metrics.clone());
-    let exchange = Reload { workers, gate, listeners, others, guard, metrics: metrics_of, tell: signals::reloading };
-    let reloading = tokio::spawn(reload(Box::new(load), exchange, told, triggers.clone()));
+    let exchange = Reload { workers, gate, holders, guard, metrics: metrics_of, tell: signals::reloading };
+    let reloading = tokio::spawn(reload(Box::new(load), exchange, first.seen, told, triggers.clone()));
     metrics.ready(*passes.borrow() == Gate::Open);
     signals::ready();
     let mut exit = Exit::Done;

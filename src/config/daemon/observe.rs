@@ -138,6 +138,9 @@ pub struct FindingsOptions {
     /// By name of a known value: whose it is and where it is revoked.
     #[serde(default)]
     pub known: BTreeMap<String, Contact>,
+    /// Those that the known values of pipelines name, in their order.
+    #[serde(skip)]
+    contacts: Vec<(String, Contact)>,
 }
 
 /// `[findings.known.NAME]`
@@ -153,16 +156,16 @@ pub struct Contact {
 impl FindingsOptions {
     /// Who is told of the known value `name`: its own entry, else the first whose `*` and `?` fit.
     pub fn contact(&self, name: &str) -> Option<&Contact> {
-        let fits = || self.known.iter().find(|(names, _)| crate::engine::glob(names, name.as_bytes()));
-        self.known.get(name).or_else(|| fits().map(|(_, contact)| contact))
+        let mut entries = self.known.iter().chain(self.contacts.iter().map(|(names, contact)| (names, contact)));
+        let fits = |entry: &(&String, &Contact)| crate::engine::glob(entry.0, name.as_bytes());
+        self.known.get(name).or_else(|| entries.find(fits).map(|(_, contact)| contact))
     }
 
-    /// Adds the contacts that the known values of a pipeline name; what is here already stays.
+    /// Adds the contacts that the known values of a pipeline name, behind those that are here.
     pub fn add_contacts(&mut self, sources: &crate::config::KnownSources) {
-        for contact in &sources.contacts {
-            let own = || Contact { owner: contact.owner.clone(), revoke: contact.revoke.clone() };
-            self.known.entry(contact.names.clone()).or_insert_with(own);
-        }
+        let own =
+            |contact: &crate::config::Contact| Contact { owner: contact.owner.clone(), revoke: contact.revoke.clone() };
+        self.contacts.extend(sources.contacts.iter().map(|contact| (contact.names.clone(), own(contact))));
     }
 
     /// A stream to `path`, with the defaults.
@@ -173,6 +176,7 @@ impl FindingsOptions {
             remember: remember(),
             max_size: max_size(),
             known: BTreeMap::new(),
+            contacts: Vec::new(),
         }
     }
 

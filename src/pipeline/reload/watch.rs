@@ -16,9 +16,25 @@ type Stat = (u64, u64, u64, i64, i64);
 
 /// What the files looked like.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Seen {
+pub struct Seen {
     stats: Vec<(PathBuf, Option<Stat>)>,
-    day: u64,
+    time: u64,
+}
+
+impl Seen {
+    /// What `files` look like, and at which of the loader's times.
+    pub fn of(files: &[PathBuf], time: u64) -> Seen {
+        let mut stats = Vec::new();
+        for file in files {
+            if file.is_dir() {
+                let entries = fs::read_dir(file).into_iter().flatten().flatten().map(|entry| entry.path());
+                stats.extend(entries.map(|path| (path.clone(), stat(&path))));
+            }
+            stats.push((file.clone(), stat(file)));
+        }
+        stats.sort();
+        Seen { stats, time }
+    }
 }
 
 /// Watches the folders of files.
@@ -45,19 +61,14 @@ impl Files {
     }
 
     /// Looks at `files`, and watches their folders from now on.
-    pub(super) fn look(&mut self, files: &[PathBuf], day: u64) -> Seen {
-        let mut stats = Vec::new();
+    pub(super) fn look(&mut self, files: &[PathBuf], time: u64) -> Seen {
         for file in files {
             if file.is_dir() {
                 self.watch(file);
-                let entries = fs::read_dir(file).into_iter().flatten().flatten().map(|entry| entry.path());
-                stats.extend(entries.map(|path| (path.clone(), stat(&path))));
             }
             self.watch(file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")));
-            stats.push((file.clone(), stat(file)));
         }
-        stats.sort();
-        Seen { stats, day }
+        Seen::of(files, time)
     }
 
     fn watch(&mut self, folder: &Path) {
@@ -100,7 +111,7 @@ mod tests {
         changed("a link", &|| std::os::unix::fs::symlink(path("rules/a.toml"), path("link")).unwrap());
         changed("what it links to", &|| fs::write(path("rules/a.toml"), "333").unwrap());
         changed("a name", &|| fs::rename(path("rules/a.toml"), path("rules/b.toml")).unwrap());
-        assert_ne!(files.look(&watched, 2), before, "the day");
+        assert_ne!(files.look(&watched, 2), before, "the time");
     }
 
     /// Looking at a folder is an event of its own: it must not be a reason to look again.
