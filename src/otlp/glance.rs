@@ -109,7 +109,9 @@ impl<'g> Glance<'g> {
                 }
                 Kind::Id(len) if field.end - field.start == len => {}
                 Kind::Packed => {}
-                Kind::AnyValue => drop(self.any_value(field.content(), 0)?),
+                Kind::AnyValue => {
+                    self.any_value(field.content(), 0)?;
+                }
                 Kind::Message(inner) => self.message(inner, field.content(), level + 1)?,
                 Kind::Text | Kind::Id(_) | Kind::Number | Kind::Unknown => {
                     self.gatherer.text(field.content(), false);
