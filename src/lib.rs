@@ -67,7 +67,9 @@
 //! left open (an armoured key, a block scalar) is in the [`engine::Carry`]. A record of up to 1 MiB is seen whole. A longer
 //! one is cut at fixed offsets from its start into windows of 1 MiB that see 64 KiB to both sides; a span that reaches a
 //! window's end goes on in the next. So the output does not depend on how the input was read, nor on the number of threads:
-//! a thread assumes an empty carry, and does its piece again when, in its turn to write, the real one is not empty.
+//! a thread assumes an empty carry, and does its piece again when, in its turn to write, the real one is not empty and changes
+//! something. With `learn_records` the carry holds values, too: what is known behind a record depends on nothing but what the
+//! last so many records taught, so a guess in which no value from before stands is right, and a restart reads those records again.
 //!
 //! # Invariants
 //!

@@ -50,6 +50,7 @@ golden!(
     two_private_keys_of_two_pods_are_told_apart,
     carriers_keep_their_grammar,
     assignments_of_many_languages_are_read,
+    what_a_program_puts_behind_a_scheme_is_found,
 );
 
 /// A token whose rule knows it anywhere.

@@ -285,8 +285,9 @@ where
             if self.shared.stopped() {
                 return Err(Reason::Interrupted);
             }
-            if !carry.is_empty() {
-                answer = self.redacted(scratch, carry, answer.piece);
+            match self.shared.engine.carry_behind(scratch, carry, &answer.carry, &answer.piece) {
+                Some(behind) => answer.carry = behind,
+                None => answer = self.redacted(scratch, carry, answer.piece),
             }
             show(&answer)?;
             *carry = answer.carry.clone();

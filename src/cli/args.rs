@@ -120,6 +120,9 @@ pub(super) struct EngineArgs {
     /// Write this in place of a secret; {rule} is the rule's id
     #[arg(long, value_name = "TEMPLATE", help_heading = OUTPUT)]
     pub(super) placeholder: Option<String>,
+    /// Mask a value that was masked because of its key in the next N lines too, without its key; 0 is off
+    #[arg(long, value_name = "N", value_parser = learn_records, help_heading = RULES)]
+    pub(super) learn_records: Option<usize>,
     /// Read the key of the `hash` action from this file, or from INKOUT_HASH_KEY; at least 16 bytes
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub(super) hash_key_file: Option<PathBuf>,
@@ -439,6 +442,12 @@ pub(super) struct BenchArgs {
     pub(super) file: PathBuf,
     #[command(flatten)]
     pub(super) engine: EngineArgs,
+}
+
+fn learn_records(text: &str) -> Result<usize, String> {
+    let max = crate::engine::Policy::MAX_LEARN_RECORDS;
+    let parsed = text.parse().ok().filter(|records| *records <= max);
+    parsed.ok_or_else(|| format!("a number from 0 (off) to {max}"))
 }
 
 pub(super) fn threads(text: &str) -> Result<usize, String> {

@@ -24,7 +24,7 @@ pub(super) fn run(
     checkpoint: Option<&Path>,
     output: Output,
 ) -> anyhow::Result<Summary> {
-    let tailer = tailer(files, checkpoint)?;
+    let tailer = tailer(files, checkpoint, engine.learn_records())?;
     for file in files.iter().filter(|file| !file.exists()) {
         complain(&format!("{}: it is not there yet; waiting for it", file.display()));
     }
@@ -33,7 +33,7 @@ pub(super) fn run(
     runtime.block_on(follow(tailer, Streams::new(engine, output), checkpoint.is_some()))
 }
 
-fn tailer(files: &[PathBuf], checkpoint: Option<&Path>) -> anyhow::Result<Tailer> {
+fn tailer(files: &[PathBuf], checkpoint: Option<&Path>, lines_before: usize) -> anyhow::Result<Tailer> {
     if files.is_empty() || files.iter().any(|file| file == Path::new("-")) {
         anyhow::bail!("--follow needs files; standard input is followed by itself");
     }
@@ -42,7 +42,8 @@ fn tailer(files: &[PathBuf], checkpoint: Option<&Path>) -> anyhow::Result<Tailer
         None => Checkpoints::in_memory()?,
     };
     let paths = files.iter().map(|file| Globs::literal(file)).collect();
-    Ok(Tailer::new(TailOptions::new(paths), checkpoints, Instant::now())?)
+    let options = TailOptions { lines_before, ..TailOptions::new(paths) };
+    Ok(Tailer::new(options, checkpoints, Instant::now())?)
 }
 
 async fn follow(tailer: Tailer, mut streams: Streams, keeps: bool) -> anyhow::Result<Summary> {
@@ -115,9 +116,11 @@ impl Streams {
 
     fn take(&mut self, event: Event, handle: &Handle) -> Result<(), OutputError> {
         match event {
-            Event::Opened { file, path, offset, .. } => {
+            Event::Opened { file, path, offset, before, .. } => {
                 let cutter = Cutter::new(self.engine.limits().max_record_bytes);
-                self.open.insert(file, Stream { path, cutter, carry: Carry::default(), position: offset });
+                self.scratch.read_from(&path.to_string_lossy());
+                let carry = self.engine.redact(&mut self.scratch, &Carry::default(), before).1.only_learned();
+                self.open.insert(file, Stream { path, cutter, carry, position: offset });
             }
             Event::Data { file, bytes, .. } => {
                 let Some(stream) = self.open.get_mut(&file) else { return Ok(()) };
@@ -172,7 +175,7 @@ impl Streams {
         self.tally.add(&tally);
         stream.position += piece.len() as u64;
         // Only where a new reader needs to know nothing of what was before.
-        if !piece.goes_on() && carry.is_empty() {
+        if !piece.goes_on() && !carry.is_open() {
             handle.acked(file, stream.position);
         }
         stream.carry = carry;

@@ -229,6 +229,7 @@ pub(super) fn apply(args: &EngineArgs, config: &mut Config) {
     if args.placeholder.is_some() {
         config.placeholder.clone_from(&args.placeholder);
     }
+    config.learn_records = args.learn_records.unwrap_or(config.learn_records);
     config.action = args.action.map(action);
     if args.allow_dir.is_some() {
         config.allow_dir.clone_from(&args.allow_dir);

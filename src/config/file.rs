@@ -9,10 +9,10 @@ use toml::de::{DeTable, DeValue};
 use super::error::ConfigError;
 use super::names::nearest;
 use super::{Config, Date, Name};
-use crate::engine::{Action, Mode, NumberAs};
+use crate::engine::{Action, Mode, NumberAs, Policy};
 
 /// Every key of the file.
-pub(super) const KEYS: [&str; 15] = [
+pub(super) const KEYS: [&str; 16] = [
     "rules",
     "no_builtin",
     "rules_pin",
@@ -21,6 +21,7 @@ pub(super) const KEYS: [&str; 15] = [
     "disable",
     "placeholder",
     "number",
+    "learn_records",
     "mode",
     "audit_until",
     "threads",
@@ -142,6 +143,7 @@ impl Source<'_> {
             "disable" => config.disable = self.names(name, value)?,
             "placeholder" => config.placeholder = Some(self.string(name, value)?.to_owned()),
             "number" => config.number = self.choice(name, value, &NUMBERS)?,
+            "learn_records" => config.learn_records = self.learn_records(value)?,
             "mode" => config.mode = self.choice(name, value, &MODES)?,
             "audit_until" => config.audit_until = Some((self.date(name, value)?, self.place(value.span().start))),
             "threads" => config.threads = Some(self.threads(value)?),
@@ -196,6 +198,14 @@ impl Source<'_> {
         Date::parse(text).ok_or_else(|| self.error(value.span(), format!("`{text}` is no day; write \"YYYY-MM-DD\"")))
     }
 
+    fn learn_records(&self, value: &Value<'_>) -> Result<usize, ConfigError> {
+        let max = Policy::MAX_LEARN_RECORDS;
+        let parsed = value.get_ref().as_integer().and_then(|number| number.as_str().parse::<usize>().ok());
+        parsed
+            .filter(|records| *records <= max)
+            .ok_or_else(|| self.error(value.span(), format!("`learn_records` is a number from 0 (off) to {max}")))
+    }
+
     fn threads(&self, value: &Value<'_>) -> Result<usize, ConfigError> {
         let parsed = value.get_ref().as_integer().and_then(|number| number.as_str().parse::<usize>().ok());
         parsed.filter(|count| *count <= super::MAX_THREADS).ok_or_else(|| {
@@ -228,17 +238,17 @@ mod tests {
     #[test]
     fn a_whole_file_is_read() {
         let text = "rules = ['mine.toml', '/etc/rules']\ndisable = ['personal']\nonly = ['x']\nplaceholder = '[{rule}]'\n\
-                    number = 'null'\nmode = 'audit'\naudit_until = '2030-01-02'\nthreads = 3\n\n[policy]\ncredential = 'mask'\n";
+                    number = 'null'\nmode = 'audit'\naudit_until = '2030-01-02'\nthreads = 3\nlearn_records = 9\n\n[policy]\ncredential = 'mask'\n";
         let config = Config::parse("etc/inkout.toml", text).unwrap();
         assert_eq!(config.rules, [Path::new("etc/mine.toml"), Path::new("/etc/rules")]);
         assert_eq!(config.disable, [Name { text: "personal".to_owned(), place: "etc/inkout.toml:2".to_owned() }]);
         assert_eq!(config.only[0].place, "etc/inkout.toml:3");
         assert_eq!((config.placeholder.as_deref(), config.number), (Some("[{rule}]"), NumberAs::Null));
-        assert_eq!((config.mode, config.threads), (Mode::Audit, Some(3)));
+        assert_eq!((config.mode, config.threads, config.learn_records), (Mode::Audit, Some(3), 9));
         let (name, action) = &config.actions[0];
         assert_eq!(
             (name.text.as_str(), name.place.as_str(), action.name()),
-            ("credential", "etc/inkout.toml:11", "mask")
+            ("credential", "etc/inkout.toml:12", "mask")
         );
         assert_eq!(Config::parse("x", "").unwrap(), Config::default());
     }
@@ -250,10 +260,13 @@ mod tests {
             (
                 "\nplacholder = 'x'",
                 "c.toml:2: unknown key `placholder`; did you mean `placeholder`? known: rules, no_builtin, rules_pin, profile, only, disable, placeholder, \
-                 number, mode, audit_until, threads, policy, known, allow, allow_dir",
+                 number, learn_records, mode, audit_until, threads, policy, known, allow, allow_dir",
             ),
             ("number = 'nil'", "c.toml:1: unknown number `nil`; known: string, null, zero"),
             ("mode = 'dry'", "c.toml:1: unknown mode `dry`; known: enforce, audit"),
+            ("learn_records = 1001", "c.toml:1: `learn_records` is a number from 0 (off) to 1000"),
+            ("learn_records = -1", "c.toml:1: `learn_records` is a number from 0 (off) to 1000"),
+            ("learn_records = '5'", "c.toml:1: `learn_records` is a number from 0 (off) to 1000"),
             ("mode = 3", "c.toml:1: `mode` is a string in quotes"),
             ("rules = 'x'", "c.toml:1: `rules` is a list of strings: rules = [\"…\"]"),
             ("only = [1]", "c.toml:1: `only` is a list of strings: only = [\"…\"]"),
@@ -289,8 +302,7 @@ mod tests {
         assert_eq!((config.mode, config.actions.len()), (Mode::Enforce, 6));
         let set = crate::rules::Catalog::builtin().set;
         let only = Config { only: Vec::new(), disable: Vec::new(), ..config };
-        let (policy, default) =
-            (only.policy(&set, None, Date::of_unix_seconds(0)).unwrap(), crate::engine::Policy::default());
+        let (policy, default) = (only.policy(&set, None, Date::of_unix_seconds(0)).unwrap(), Policy::default());
         assert_eq!(
             (policy.action, policy.by_category, policy.by_rule),
             (default.action, default.by_category, default.by_rule)

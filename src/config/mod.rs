@@ -62,6 +62,8 @@ pub struct Config {
     pub placeholder: Option<String>,
     /// What becomes of a number under a secret key.
     pub number: NumberAs,
+    /// In how many records behind it a value is masked that stood beside a key; 0 for none.
+    pub learn_records: usize,
     /// Enforce or audit.
     pub mode: Mode,
     /// The last day of an audit and where it was written.

@@ -19,6 +19,7 @@ impl Config {
     pub fn policy(&self, set: &RuleSet, hash_key: Option<HashKey>, today: Date) -> Result<Policy, ConfigError> {
         self.check_audit(today)?;
         let mut policy = Policy { hash_key, mode: self.mode, number: self.number, ..Policy::default() };
+        policy.learn_records = self.learn_records;
         policy.allow = self.allow.iter().map(|allowed| allowed.entry.clone()).collect();
         policy.placeholder.clone_from(&self.placeholder);
         for (name, action) in &self.actions {

@@ -118,6 +118,10 @@ impl Engine {
     /// The first thing that is wrong with a rule, a policy or a template, with file and line where there is one.
     pub fn compile(set: RuleSet, policy: Policy, limits: &Limits) -> Result<Engine, CompileError> {
         check_ids(&set, &policy)?;
+        if policy.learn_records > Policy::MAX_LEARN_RECORDS {
+            let (asked, max) = (policy.learn_records, Policy::MAX_LEARN_RECORDS);
+            return Err(CompileError::LearnRecords { asked, max });
+        }
         let forms = Forms::new(&set, &policy)?;
         let allows = Allows::new(&set, &policy.allow, policy.hash_key.is_some())?;
         let (keys, key_literals) = Keys::new(&set);

@@ -60,6 +60,14 @@ pub enum CompileError {
         /// Its length.
         len: usize,
     },
+    /// More records than a value is remembered for.
+    #[error("learn_records is {asked}; a number from 0 (off) to {max} is allowed")]
+    LearnRecords {
+        /// How many were asked for.
+        asked: usize,
+        /// How many there may be.
+        max: usize,
+    },
     /// A placeholder that would break a carrier or be found again.
     #[error("placeholder template `{template}`: {reason}")]
     Placeholder {

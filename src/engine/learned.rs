@@ -53,8 +53,9 @@ impl Engine {
         let mut found = |at: usize| {
             let start = record.start + at;
             if start != span.start && stands_alone(haystack, start, value.len()) {
+                let start = behind_no_escape(haystack, start, value[0]);
                 let form = if needs_bare(haystack, start) { Form::Bare } else { Form::Bracket };
-                scratch.spans.push(Span { start, end: start + value.len(), form, ..*span });
+                scratch.spans.push(Span { start, end: record.start + at + value.len(), form, ..*span });
             }
         };
         let text = &haystack[record.clone()];
@@ -74,18 +75,33 @@ impl Engine {
 
 /// Whether a span teaches a value: beside a key, long enough, and of two kinds of characters.
 fn is_lesson(span: &Span, haystack: &[u8]) -> bool {
-    let value = &haystack[span.start..span.end];
+    matches!(span.why, Why::Key { .. }) && span.form != Form::Silent && is_telling(&haystack[span.start..span.end])
+}
+
+/// Whether a value that stands somewhere again is hardly there by chance.
+pub(super) fn is_telling(value: &[u8]) -> bool {
     let kinds: [fn(&u8) -> bool; 4] =
         [u8::is_ascii_lowercase, u8::is_ascii_uppercase, u8::is_ascii_digit, |byte| !byte.is_ascii_alphanumeric()];
     let mixed = || kinds.iter().filter(|kind| value.iter().any(*kind)).count() >= 2;
-    matches!(span.why, Why::Key { .. }) && span.form != Form::Silent && value.len() >= MIN_LEARNED && mixed()
+    value.len() >= MIN_LEARNED && mixed()
 }
 
-fn stands_alone(haystack: &[u8], start: usize, len: usize) -> bool {
+/// Where to begin with a value at `start` so that no half of an escape stays before it: in JSON the first letter of `n0tes-1`
+/// may be that of a `\\n`.
+pub(super) fn behind_no_escape(haystack: &[u8], start: usize, first: u8) -> usize {
+    let escapes = b"bfnrtu/\"\\".contains(&first);
+    let slashes = haystack[..start].iter().rev().take_while(|byte| **byte == b'\\').count();
+    if escapes { start - slashes } else { start }
+}
+
+/// Whether neither end of the `len` bytes at `start` is in the middle of a word.
+pub(super) fn stands_alone(haystack: &[u8], start: usize, len: usize) -> bool {
     let before = start.checked_sub(1).map(|at| haystack[at]);
     let behind = haystack.get(start + len).copied();
     let joined = |edge: Option<u8>, inner: u8| edge.is_some_and(|byte| is_word(byte) && is_word(inner));
-    !joined(before, haystack[start]) && !joined(behind, haystack[start + len - 1])
+    // The letter of an escape, `\n`, is none of the word behind it.
+    let escaped = start >= 2 && haystack[start - 2] == b'\\' && b"bfnrt".contains(&haystack[start - 1]);
+    (escaped || !joined(before, haystack[start])) && !joined(behind, haystack[start + len - 1])
 }
 
 fn record_around(haystack: &[u8], at: usize) -> Range<usize> {

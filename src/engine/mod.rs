@@ -18,6 +18,7 @@ mod haystacks;
 mod keys;
 mod known;
 mod learned;
+mod lessons;
 mod literal;
 mod masked;
 mod names;
@@ -180,6 +181,11 @@ impl Engine {
     /// Whether findings are masked or only counted.
     pub fn mode(&self) -> Mode {
         self.policy.mode
+    }
+
+    /// In how many records behind it a value is masked that stood beside a key; 0 for none.
+    pub fn learn_records(&self) -> usize {
+        self.policy.learn_records
     }
 
     /// The bounds this engine was compiled with.

@@ -128,6 +128,9 @@ pub struct Policy {
     pub allow: Vec<AllowEntry>,
     /// Needed by the `hash` action.
     pub hash_key: Option<HashKey>,
+    /// In so many records behind it, of the same stream, a value that was masked because of its key is masked without it: 0
+    /// (never) to [`Policy::MAX_LEARN_RECORDS`]. What stood before the key is gone by then.
+    pub learn_records: usize,
 }
 
 impl Default for Policy {
@@ -149,11 +152,15 @@ impl Default for Policy {
             mode: Mode::Enforce,
             allow: Vec::new(),
             hash_key: None,
+            learn_records: 0,
         }
     }
 }
 
 impl Policy {
+    /// [`Policy::learn_records`] at most.
+    pub const MAX_LEARN_RECORDS: usize = 1000;
+
     /// What is done to the findings of `rule`.
     pub fn action_of(&self, rule: &Rule) -> Action {
         let by_rule = self.by_rule.get(&rule.id);

@@ -12,6 +12,7 @@ impl Span {
             Why::Pattern { .. } => "pattern".to_owned(),
             Why::Grammar => "grammar".to_owned(),
             Why::Known { .. } => "known value".to_owned(),
+            Why::Learned => "value of a key in an earlier record".to_owned(),
             Why::Key { start, end } => match key(haystack, self, start, end) {
                 Some(key) => format!("key `{key}`"),
                 None => "key".to_owned(),

@@ -21,7 +21,7 @@ impl Engine {
     ///
     /// A block without findings is passed on without a copy.
     pub fn redact(&self, scratch: &mut Scratch, carry: &Carry, block: Bytes) -> (Masked, Carry, Tally) {
-        match catch_unwind(AssertUnwindSafe(|| self.scan(scratch, carry, &block))) {
+        match catch_unwind(AssertUnwindSafe(|| self.scan_records(scratch, carry, &block))) {
             Ok(next) => {
                 let mut tally = self.tally(scratch, &block);
                 let masked = self.write(scratch, block, &mut tally);
@@ -32,9 +32,16 @@ impl Engine {
         }
     }
 
+    /// As [`Engine::scan`], with what is learned from earlier records.
+    fn scan_records(&self, scratch: &mut Scratch, carry: &Carry, haystack: &[u8]) -> Carry {
+        let next = self.scan(scratch, carry, haystack);
+        let lessons = self.recall(scratch, &carry.lessons, haystack, &(0..haystack.len()));
+        Carry { lessons, ..next }
+    }
+
     /// Every finding of `haystack`, united, as [`Engine::redact`] would mask them.
     pub fn find(&self, scratch: &mut Scratch, haystack: &[u8]) -> Vec<Span> {
-        self.scan(scratch, &Carry::default(), haystack);
+        self.scan_records(scratch, &Carry::default(), haystack);
         let mut tally = Tally::default();
         self.settle(scratch, haystack, &mut tally);
         std::mem::take(&mut scratch.spans)
@@ -42,7 +49,7 @@ impl Engine {
 
     /// Every finding before union, those of rules that are off or in shadow included: what tests and `explain` look at.
     pub fn find_all(&self, scratch: &mut Scratch, haystack: &[u8]) -> Vec<Span> {
-        self.scan(scratch, &Carry::default(), haystack);
+        self.scan_records(scratch, &Carry::default(), haystack);
         std::mem::take(&mut scratch.spans)
     }
 
@@ -86,12 +93,18 @@ impl Engine {
             if shadow && !off {
                 tally.count_shadow(span.rule);
             }
-            !shadow && !off && !self.is_own_id(haystack, span)
+            self.masks(haystack, span)
         });
         span::unite(&mut scratch.spans);
         // What only goes on was counted where it began.
         let begun = scratch.spans.iter().filter(|span| span.form != Form::Silent);
         begun.for_each(|span| tally.count(span.rule));
+    }
+
+    /// Whether something is done to what was found at `span`.
+    pub(super) fn masks(&self, haystack: &[u8], span: &Span) -> bool {
+        let rule = span.rule.index();
+        !self.set.rules[rule].shadow && self.actions[rule] != Action::Keep && !self.is_own_id(haystack, span)
     }
 
     /// Whether a span is a credential's id beside the key of an id. Where it would keep its end anyway it is left whole:
@@ -135,7 +148,7 @@ impl Engine {
             let end = memchr::memchr(b'\n', &block[start..]).map_or(block.len(), |len| start + len + 1);
             self.renew(scratch);
             let record = block.slice(start..end);
-            match catch_unwind(AssertUnwindSafe(|| self.scan(scratch, &carry, &record))) {
+            match catch_unwind(AssertUnwindSafe(|| self.scan_records(scratch, &carry, &record))) {
                 Ok(next) => {
                     let mut counted = self.tally(scratch, &record);
                     let masked = self.write(scratch, record, &mut counted);
@@ -147,6 +160,7 @@ impl Engine {
                 Err(_) => {
                     self.renew(scratch);
                     self.withhold(&record, &mut out, &mut tally);
+                    carry.lessons = carry.lessons.behind(&record);
                 }
             }
             start = end;

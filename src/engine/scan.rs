@@ -18,6 +18,7 @@ use super::fragment;
 use super::gather;
 use super::keys::Memo;
 use super::known::KnownScratch;
+use super::lessons::Lessons;
 use super::names::Names;
 use super::pattern::{self, Cache, MAX_WINDOW, TOKEN_BYTES};
 use super::prefilter::{self, Hit};
@@ -38,12 +39,19 @@ pub struct Carry {
     pub(super) states: Vec<LineState>,
     /// A span of a long record that goes on in its next window.
     pub(super) over: Option<super::window::Over>,
+    /// Values that are looked for in the next records. Empty unless the policy asks for it.
+    pub(super) lessons: Lessons,
 }
 
 impl Carry {
-    /// Whether nothing is open: a worker that assumed so was right.
+    /// Whether there is nothing to be told: a worker that assumed so was right.
     pub fn is_empty(&self) -> bool {
-        self.states.is_empty() && self.over.is_none()
+        !self.is_open() && self.lessons.is_empty()
+    }
+
+    /// Whether a secret goes on in the next block. Beside that there may be values to be looked for.
+    pub fn is_open(&self) -> bool {
+        !self.states.is_empty() || self.over.is_some()
     }
 
     /// This carry with what another one opened.
@@ -80,7 +88,7 @@ pub struct Scratch {
     /// Lines that hold a trigger.
     view_lines: Vec<Range<usize>>,
     /// Lines that a container runtime cut.
-    fragment_lines: Vec<Range<usize>>,
+    pub(super) fragment_lines: Vec<Range<usize>>,
     caches: Vec<Cache>,
     /// By rule: where its last match ended. Its next one begins there or later.
     matched_to: Vec<usize>,
@@ -203,7 +211,7 @@ impl Engine {
         self.scan_fragments(scratch, haystack);
         self.exempt(scratch, haystack);
         self.learn(scratch, haystack);
-        Carry { states: states.open, over: None }
+        Carry { states: states.open, ..Carry::default() }
     }
 
     /// Whether a scan of `text`, in which these literals begin and no others, does nothing at any of them: most of them are
@@ -548,6 +556,16 @@ impl Engine {
 
     /// Looks at lines that a container runtime cut, joined. A span over a cut has its placeholder in the first fragment.
     fn scan_fragments(&self, scratch: &mut Scratch, haystack: &[u8]) {
+        self.for_each_joined(scratch, haystack, |scratch, view| self.scan_view(scratch, view));
+    }
+
+    /// Joins the lines that a container runtime cut.
+    pub(super) fn for_each_joined(
+        &self,
+        scratch: &mut Scratch,
+        haystack: &[u8],
+        mut look: impl FnMut(&mut Scratch, &View),
+    ) {
         if scratch.fragment_lines.is_empty() {
             return;
         }
@@ -566,7 +584,7 @@ impl Engine {
             fragment::group(haystack, line.clone(), &mut parts);
             if parts.len() > 1 {
                 view.join(haystack, &parts);
-                self.scan_view(scratch, &view);
+                look(scratch, &view);
             }
             if let Some(last) = parts.last() {
                 done.retain(|(known, _)| *known != writer);
@@ -597,7 +615,7 @@ impl Engine {
 }
 
 /// Adds what of `span`, found in `view`, stands where in the original: a span over a cut has its placeholder in the first part.
-fn map_back(view: &View, span: &Span, out: &mut Vec<Span>) {
+pub(super) fn map_back(view: &View, span: &Span, out: &mut Vec<Span>) {
     let why = match span.why {
         Why::Key { start, end } if start < end => {
             let key = view.original(start..end);

@@ -37,6 +37,8 @@ pub enum Why {
     },
     /// A grammar of the engine's own.
     Grammar,
+    /// A value that stood beside a key in an earlier record.
+    Learned,
     /// A value the operator told us of.
     Known {
         /// Its index; [`Engine::known_name`](super::Engine::known_name) tells its name.
@@ -48,10 +50,11 @@ impl Why {
     /// Which label wins in a union: a known value is certain, and a format names the secret better than a key does.
     fn rank(self) -> u8 {
         match self {
-            Why::Known { .. } => 3,
-            Why::Pattern { .. } => 2,
-            Why::Grammar => 1,
-            Why::Key { .. } => 0,
+            Why::Known { .. } => 4,
+            Why::Pattern { .. } => 3,
+            Why::Grammar => 2,
+            Why::Key { .. } => 1,
+            Why::Learned => 0,
         }
     }
 }

@@ -40,12 +40,16 @@ impl Engine {
 
     fn redact_window(&self, scratch: &mut Scratch, carry: &Carry, piece: &Piece, last: bool) -> (Masked, Carry, Tally) {
         let body = piece.haystack.slice(piece.body.clone());
-        let scanned = catch_unwind(AssertUnwindSafe(|| self.scan(scratch, &Carry::default(), &piece.haystack)));
-        let Ok(opened) = scanned else {
+        let scanned = catch_unwind(AssertUnwindSafe(|| {
+            let opened = self.scan(scratch, &Carry::default(), &piece.haystack);
+            (opened, self.recall(scratch, &carry.lessons, &piece.haystack, &piece.body))
+        }));
+        let Ok((opened, lessons)) = scanned else {
             self.renew(scratch);
             let (masked, tally) = self.withheld(&body);
             // What was open, or opened in here, is not known.
-            return (masked, Carry { over: (!last).then_some(Over::Rest), ..carry.clone() }, tally);
+            let (over, lessons) = ((!last).then_some(Over::Rest), carry.lessons.behind(&body));
+            return (masked, Carry { over, lessons, ..carry.clone() }, tally);
         };
         let mut carry = carry.clone();
         let taken =
@@ -65,7 +69,8 @@ impl Engine {
             if is_audit(&self.policy) { Masked(body) } else { self.write_body(&piece.haystack, &piece.body, &spans) };
         tally.bytes_out = masked.0.len() as u64;
         scratch.spans = in_body(spans, &piece.body);
-        let next = if last { Carry { over, ..carry.joined(opened) } } else { Carry { over, ..carry } };
+        let next = if last { carry.joined(opened) } else { carry };
+        let next = Carry { over, lessons, ..next };
         (masked, next, tally)
     }
 
@@ -132,7 +137,7 @@ fn own_spans(found: &[Span], over: Option<Over>, piece: &Piece, last: bool) -> (
         }
         let opening = match span.why {
             // Its length is known: it goes on for no longer than it was found.
-            Why::Known { .. } => None,
+            Why::Known { .. } | Why::Learned => None,
             Why::Pattern { .. } => Some(Opening::Token),
             _ => Some(opening(&piece.haystack, span.start)),
         };

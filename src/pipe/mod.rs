@@ -6,7 +6,7 @@
 //!
 //! A piece is redacted as if nothing were open before it. When its turn comes the carry of the piece before it is known;
 //! in the rare case that something *was* open (a private key over several blocks) it is redacted again, so that any number
-//! of threads writes the same bytes.
+//! of threads writes the same bytes. Of values that were learned in earlier blocks only those count that stand in this one.
 
 mod descriptor;
 mod error;

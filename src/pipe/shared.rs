@@ -118,7 +118,7 @@ impl Shared {
             return None;
         }
         let carry = turn.state.carry_before(job);
-        let redacted = if carry.is_empty() { guess } else { worker.redact(job, &carry) };
+        let redacted = worker.correct(job, guess, &carry);
         if let Err(reason) = self.output.write(redacted.bytes()) {
             turn.failed = Some(reason);
             turn.stopped = true;

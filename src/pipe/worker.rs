@@ -41,6 +41,15 @@ impl Worker {
         Redacted { masked: job.piece.unmasked(), carry: Carry::default(), tally: Tally::default() }
     }
 
+    /// What becomes of `job` behind `carry`, where `guess` became of it behind nothing. This worker made the guess, and
+    /// nothing since.
+    pub(super) fn correct(&mut self, job: &Job, guess: Redacted, carry: &Carry) -> Redacted {
+        match self.engine.carry_behind(&self.scratch, carry, &guess.carry, &job.piece) {
+            Some(carry) => Redacted { carry, ..guess },
+            None => self.redact(job, carry),
+        }
+    }
+
     /// How often each rule was tried by this worker.
     pub(super) fn costs(&self) -> Vec<Cost> {
         self.engine.costs(&self.scratch).to_vec()

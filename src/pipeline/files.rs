@@ -38,10 +38,10 @@ pub(super) async fn run(mut events: FileLane, lane: Arc<Lane>) {
 
 pub(super) async fn serve(event: Event, flows: &mut HashMap<FileId, Flow>, lane: &Arc<Lane>) -> Result<(), Closed> {
     match event {
-        Event::Opened { file, path, relative, offset, fingerprint } => {
+        Event::Opened { file, path, relative, offset, fingerprint, before } => {
             tracing::info!(pipeline = lane.name(), path = %path.display(), offset, "following");
             let flow = Flow::new(lane, Tail::Ended).of_file(file, offset, fingerprint, relative.into());
-            flows.insert(file, flow);
+            flows.insert(file, flow.behind(before));
         }
         Event::Data { file, bytes, .. } => {
             if let Some(flow) = flows.get_mut(&file) {

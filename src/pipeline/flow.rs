@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::gate;
 use super::lane::{Closed, Lane, Parcel, Passes, Torn};
 use crate::engine::{Begun, Carry, Cutter, Engine, Limits, Masked, Piece, Placed, RecordId, Scratch, Shape, Tally};
@@ -54,6 +56,8 @@ pub(super) struct Flow {
     position: u64,
     /// Up to here somebody may forget the stream: a record ends there, and nothing is open.
     safe: u64,
+    /// Lines that an earlier run passed on, until they have taught their values.
+    before: Bytes,
     /// What went nowhere since the last piece that passed.
     lost: Option<Lost>,
     /// Sinks that lack a part of the last record.
@@ -100,6 +104,7 @@ impl Flow {
             counts: VecDeque::new(),
             position: 0,
             safe: 0,
+            before: Bytes::new(),
             lost: None,
             torn: lane.whole(),
             origin: None,
@@ -113,6 +118,11 @@ impl Flow {
         let shape = Arc::new(shape(&self.lane, || fingerprint));
         let stream = StreamId(file.number());
         Flow { stream, position: offset, safe: offset, origin: Some(origin), shape, ..self }
+    }
+
+    /// The same stream behind lines that were passed on in an earlier run.
+    pub(super) fn behind(self, before: Bytes) -> Flow {
+        Flow { before, ..self }
     }
 
     /// Takes bytes of the stream.
@@ -223,7 +233,7 @@ impl Flow {
         };
         self.count(&engine, &redacted, records);
         (self.carry, self.begun) = (redacted.carry, redacted.begun);
-        if end != End::Open && (self.carry.is_empty() || end == End::BrokenOff) {
+        if end != End::Open && (!self.carry.is_open() || end == End::BrokenOff) {
             self.safe = self.position;
         }
         let (stream, payload, position, origin) = (self.stream, redacted.masked, self.safe, self.origin.clone());
@@ -234,9 +244,11 @@ impl Flow {
     /// Has `piece` redacted on a worker, and its findings told.
     async fn redact(&mut self, engine: &Arc<Engine>, piece: &Piece, lines: &[u32]) -> Result<Redacted, Stopped> {
         let (carry, piece, lost) = (self.carry.clone(), piece.clone(), self.lost.clone());
+        let before = self.before.clone();
         let (shape, begun, lines) = (Arc::clone(&self.shape), self.begun.take(), lines.to_vec());
         let (lane, offset, origin) = (Arc::clone(&self.lane), self.position - piece.len() as u64, self.origin.clone());
         let job = move |engine: &Engine, scratch: &mut Scratch| {
+            let carry = if before.is_empty() { carry } else { engine.redact(scratch, &carry, before).1.only_learned() };
             // What was lost goes nowhere, but what it opened has a say in what follows.
             let carry = lost.map_or(carry.clone(), |lost| engine.redact(scratch, &carry, lost.tail.into()).1);
             let mut redacted = redact(engine, scratch, &carry, &piece);
@@ -248,20 +260,21 @@ impl Flow {
             redacted
         };
         let redacted = self.lane.workers.run_with(Arc::clone(engine), job).await?;
-        self.lost = None;
+        (self.lost, self.before) = (None, Bytes::new());
         Ok(redacted)
     }
 
     /// The engine for the next piece: the current one, unless something is open that was begun with another.
     fn engine_for(&mut self, bytes: usize, begins: bool) -> Option<Arc<Engine>> {
         let current = self.lane.workers.engine()?;
-        let is_open = self.engine.is_some() && (!begins || !self.carry.is_empty());
+        let is_open = self.engine.is_some() && (!begins || self.carry.is_open());
         if self.engine.as_ref().is_some_and(|engine| Arc::ptr_eq(&current, engine)) {
             self.pinned_bytes = 0;
         } else if is_open && (!begins || self.pinned_bytes < MAX_PINNED_BYTES) {
             self.pinned_bytes += bytes;
         } else {
-            (self.engine, self.pinned_bytes, self.carry) = (Some(current), 0, Carry::default());
+            let carry = self.engine.as_ref().map(|before| current.take_over(&self.carry, before));
+            (self.engine, self.pinned_bytes, self.carry) = (Some(current), 0, carry.unwrap_or_default());
         }
         self.engine.clone()
     }

@@ -160,7 +160,7 @@ impl Running {
         let lanes = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MAX_FILE_LANES);
         let mut from = from.clone();
         from.exclude.extend_from_slice(written);
-        let mut files = Files::start(&from, &config.name, state, lanes)?;
+        let mut files = Files::start(&from, &config.name, state, lanes, config.redact.learn_records)?;
         let lanes = std::mem::take(&mut files.lanes);
         self.files.push((config.name.clone(), files));
         Ok(Open::Files(lanes))

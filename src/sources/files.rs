@@ -35,16 +35,23 @@ impl Lane {
 }
 
 impl Files {
-    /// Follows what `from` names, from where an earlier run left off, if `state` knows of one.
+    /// Follows what `from` names, from where an earlier run left off, if `state` knows of one. Of what that run passed on, the
+    /// last `lines_before` lines of each file are told.
     ///
     /// # Errors
     /// When a pattern cannot be understood, or the system has no more threads.
-    pub fn start(from: &FilesFrom, name: &str, state: Option<&State>, lanes: usize) -> Result<Files, SourceError> {
+    pub fn start(
+        from: &FilesFrom,
+        name: &str,
+        state: Option<&State>,
+        lanes: usize,
+        lines_before: usize,
+    ) -> Result<Files, SourceError> {
         let checkpoints = match state {
             Some(state) => state.checkpoints(name),
             None => Checkpoints::in_memory().map_err(SourceError::Follow)?,
         };
-        let tailer = Tailer::new(options(from), checkpoints, Instant::now())?;
+        let tailer = Tailer::new(options(from, lines_before), checkpoints, Instant::now())?;
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..lanes.max(1)).map(|_| channel(1)).unzip();
         let mut of = Lanes::default();
         let driver =
@@ -66,12 +73,12 @@ impl Files {
     }
 }
 
-fn options(from: &FilesFrom) -> TailOptions {
+fn options(from: &FilesFrom, lines_before: usize) -> TailOptions {
     let start_at = match from.start_at {
         StartAt::Beginning => crate::tail::StartAt::Beginning,
         StartAt::End => crate::tail::StartAt::End,
     };
-    TailOptions { exclude: from.exclude.clone(), start_at, ..TailOptions::new(from.paths.clone()) }
+    TailOptions { exclude: from.exclude.clone(), start_at, lines_before, ..TailOptions::new(from.paths.clone()) }
 }
 
 /// Which lane the events of a file go to. Files of one path, one rotated away and its successor, share a lane: what stands in

@@ -39,6 +39,9 @@ pub enum Event {
         offset: u64,
         /// Its name in record ids: stays over restarts.
         fingerprint: Fingerprint,
+        /// The last whole lines before `offset`, as many as [`TailOptions::lines_before`](super::TailOptions) asks for and
+        /// [`MAX_BEFORE_BYTES`](super::MAX_BEFORE_BYTES) have room for. They were passed on in an earlier run.
+        before: Bytes,
     },
     /// Its next bytes.
     Data {

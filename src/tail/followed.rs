@@ -19,6 +19,7 @@ use crate::durable::read_at;
 use super::checkpoint::Known;
 use super::event::FileId;
 use super::identity::{FileKey, Fingerprint, HEAD_BYTES, Print, PrintKey, Stamp, TAIL_BYTES, Trail};
+use super::options::MAX_BEFORE_BYTES;
 
 /// Times of files are coarse: a change within this time of another may not be seen in them, so the file is checked though
 /// its times are as they were.
@@ -179,6 +180,12 @@ impl Followed {
         })
     }
 
+    /// When it was written last, as the system says now.
+    pub(super) fn last_modified(&self) -> (i64, i64) {
+        let metadata = self.handle.as_ref().and_then(|handle| handle.metadata().ok());
+        metadata.map_or(self.modified, |metadata| Stamp::of(&metadata).modified)
+    }
+
     /// Begins behind the last whole line instead of at the start.
     pub(super) fn skip_to_last_line(&mut self, prints: &PrintKey) -> io::Result<()> {
         let Some(file) = &self.handle else { return Ok(()) };
@@ -198,6 +205,20 @@ impl Followed {
             self.trail.push(print);
         }
         Ok(())
+    }
+
+    /// The last `lines` whole lines before `offset`, or as many as have room. None where they cannot be read any more.
+    pub(super) fn lines_before(&self, offset: u64, lines: usize) -> Bytes {
+        if lines == 0 || offset == 0 {
+            return Bytes::new();
+        }
+        let read = |file: &File| lines_before(file, offset, lines);
+        let reopened = || open(&self.place).ok().filter(|(_, stamp)| Some(stamp.key) == self.key);
+        let before = match &self.handle {
+            Some(file) => read(file),
+            None => reopened().map_or(Ok(Vec::new()), |(file, _)| read(&file)),
+        };
+        before.unwrap_or_default().into()
     }
 
     /// Whether the file that follows may be read now.
@@ -337,6 +358,32 @@ impl Followed {
     pub(super) fn move_to(&mut self, place: PathBuf, file: File, stamp: Stamp) {
         (self.place, self.key, self.handle) = (place, Some(stamp.key), Some(file));
         (self.checked, self.caught_up) = (None, false);
+    }
+}
+
+fn lines_before(file: &File, offset: u64, lines: usize) -> io::Result<Vec<u8>> {
+    let mut tail = Vec::new();
+    loop {
+        let start = offset - tail.len() as u64;
+        // The line feed before the first of them tells where it begins.
+        let newlines: Vec<usize> = memchr::memrchr_iter(b'\n', &tail).take(lines + 1).collect();
+        if newlines.len() > lines {
+            tail.drain(..=newlines[lines]);
+            return Ok(tail);
+        }
+        let room = (MAX_BEFORE_BYTES - tail.len()) as u64;
+        if start == 0 || room == 0 {
+            let from = if start == 0 { 0 } else { newlines.last().map_or(tail.len(), |newline| newline + 1) };
+            tail.drain(..from);
+            return Ok(tail);
+        }
+        let len = start.min(BACKWARD_BYTES).min(room);
+        let mut more = vec![0; len as usize];
+        if read_at(file, &mut more, start - len)? < more.len() {
+            return Ok(Vec::new());
+        }
+        more.append(&mut tail);
+        tail = more;
     }
 }
 

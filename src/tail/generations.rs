@@ -272,7 +272,7 @@ impl Tailer {
             }
             next.push((path.to_owned(), current));
         }
-        next.sort_by_key(|(_, found)| found.stamp.modified);
+        next.sort_by_key(|(_, found)| found.stamp.age());
         let mut last = newest;
         for (place, found) in next {
             last = self.add(path, &place, found, Some(last), now).unwrap_or(last);
@@ -319,16 +319,20 @@ impl Tailer {
         let path = followed.path.clone();
         let turned = self.paths.get(&path).is_some_and(|files| files.len() > 1 && files.last() == Some(&file));
         let Some(since) = self.rotated.get(&path).copied().filter(|_| turned) else { return false };
+        let siblings = beside(&path);
+        // What was written later than it came after it: it was rotated away itself, and so were others behind it.
+        let modified = self.files.get(&file).map(Followed::last_modified);
         let mut before: Vec<(PathBuf, Found)> = Vec::new();
-        for (place, stamp) in beside(&path) {
-            if self.may_be_overlooked(stamp, since) && self.original(&path, &place).is_none() {
+        for (place, stamp) in siblings {
+            let older = modified.is_some_and(|modified| stamp.modified <= modified);
+            if older && self.may_be_overlooked(stamp, since) && self.original(&path, &place).is_none() {
                 before.extend(self.find(&place).map(|found| (place, found)));
             }
         }
         if let Some(handle) = self.files.get(&file).and_then(|followed| followed.handle.as_ref()) {
             before.retain(|(_, found)| !found.begins(handle, self.checkpoints.prints()).unwrap_or(false));
         }
-        before.sort_by_key(|(_, found)| found.stamp.modified);
+        before.sort_by_key(|(_, found)| found.stamp.age());
         let mut last = None;
         for (place, found) in before {
             last = self.add_before_newest(&path, &place, found, last, now).or(last);

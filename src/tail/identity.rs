@@ -10,6 +10,7 @@ use std::fmt;
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::time::SystemTime;
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
@@ -76,6 +77,8 @@ pub(super) struct Stamp {
     /// Seconds and nanoseconds.
     pub(super) modified: (i64, i64),
     changed: (i64, i64),
+    /// Where the file system says so.
+    created: Option<SystemTime>,
 }
 
 impl Stamp {
@@ -85,7 +88,15 @@ impl Stamp {
             size: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
+            created: metadata.created().ok(),
         }
+    }
+
+    /// What files of one writer are sorted by, the first one first. The clock of a file system goes by steps of some
+    /// milliseconds, in which a busy writer fills a file: then the one that was made first is the first, and of two that were
+    /// made in one step the one of the lower number.
+    pub(super) fn age(&self) -> impl Ord + use<> {
+        (self.modified, self.created, self.key.inode)
     }
 }
 

@@ -7,8 +7,9 @@
 //! # Acknowledging
 //!
 //! A checkpoint moves only over what was given to [`Tailer::acked`], and a restart reads on exactly there. So acknowledge
-//! an offset at which somebody may begin who knows nothing of what was before: the end of a record, with an empty
-//! [`Carry`](crate::engine::Carry) behind it. Otherwise the rest of a private key would come out unmasked after a crash.
+//! an offset at which somebody may begin who knows nothing of what was before: the end of a record behind which no
+//! [`Carry`](crate::engine::Carry) is open. Otherwise the rest of a private key would come out unmasked after a crash. Who has
+//! to know the values in the last lines is told them again: [`TailOptions::lines_before`].
 //!
 //! # What rotation looks like
 //!
@@ -39,5 +40,5 @@ pub use driver::{Driver, Handle, Offer};
 pub use event::{Event, FileId};
 pub use glob::{GlobError, Globs, Refusal};
 pub use identity::Fingerprint;
-pub use options::{StartAt, TailOptions};
+pub use options::{MAX_BEFORE_BYTES, StartAt, TailOptions};
 pub use tailer::Tailer;

@@ -12,6 +12,9 @@ pub enum StartAt {
     End,
 }
 
+/// Of the lines before the place where a file is begun, no more are told than have room in this.
+pub const MAX_BEFORE_BYTES: usize = 1 << 20;
+
 /// What is followed, and how.
 #[derive(Clone, Debug)]
 pub struct TailOptions {
@@ -21,6 +24,8 @@ pub struct TailOptions {
     pub exclude: Vec<String>,
     /// Where a new file is begun.
     pub start_at: StartAt,
+    /// How many lines before the place where a file is begun are told, for who has to know them.
+    pub lines_before: usize,
     /// How long a file that was rotated or deleted is read on while nothing is added to it. Its last line is final then.
     pub rotate_wait: Duration,
     /// How often open files are looked at although nobody told of a change.
@@ -44,6 +49,7 @@ impl TailOptions {
             paths,
             exclude: Vec::new(),
             start_at: StartAt::Beginning,
+            lines_before: 0,
             rotate_wait: Duration::from_secs(30),
             check_interval: Duration::from_secs(1),
             scan_interval: Duration::from_secs(5),

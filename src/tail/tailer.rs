@@ -354,7 +354,8 @@ impl Tailer {
         followed.announced = true;
         let (path, fingerprint) = (followed.path.clone(), followed.id);
         let relative = self.globs.relative(&path).to_owned();
-        self.events.push_back(Event::Opened { file, path, relative, offset, fingerprint });
+        let before = followed.lines_before(offset, self.options.lines_before);
+        self.events.push_back(Event::Opened { file, path, relative, offset, fingerprint, before });
     }
 
     /// A rotated file of which nothing was left when this run began is nobody's business.

@@ -23,6 +23,8 @@ pub(super) struct Rig {
     pub(super) ended: u64,
     pub(super) told: Vec<Event>,
     pub(super) ack: bool,
+    /// What stood before the beginning of the file that was opened last.
+    before: Vec<u8>,
 }
 
 impl Rig {
@@ -42,6 +44,7 @@ impl Rig {
             ended: 0,
             told: Vec::new(),
             ack: true,
+            before: Vec::new(),
         };
         rig.start();
         rig
@@ -120,7 +123,8 @@ impl Rig {
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::Opened { file, path, offset, .. } => {
+            Event::Opened { file, path, offset, before, .. } => {
+                self.before = before.to_vec();
                 assert!(self.open.iter().all(|(open, ..)| *open != file), "opened twice");
                 let name = path.strip_prefix(self.folder.path().join("log")).unwrap().to_owned();
                 self.open.push((file, name, offset));
@@ -351,6 +355,29 @@ fn a_restart_reads_on_where_it_was_acknowledged() {
     rig.start();
     rig.run();
     rig.check("app.log", "partial\nthree\n");
+}
+
+#[test]
+fn whole_lines_before_the_beginning_are_told_as_many_as_are_asked_for() {
+    let long = "x".repeat(MAX_BEFORE_BYTES / 3) + "\n";
+    let cases = [
+        ("one\n", 2, "one\n"),
+        ("one\ntwo\n", 2, "one\ntwo\n"),
+        ("zero\none\ntwo\n", 2, "one\ntwo\n"),
+        ("\n\n\n", 2, "\n\n"),
+        (&("one\n".to_owned() + &long), 2, &("one\n".to_owned() + &long)),
+        // More has no room: not a part of a line is told.
+        (&long.repeat(4), 9, &long.repeat(2)),
+    ];
+    for (text, lines_before, expected) in cases {
+        let mut rig = Rig::that_read("app.log", "app.log", text);
+        rig.options.lines_before = lines_before;
+        rig.crash();
+        rig.start();
+        rig.append("app.log", "next\n");
+        rig.run();
+        assert!(rig.before == expected.as_bytes(), "{} of {}", rig.before.len(), expected.len());
+    }
 }
 
 #[test]

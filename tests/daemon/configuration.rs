@@ -28,6 +28,7 @@ fn what_is_wrong_is_named_with_its_line() {
         (pipeline("name = 3"), "4: invalid type: integer `3`, expected a string"),
         (pipeline("threads = 3"), "4: `threads` is set once for all pipelines"),
         (pipeline("mode = 'audit'"), "4: mode `audit` needs `audit_until"),
+        (pipeline("learn_records = 1001"), "4: `learn_records` is a number from 0 (off) to 1000"),
         (pipeline("only = ['githb-token']"), "4: unknown rule or category `githb-token`; did you mean `github-token`?"),
         (pipeline("[pipeline.policy]\ncredential = 'redact'"), "5: unknown action `redact`; known: replace"),
         (

@@ -56,6 +56,36 @@ fn a_followed_file_arrives_once_and_goes_on_after_a_stop() {
     judge(&receiver).assert_exact(1, sent);
 }
 
+/// What a file taught is known behind a stop, and no line comes twice for it.
+#[test]
+fn a_value_that_was_learned_is_known_behind_a_stop() {
+    let (folder, receiver) = (Folder::new(), Receiver::start(Habits::default()));
+    fs::create_dir(folder.path("logs")).unwrap();
+    let config = format!(
+        "learn_records = 3\nstate_dir = '{}'\n[[pipeline]]\nsource = 'file:{}'\nsinks = ['tcp:{}']\n",
+        folder.path("state").display(),
+        folder.path("logs/*.log").display(),
+        receiver.address
+    );
+    let config = folder.file("inkout.toml", &config);
+    let mut file = File::create(folder.path("logs/0.log")).unwrap();
+    let mut sent = 0;
+    for text in [
+        "use hunter2xyz\npassword=hunter2xyz\nuse hunter2xyz\n",
+        "use hunter2xyz\n",
+        "use hunter2xyz\nuse hunter2xyz\n",
+    ] {
+        let mut running = Daemon::run(["--config".as_ref(), config.as_os_str()]);
+        file.write_all(text.as_bytes()).unwrap();
+        sent += text.lines().count();
+        receiver.until_lines(sent);
+        assert_eq!(running.stop().0, 0, "{}", running.said());
+    }
+    let masked = "use [REDACTED:password]";
+    let expected = ["use hunter2xyz", "password=REDACTED.password", masked, masked, masked, "use hunter2xyz"];
+    assert_eq!(receiver.lines(), expected);
+}
+
 /// C-01: killed at random moments while four files grow and rotate. Nothing is lost, and what comes twice is little.
 #[test]
 fn kills_lose_nothing() {

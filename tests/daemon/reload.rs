@@ -331,3 +331,26 @@ fn settings_that_a_reload_does_not_change_are_named() {
     assert!(said.contains("[log], drain_deadline, partial_records"), "{said}");
     eventually("what does change", || masked(&daemon, &receiver).contains("password=TWO"));
 }
+
+/// A value that was learned is masked by the rules that come after, as they say.
+#[test]
+fn what_was_learned_outlives_a_reload() {
+    let (folder, receiver) = (Folder::new(), Receiver::start(Habits::default()));
+    let config = |mark: &str| format!("learn_records = 100\n{}", text(&receiver, mark));
+    put(&folder, "rules.toml", RULES);
+    put(&folder, "inkout.toml", &config("ONE"));
+    let daemon = Daemon::run(["--config".as_ref(), folder.path("inkout.toml").as_os_str()]);
+    let mut peer = daemon.connect();
+    peer.write_all(b"door_code=hunter2xyz\nuse hunter2xyz\n").unwrap();
+    receiver.until_lines(2);
+    put(&folder, "inkout.toml", &config("TWO"));
+    let before = daemon.said().matches("loaded rules").count();
+    daemon.signal(Signal::HUP);
+    eventually("a reload", || daemon.said().matches("loaded rules").count() > before);
+    peer.write_all(b"use hunter2xyz\n").unwrap();
+    receiver.until_lines(3);
+    // Another connection is another stream.
+    daemon.connect().write_all(b"use hunter2xyz\n").unwrap();
+    receiver.until_lines(4);
+    assert_eq!(receiver.lines(), ["door_code=ONE", "use ONE", "use TWO", "use hunter2xyz"]);
+}

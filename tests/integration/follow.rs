@@ -120,6 +120,27 @@ fn a_private_key_over_a_crash_is_masked_whole() {
     assert_eq!(followed.interrupt().0, 0);
 }
 
+/// No byte of a value is in a checkpoint, so the lines before it are read again.
+#[test]
+fn a_value_is_known_behind_a_restart_as_long_as_it_would_have_been_without() {
+    let folder = Folder::new();
+    let (path, state) = (folder.path("app.log"), folder.path("state"));
+    let start = || {
+        let mut command = inkout();
+        Followed::start(command.args(["--learn-records", "3", "-F"]).arg(&path).arg("--checkpoint").arg(&state))
+    };
+    append(&path, "token=abc123def\npassword=hunter2xyz\none\ntwo\n");
+    let mut followed = start();
+    let lines: String = (0..4).map(|_| followed.line()).collect();
+    assert_eq!(lines, "token=REDACTED.token\npassword=REDACTED.password\none\ntwo\n");
+    assert_eq!(followed.interrupt(), (0, String::new(), String::new()));
+    append(&path, "hunter2xyz abc123def\nhunter2xyz\n");
+    let mut followed = start();
+    let lines: String = (0..2).map(|_| followed.line()).collect();
+    assert_eq!(lines, "[REDACTED:password] abc123def\nhunter2xyz\n");
+    assert_eq!(followed.interrupt().0, 0);
+}
+
 #[test]
 fn a_followed_file_that_no_rule_can_read_is_refused_and_the_others_go_on() {
     let folder = Folder::new();

@@ -9,6 +9,7 @@ mod exits;
 #[cfg(feature = "daemon")]
 mod follow;
 mod known;
+mod learn;
 mod profiles;
 mod rulesets;
 mod stream;

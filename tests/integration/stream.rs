@@ -1,7 +1,7 @@
 //! Bytes through pipes and files: order, threads, quiet pipes, long lines.
 
 #[path = "../../benches/corpus/mod.rs"]
-mod corpus;
+pub(crate) mod corpus;
 
 use std::io::{Read, Write};
 use std::process::Stdio;

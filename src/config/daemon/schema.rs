@@ -33,6 +33,9 @@ struct RedactTable {
     placeholder: Option<String>,
     /// What becomes of a number under a secret key.
     number: Option<NumberName>,
+    /// In so many lines behind it a value that was masked because of its key is masked without it; 0 is off.
+    #[schemars(range(max = 1000))]
+    learn_records: Option<u16>,
     /// Mask, or only count.
     mode: Option<ModeName>,
     /// The last day of an audit, `YYYY-MM-DD`.

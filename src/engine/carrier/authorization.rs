@@ -1,6 +1,9 @@
 //! The value of an Authorization header: a scheme, which stays, and a credential or parameters (RFC 9110, section 11.4).
 
+use std::ops::Range;
+
 use super::bridge::{self, Joint};
+use super::quote;
 use super::value::{self, Kind};
 use super::{Form, Site};
 use crate::engine::byteset::ByteSet;
@@ -96,6 +99,24 @@ pub(super) fn is_scheme_alone(value: &[u8]) -> bool {
     name.len() < value.len() && is_listed(&SCHEMES, name)
 }
 
+/// The credential that a program puts behind the scheme, which alone is the string `start..close`: `"Bearer " + "…"`,
+/// `'Bearer %s' % '…'`. Nothing, right behind the string, where it is a variable's: `"Bearer " + token`.
+pub(super) fn put_behind(haystack: &[u8], start: usize, close: usize, end: usize) -> Option<Range<usize>> {
+    const HOLES: [&[u8]; 3] = [b"%s", b"%v", b"{}"];
+    const MARKS: [&[u8]; 7] = [b".format(", b"..", b"+", b".", b"%", b"&", b"||"];
+    let text = &haystack[start..close];
+    let scheme = HOLES.iter().find_map(|hole| text.strip_suffix(*hole)).unwrap_or(text);
+    if !is_scheme_alone(scheme) {
+        return None;
+    }
+    let at = bridge::skip_blanks(haystack, quote::at(haystack, close, end)?.end, end);
+    let mark = MARKS.iter().find(|mark| haystack[at..end].starts_with(mark))?.len();
+    let open = quote::at(haystack, bridge::skip_blanks(haystack, at + mark, end), end);
+    let credential = open.and_then(|open| Some(open.end..quote::close(haystack, &open, end)?));
+    let opaque = |text: &Range<usize>| value::kind_of(&haystack[text.clone()]) == Kind::Opaque;
+    Some(credential.filter(opaque).unwrap_or(close..close))
+}
+
 /// Masks a credential behind its scheme. A bare one ends at the first blank, and must not be a mere word.
 pub(super) fn mask_credential(site: &mut Site<'_>, start: usize, end: usize, joint: Joint, quoted: Option<Form>) {
     if site.is_ours(start, end) {
@@ -159,12 +180,14 @@ fn is_listed(list: &[&[u8]], name: &[u8]) -> bool {
     list.iter().any(|listed| listed.eq_ignore_ascii_case(name))
 }
 
+/// Whether a parameter stands there; the padding of base64 assigns nothing.
 fn has_parameters(text: &[u8]) -> bool {
-    next_parameter(text, 0).is_some()
+    let assigns = |name: Range<usize>| text.get(name.end + 1).is_some_and(|byte| *byte != b'=' && *byte != b' ');
+    next_parameter(text, 0).is_some_and(assigns)
 }
 
 /// The next `name=` at or behind `from`: the name's range.
-fn next_parameter(text: &[u8], from: usize) -> Option<std::ops::Range<usize>> {
+fn next_parameter(text: &[u8], from: usize) -> Option<Range<usize>> {
     let mut from = from;
     while let Some(equals) = memchr::memchr(b'=', &text[from..]).map(|len| from + len) {
         let name = text[..equals].iter().rev().take_while(|b| SCHEME_BYTES.contains(**b)).count();
@@ -181,9 +204,9 @@ fn parameters(site: &mut Site<'_>, start: usize, end: usize) {
     let mut from = 0;
     while let Some(name) = next_parameter(&site.haystack[start..end], from) {
         let at = start + name.end + 1;
-        let open = super::quote::at(site.haystack, at, end);
+        let open = quote::at(site.haystack, at, end);
         let value = match &open {
-            Some(open) => open.end..super::quote::close(site.haystack, open, end).unwrap_or(end),
+            Some(open) => open.end..quote::close(site.haystack, open, end).unwrap_or(end),
             None => at..value::bare_end(site.haystack, at, end, Joint::Assign, false),
         };
         let name = &site.haystack[start + name.start..start + name.end];

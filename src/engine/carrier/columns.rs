@@ -1,5 +1,5 @@
 //! A key that is a column's name: `INSERT INTO users (name, password) VALUES ('ada', '…'), ('bob', '…')`. Its values stand at
-//! the same place of each list behind `VALUES`. Not a parser of SQL: lists without brackets inside are all it knows.
+//! the same place of each list behind `VALUES`. Not a parser of SQL: of calls it knows those without quotes inside.
 
 use std::ops::Range;
 
@@ -125,8 +125,7 @@ fn row(haystack: &[u8], at: usize, end: usize, place: usize) -> Row {
                 (open.end..close, quote::at(haystack, close, end).map_or(close, |quote| quote.end))
             }
             None => {
-                let len = haystack[at..end].iter().position(|byte| b",()".contains(byte));
-                let Some(len) = len else { return Row::None };
+                let Some(len) = expression(&haystack[at..end]) else { return Row::None };
                 let text = haystack[at..at + len].trim_ascii_end().len();
                 (at..at + text, at + len)
             }
@@ -142,6 +141,22 @@ fn row(haystack: &[u8], at: usize, end: usize, place: usize) -> Row {
         }
     }
     Row::None
+}
+
+/// How long an expression is: up to the next comma or bracket, brackets of calls without quotes in them included.
+fn expression(text: &[u8]) -> Option<usize> {
+    let mut depth = 0;
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b'(' => depth += 1,
+            b')' if depth > 0 => depth -= 1,
+            b')' => return Some(at),
+            b',' if depth == 0 => return Some(at),
+            b'\'' | b'"' | b'\n' if depth > 0 => return None,
+            _ => {}
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -161,12 +176,13 @@ mod tests {
 
     #[test]
     fn the_values_of_a_column_stand_at_its_place_in_every_row() {
-        let cases: [(&str, &[&str]); 9] = [
+        let cases: [(&str, &[&str]); 10] = [
             ("INSERT INTO t (a, KEY) VALUES ('x', 'y')", &["y"]),
             ("insert into t(KEY,b) values (N'it''s', 2), ('z', 3);", &["it''s", "z"]),
             ("(a, `KEY`, \"c\") VALUES (1, y1, null)", &["y1"]),
             ("(a, KEY) VALUES ('a,b)', 'c')", &["c"]),
-            ("(a, KEY) VALUES (now(), 'c')", &[]),
+            ("(a, KEY, b) VALUES (now(), 'c', f(1, g(2))), (null, 'd', 3)", &["c", "d"]),
+            ("(a, KEY) VALUES (f('(', 'c')", &[]),
             ("f(a, KEY)", &[]),
             ("(a, KEY) VALUES ('a'", &[]),
             ("(a, KEY) VALUES ('a', 'b c", &["b c"]),

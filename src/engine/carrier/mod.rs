@@ -197,7 +197,14 @@ impl Site<'_> {
 
     /// A value whose bounds are known: left, masked whole, or handed to the grammar of its key.
     fn text(&mut self, start: usize, end: usize, joint: Joint, quoted: Option<Form>) {
-        if start >= end || self.is_ours(start, end) || authorization::is_scheme_alone(&self.haystack[start..end]) {
+        if start >= end || self.is_ours(start, end) {
+            return;
+        }
+        if let Some(credential) = authorization::put_behind(self.haystack, start, end, self.end) {
+            self.reached = self.reached.max(credential.end);
+            return self.add(credential.start, credential.end, Form::Bracket);
+        }
+        if authorization::is_scheme_alone(&self.haystack[start..end]) {
             return;
         }
         if self.key.value == KeyValue::Authorization {
@@ -211,7 +218,7 @@ impl Site<'_> {
 
     /// One secret, perhaps behind a scheme.
     fn plain(&mut self, start: usize, end: usize, joint: Joint, quoted: Option<Form>) {
-        if let Some(behind) = authorization::known_scheme(self.haystack, start, end) {
+        if let Some(behind) = self.behind_scheme(start, end) {
             return authorization::mask_credential(self, behind, end, joint, quoted);
         }
         let value = &self.haystack[start..end];
@@ -225,13 +232,20 @@ impl Site<'_> {
             Kind::Number => self.key.numbers && (joint.is_sure(quoted.is_some()) || end - start >= 4),
             Kind::Word => joint.is_sure(quoted.is_some()) && (joint != Joint::Flag || end - start >= 8),
             Kind::Opaque => {
-                !matches!(joint, Joint::Nothing | Joint::Cell) || value::is_bare_token(&self.haystack[start..end])
+                !matches!(joint, Joint::Nothing | Joint::Cell)
+                    || value::is_bare_token(value) && !self.forms.stand_in(value)
             }
         };
         if masked {
             let form = quoted.unwrap_or_else(|| self.bare_form(start));
             self.add(start, end, form);
         }
+    }
+
+    /// Where the credential begins when a scheme stands at `start`. Under a weak key a word is no scheme: `auth=basic user=ada`.
+    fn behind_scheme(&self, start: usize, end: usize) -> Option<usize> {
+        let weak = self.key.value == KeyValue::Random;
+        authorization::known_scheme(self.haystack, start, end).filter(|_| !weak)
     }
 
     /// Whether a weak key's value is its secret. Right behind a name, without any mark, a digest is what happened there; a UUID
@@ -291,7 +305,7 @@ impl Site<'_> {
         let end = if bridge.key_quote.is_none() { self.reach_word(end) } else { end };
         if json && value::kind_of(&self.haystack[at..end]) == Kind::Number {
             self.number(bridge, at, end);
-        } else if let Some(behind) = authorization::known_scheme(self.haystack, at, self.end) {
+        } else if let Some(behind) = self.behind_scheme(at, self.end) {
             authorization::mask_credential(self, behind, self.end, bridge.joint, None);
         } else {
             self.text(at, end, bridge.joint, None);

@@ -1,24 +1,35 @@
-//! The password of a URL: `scheme://user:password@host` (RFC 3986, section 3.2.1), also where somebody forgot to encode it.
+//! The password of a URL: `scheme://user:password@host` (RFC 3986, section 3.2.1), also where somebody forgot to encode it,
+//! and a token in the user's place: `https://token@host`.
 
 use std::ops::Range;
 
+use super::value::{MAX_RANDOM, MIN_RANDOM, looks_random};
 use super::walked::{Url, Walked};
 use crate::engine::byteset::ByteSet;
 
 /// Bytes that end a URL in a log.
 const ENDS: ByteSet = ByteSet::from_bytes(b" \"<>`{}|\x7f").with_range(0, 0x1f);
+/// What a token in a user's place is made of.
+const USER: ByteSet =
+    ByteSet::from_bytes(b"_-.~+=%!").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+/// Bytes of a host that are looked at.
+const MAX_HOST: usize = 128;
 const SCHEME: ByteSet =
     ByteSet::from_bytes(b"+.-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 
-/// Whether what follows a `://` may hold a password: a user, a colon, and more than a port. Almost no URL does.
+/// Whether what follows a `://` may hold a password: a user, a colon, and more than a port; or a user as long as a token.
+/// Almost no URL does.
 #[inline]
 pub(crate) fn may_hold_password(rest: &[u8]) -> bool {
     // Where a user name ends for certain; `'` and a backslash may go on.
     const USER_ENDS: ByteSet = ENDS.union(ByteSet::from_bytes(b"/?#@[]"));
     // A path mostly comes first.
-    let Some(colon) = memchr::memchr2(b':', b'/', rest) else { return false };
-    if rest[colon] != b':' || rest[..colon].iter().any(|byte| USER_ENDS.contains(*byte)) {
+    let Some(colon) = memchr::memchr3(b':', b'/', b'@', rest) else { return false };
+    if rest[..colon].iter().any(|byte| USER_ENDS.contains(*byte)) {
         return false;
+    }
+    if rest[colon] != b':' {
+        return rest[colon] == b'@' && colon >= MIN_RANDOM;
     }
     let behind = &rest[colon + 1..];
     let port = behind.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(behind.len());
@@ -34,7 +45,34 @@ pub(crate) fn password(
     end: usize,
     walked: &mut Walked,
 ) -> Option<Range<usize>> {
-    place(haystack, mark, mark + len, end, &mut walked.url).filter(|password| !password.is_empty())
+    let start = mark + len;
+    let password = place(haystack, mark, start, end, &mut walked.url);
+    match password {
+        Some(password) if !is_filler(&haystack[password.clone()]) => Some(password),
+        Some(filler) => {
+            token(haystack, start..filler.start - 1, filler.end).or_else(|| (!filler.is_empty()).then_some(filler))
+        }
+        None => {
+            let user = USER.run(&haystack[start..end.min(start + MAX_RANDOM + 1)]);
+            let scheme = mark > 0 && SCHEME.contains(haystack[mark - 1]);
+            (scheme && haystack.get(start + user) == Some(&b'@'))
+                .then(|| token(haystack, start..start + user, start + user))
+                .flatten()
+        }
+    }
+}
+
+/// What services ask to be written where a password would stand, when the user's name is the token.
+fn is_filler(password: &[u8]) -> bool {
+    matches!(password, b"" | b"x" | b"X" | b"x-oauth-basic")
+}
+
+/// A user's name that is a token: nothing but random. What Sentry puts there is public, and is in every page it watches.
+fn token(haystack: &[u8], user: Range<usize>, at_sign: usize) -> Option<Range<usize>> {
+    let host = &haystack[at_sign..haystack.len().min(at_sign + MAX_HOST)];
+    let host = &host[..host.iter().position(|byte| ENDS.contains(*byte) || *byte == b'/').unwrap_or(host.len())];
+    let public = memchr::memmem::find(host, b"sentry").is_some();
+    (looks_random(&haystack[user.clone()]) && !public).then_some(user)
 }
 
 /// Where a password would stand, perhaps nothing.
@@ -114,5 +152,14 @@ mod tests {
         check("https://user@host/", None);
         check("https://host:8080,https://u@h", None);
         check("http://[::1]:80/", None);
+        let token = "a8f2".repeat(8);
+        for tail in ["@host/x.git", ":@host/x", ":x-oauth-basic@host", ":X@host"] {
+            check(&format!("https://{token}{tail}"), Some(&token));
+        }
+        check(&format!("https://{token}@o1.ingest.sentry.io/1"), None);
+        check(&format!("https://{token}:8080/x"), None);
+        check(&format!("https://{token}.example.test/@x"), None);
+        check("https://john.francis.doe@host/", None);
+        check("https://:x@host/", Some("x"));
     }
 }

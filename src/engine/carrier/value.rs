@@ -331,10 +331,10 @@ pub(super) fn is_digest(value: &[u8]) -> bool {
 }
 
 /// Shorter values are too often names; the run within them that must look random may be a little shorter.
-const MIN_RANDOM: usize = 16;
+pub(super) const MIN_RANDOM: usize = 16;
 const MIN_RUN: usize = 12;
 /// A longer value is none of a service's keys.
-const MAX_RANDOM: usize = 512;
+pub(super) const MAX_RANDOM: usize = 512;
 
 /// Whether letters, their cases and digits change as often as in a random run: hexadecimal does so at half of its places, base
 /// 36 at four in ten. `ubuntu2004server` does at two in sixteen.

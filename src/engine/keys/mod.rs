@@ -345,8 +345,18 @@ fn fold_all(words: &[Box<[u8]>]) -> Vec<Vec<ByteSet>> {
 fn tails_of(sequence: &Sequence) -> Vec<Vec<ByteSet>> {
     match sequence {
         _ if sequence.behind => vec![vec![BEHIND_LAST], vec![ByteSet::of(b' '), BEHIND_BLANK]],
+        // `auth` names a service in every other line: only right before what assigns.
+        _ if sequence.is_weak() && sequence.len < MIN_GLUED => {
+            let (assigns, closes) = (ByteSet::from_bytes(b"=:"), ByteSet::from_bytes(b"\"'\\"));
+            vec![vec![assigns.with(b'>')], vec![closes, assigns.union(closes)], vec![ByteSet::of(b' '), assigns]]
+        }
         _ if sequence.is_weak() => vec![vec![BEHIND_SHORT.with(b' ')]],
-        _ if sequence.len < MIN_GLUED => vec![vec![BEHIND_SHORT], vec![ByteSet::of(b' '), BEHIND_BLANK]],
+        _ if sequence.len < MIN_GLUED => {
+            let tails = vec![vec![BEHIND_SHORT], vec![ByteSet::of(b' '), BEHIND_BLANK]];
+            // `creds`; more than that of a word behind it is another word, and three letters with an `s` stand everywhere.
+            let plural = sequence.words.last().filter(|word| sequence.len == MIN_GLUED - 1 && !word.ends_with(b"s"));
+            [tails, plural.map(|_| vec![ByteSet::fold(b's'), BEHIND_LAST]).into_iter().collect()].concat()
+        }
         _ => vec![vec![BEHIND_WORD]],
     }
 }

@@ -39,6 +39,7 @@ pub(super) fn assignment(
             }
         }
     }
+    (0..SHAKES).for_each(|shake| search.shake(shake, &order));
     let place = |(windows, placed): (&Vec<Window>, &Option<Place>)| {
         let place = placed.as_ref().expect("the first round places every literal");
         (windows[place.choice].offset, place.bucket as u8)
@@ -46,11 +47,16 @@ pub(super) fn assignment(
     choices.iter().zip(&search.placed).map(place).collect()
 }
 
+/// How often some literals are taken out together: one by one they stay where others keep them.
+const SHAKES: usize = 150;
+/// One in so many of them.
+const SHAKEN: usize = 25;
+
 /// Rounds at most.
 const MAX_ROUNDS: usize = 4;
 
-/// Positions looked at, at most. Enough that one in 8,000 candidates per megabyte is seen five hundred times.
-const MAX_DRAWN: usize = 1 << 16;
+/// Positions looked at, at most. Enough that one in 8,000 candidates per megabyte is seen two thousand times.
+const MAX_DRAWN: usize = 1 << 18;
 
 /// Words of a bit set that are looked at together, in registers.
 const STEP: usize = 8;
@@ -223,6 +229,30 @@ impl Search {
         }
         self.put(literal, best.1);
         before != Some(best.1)
+    }
+
+    /// Takes some literals out at once and puts each back where it costs least; undone where that costs more.
+    fn shake(&mut self, shake: usize, order: &[(f32, usize)]) {
+        let before = (self.total(), self.buckets.clone(), self.placed.clone());
+        // Others each time: multiplied by a large odd number, literal and shake are as good as drawn.
+        let drawn = |literal: usize| (literal * 0x9E37 + shake * 0x79B9).wrapping_mul(0x85EB_CA6B) >> 16;
+        let out: Vec<usize> = order.iter().map(|(_, literal)| *literal).filter(|at| drawn(*at) % SHAKEN == 0).collect();
+        for &literal in &out {
+            let place = self.placed[literal].take().expect("the first round places every literal");
+            self.remove(literal, place);
+        }
+        out.iter().for_each(|&literal| {
+            self.place(literal);
+        });
+        if self.total() > before.0 {
+            (self.buckets, self.placed) = (before.1, before.2);
+        }
+    }
+
+    /// What all buckets cost together.
+    fn total(&self) -> i64 {
+        let free: u32 = self.free().iter().map(|word| word.count_ones()).sum();
+        self.buckets.iter().map(|bucket| bucket.cost).sum::<i64>() - NEW * i64::from(free)
     }
 
     /// The positions that no bucket accepts.

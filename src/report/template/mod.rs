@@ -57,9 +57,10 @@ pub(super) fn is_template(line: &[u8], span: Range<usize>, why: Why, rule: &str,
     }
     let words = is_generated(rule) && code::is_literal(line, span.start, kind.language) && words::are_plain(value);
     match why {
-        Why::Key { .. } if words => true,
+        Why::Key { .. } | Why::Learned if words => true,
         Why::Key { .. } => code::is_expression(line, span, kind.language) || kind.example && !words::look_random(value),
         Why::Grammar => is_reserved(&line[span.end..]) && !words::look_random(value),
+        Why::Learned => kind.example && !words::look_random(value),
         Why::Pattern { .. } | Why::Known { .. } => false,
     }
 }
