@@ -128,18 +128,19 @@ impl<'g> Gatherer<'g> {
     }
 
     /// The text at `range` is to be searched; `names` where what is found in it counts even if it is no secret. Texts come in
-    /// the order of the message and do not overlap.
+    /// the order of the message and do not overlap. Returns whether it is searched where it stands, not known from another place.
     #[inline]
-    pub(crate) fn text(&mut self, range: Range<usize>, names: bool) {
+    pub(crate) fn text(&mut self, range: Range<usize>, names: bool) -> bool {
         let len = range.end - range.start;
         if len == 0 {
-            return;
+            return true;
         }
         if len >= LONG {
-            return self.long(range);
+            self.long(range);
+            return true;
         }
         if !names && self.seen_before(&range) {
-            return;
+            return false;
         }
         if self.filled + len + 1 > FULL {
             self.search();
@@ -155,6 +156,18 @@ impl<'g> Gatherer<'g> {
         }
         side[from + len] = BEHIND;
         self.filled = from + len + 1;
+        true
+    }
+
+    /// The `len` bytes at `start` are those at `first`, of which every text was told and is searched there. `false` where no
+    /// more can be remembered: then they must be told.
+    #[inline]
+    pub(crate) fn again(&mut self, start: usize, first: u32, len: u32) -> bool {
+        let room = self.memory.again.len() < MAX_AGAIN;
+        if room {
+            self.memory.again.push(Again { start: start as u32, first, len });
+        }
+        room
     }
 
     /// What stands at `at` must be looked at whatever its bytes are.
@@ -168,16 +181,17 @@ impl<'g> Gatherer<'g> {
         let text = &self.body[range.clone()];
         let (head, tail) = ends(text);
         let mixed = (head ^ tail.rotate_left(29) ^ text.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let slot = &mut self.memory.seen[(mixed >> 56) as usize % SEEN];
+        let place = (mixed >> 56) as usize % SEEN;
+        let slot = &self.memory.seen[place];
         let same = slot.head == head && slot.tail == tail && slot.len as usize == text.len();
         let first = slot.start as usize;
         let known = same && (text.len() <= 16 || self.body[first..first + text.len()] == *text);
-        if known && self.memory.again.len() < MAX_AGAIN {
-            let (start, first, len) = (range.start as u32, slot.start, slot.len);
-            self.memory.again.push(Again { start, first, len });
+        let (first, len) = (slot.start, slot.len);
+        if known && self.again(range.start, first, len) {
             return true;
         }
-        *slot = Seen { head, tail, start: range.start as u32, len: text.len() as u32 };
+        let start = range.start as u32;
+        self.memory.seen[place] = Seen { head, tail, start, len: text.len() as u32 };
         false
     }
 
@@ -201,17 +215,21 @@ impl<'g> Gatherer<'g> {
         self.engine.prefilter.find(&mut self.scratch.prefilter, side, &mut hits);
         let (mut rest, mut pieces) = (&hits[..], &self.memory.pieces[..]);
         let mut own = std::mem::take(&mut self.memory.hits);
-        while let Some(first) = rest.first() {
-            let behind = pieces.partition_point(|piece| piece.side <= first.start);
-            let Some(piece) = behind.checked_sub(1).map(|last| pieces[last]) else { break };
-            pieces = &pieces[behind..];
-            let end = pieces.first().map_or(u32::MAX, |next| next.side);
-            let count = rest.partition_point(|hit| hit.start < end);
+        while let (Some(first), [piece, behind @ ..]) = (rest.first(), pieces) {
+            let end = behind.first().map_or(u32::MAX, |next| next.side);
+            if first.start >= end {
+                pieces = behind;
+                continue;
+            }
+            let count = rest.iter().take_while(|hit| hit.start < end).count();
             own.clear();
             own.extend(rest[..count].iter().map(|hit| Hit { start: hit.start - piece.side, ..*hit }));
-            rest = &rest[count..];
+            (rest, pieces) = (&rest[count..], behind);
             let text = &self.body[piece.start as usize..(piece.start + piece.len) as usize];
-            if piece.names || !self.engine.is_nothing(self.scratch, text, Look::Hits(&own), &mut self.tally) {
+            if piece.names
+                || !(self.engine.are_harmless(text, &own)
+                    || self.engine.is_nothing(self.scratch, text, Look::Hits(&own), &mut self.tally))
+            {
                 own.iter().for_each(|hit| self.survey.add(Hit { start: hit.start + piece.start, ..*hit }));
             }
         }
@@ -232,6 +250,25 @@ impl<'g> Gatherer<'g> {
         self.scratch.gather = Some(self.memory);
         (self.survey, self.tally)
     }
+}
+
+/// Whether two texts are the same: as `==`, but without a call where they are short.
+#[inline]
+pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let both = |a: &[u8], b: &[u8]| match (a.first_chunk::<16>(), b.first_chunk(), a.last_chunk::<16>(), b.last_chunk())
+    {
+        (Some(a), Some(b), Some(c), Some(d)) => (word(a) ^ word(b)) | (word(c) ^ word(d)) == 0,
+        _ => ends(a) == ends(b),
+    };
+    both(a, b) && (a.len() <= 32 || a[16..] == b[16..])
+}
+
+#[inline]
+fn word(bytes: &[u8; 16]) -> u128 {
+    u128::from_le_bytes(*bytes)
 }
 
 /// The first and the last eight bytes of `text`, zeros behind it where it is shorter.

@@ -53,11 +53,12 @@ pub use error::CompileError;
 pub(crate) use field::{Field, Found, KeyPath, UNINSPECTED};
 pub use field::{KeyPaths, Number, Scope, SecretKey};
 pub(crate) use gate::{KEYWORD_BYTES, check_allow};
-pub(crate) use gather::Gatherer;
+pub(crate) use gather::{Gatherer, same};
 pub use glob::glob;
 pub use known::{Known, KnownScratch, KnownValue, SkipReason, Skipped};
 pub(crate) use literal::is_rare;
 pub use masked::Masked;
+pub(crate) use names::Name;
 pub(crate) use pattern::study;
 pub use policy::{Action, HashKey, Mode, NumberAs, Policy};
 pub use rule::{

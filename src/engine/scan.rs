@@ -214,6 +214,16 @@ impl Engine {
         Carry { states: states.open, ..Carry::default() }
     }
 
+    /// Whether a scan of `text`, in which these literals begin and no others, does nothing at any of them: most of them are
+    /// `://` before a host. One that reaches beyond the text does not stand in it.
+    pub(super) fn are_harmless(&self, text: &[u8], hits: &[Hit]) -> bool {
+        hits.iter().all(|hit| {
+            let (at, literal) = (hit.start as usize, usize::from(hit.literal));
+            let reaches_beyond = at + usize::from(self.literal_lens[literal]) > text.len();
+            reaches_beyond || self.targets[literal].iter().all(|target| is_harmless(text, at, *target))
+        })
+    }
+
     /// Takes the hits in order, record by record.
     fn walk(&self, scratch: &mut Scratch, haystack: &[u8], hits: &[Hit], states: &mut States, depth: Depth) {
         while let Some(rule) = scratch.tried.pop() {

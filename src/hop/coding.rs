@@ -8,6 +8,8 @@ pub(super) use crate::config::daemon::Coding;
 
 /// What a body may always inflate to, whatever its ratio: identical records compress better than any bomb cap allows.
 const RATIO_FLOOR_BYTES: usize = 8 << 20;
+/// Bytes that are counted at a time.
+const PAGE_BYTES: usize = 16 << 10;
 /// Largest window of a zstd frame: no frame needs more than the largest message (64 MiB).
 const ZSTD_WINDOW_LOG: u32 = 26;
 
@@ -53,11 +55,13 @@ impl Coding {
         match self {
             Coding::Identity if body.len() > caps.max_message_bytes => Err(InflateError::TooLarge),
             Coding::Identity => Ok(body),
-            Coding::Gzip => read_capped(flate2::bufread::MultiGzDecoder::new(&body[..]), body.len(), most),
+            Coding::Gzip => read_capped(|| Ok(flate2::bufread::MultiGzDecoder::new(&body[..])), body.len(), most),
             Coding::Zstd => {
-                let mut decoder =
-                    zstd::stream::read::Decoder::with_buffer(&body[..]).map_err(|_| InflateError::Malformed)?;
-                decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(|_| InflateError::Malformed)?;
+                let decoder = || {
+                    let mut decoder = zstd::stream::read::Decoder::with_buffer(&body[..])?;
+                    decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+                    Ok(decoder)
+                };
                 read_capped(decoder, body.len(), most)
             }
         }
@@ -77,10 +81,37 @@ impl Coding {
     }
 }
 
-fn read_capped(decoder: impl Read, packed: usize, most: usize) -> Result<Bytes, InflateError> {
-    let mut inflated = Vec::with_capacity(packed.saturating_mul(6).min(most) + 1);
-    decoder.take(most as u64 + 1).read_to_end(&mut inflated).map_err(|_| InflateError::Malformed)?;
-    if inflated.len() > most { Err(InflateError::TooLarge) } else { Ok(inflated.into()) }
+/// What a decoder gives, `most` bytes of it at most. Up to the floor it is kept as it comes; what is more is only counted at first,
+/// so that a bomb costs no memory, and read once again if it is none.
+fn read_capped<D: Read>(
+    decoder: impl Fn() -> io::Result<D>,
+    packed: usize,
+    most: usize,
+) -> Result<Bytes, InflateError> {
+    let malformed = |_| InflateError::Malformed;
+    let kept = most.min(RATIO_FLOOR_BYTES);
+    let mut inflated = Vec::with_capacity(packed.saturating_mul(6).min(kept) + 1);
+    let mut reading = decoder().map_err(malformed)?;
+    reading.by_ref().take(kept as u64 + 1).read_to_end(&mut inflated).map_err(malformed)?;
+    if inflated.len() <= kept {
+        return Ok(inflated.into());
+    }
+    let mut length = inflated.len();
+    drop(inflated);
+    let mut page = [0; PAGE_BYTES];
+    loop {
+        match reading.read(&mut page) {
+            _ if length > most => return Err(InflateError::TooLarge),
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return Err(InflateError::Malformed),
+        }
+    }
+    drop(reading);
+    let mut inflated = vec![0; length];
+    decoder().and_then(|mut again| again.read_exact(&mut inflated)).map_err(malformed)?;
+    Ok(inflated.into())
 }
 
 #[cfg(test)]
@@ -119,6 +150,25 @@ mod tests {
             let cut = both.slice(..both.len() - 3);
             assert_eq!(coding.inflate(cut, CAPS), Err(InflateError::Malformed), "{coding:?}");
             let trailing: Bytes = [&one[..], b"uninspected"].concat().into();
+            assert_eq!(coding.inflate(trailing, CAPS), Err(InflateError::Malformed), "{coding:?}");
+        }
+    }
+
+    #[test]
+    fn a_large_body_is_read_whole_and_to_its_last_byte() {
+        let lines = (0..700_000).map(|n| format!("record {n} of a large batch\n"));
+        let body = Bytes::from(lines.collect::<String>());
+        assert!(body.len() > 2 * RATIO_FLOOR_BYTES);
+        for coding in [Coding::Gzip, Coding::Zstd] {
+            let packed = coding.deflate(body.clone()).unwrap();
+            assert_eq!(coding.inflate(packed.clone(), CAPS), Ok(body.clone()), "{coding:?}");
+            let exact = Caps { max_message_bytes: body.len(), max_ratio: 100 };
+            assert_eq!(coding.inflate(packed.clone(), exact), Ok(body.clone()), "{coding:?}");
+            let short = Caps { max_message_bytes: body.len() - 1, max_ratio: 100 };
+            assert_eq!(coding.inflate(packed.clone(), short), Err(InflateError::TooLarge), "{coding:?}");
+            let cut = packed.slice(..packed.len() - 3);
+            assert_eq!(coding.inflate(cut, CAPS), Err(InflateError::Malformed), "{coding:?}");
+            let trailing: Bytes = [&packed[..], b"uninspected"].concat().into();
             assert_eq!(coding.inflate(trailing, CAPS), Err(InflateError::Malformed), "{coding:?}");
         }
     }

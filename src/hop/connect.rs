@@ -17,7 +17,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::codegen::Service;
 
-use super::renew::Renewable;
+use super::Renewable;
 
 /// How often a connection on which nothing moves is asked whether it is still there, and how long its silence is borne.
 const KEEPALIVE: Duration = Duration::from_secs(10);

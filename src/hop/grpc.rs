@@ -3,6 +3,8 @@
 //! The framing is our own, not tonic's codec: that one answers a message over the limit with `OUT_OF_RANGE`, which clients
 //! repeat, makes room for whatever length five bytes claim, and inflates on the threads that wait for sockets.
 
+use std::future::ready;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
@@ -16,6 +18,7 @@ use super::body::{GatherError, Gathered, Outgoing, PREFIX, gather};
 use super::coding::Coding;
 use super::paths;
 use super::relay::{Batch, Relay};
+use super::server::Answering;
 use crate::metrics::RefuseReason;
 use crate::otlp::{Encoding, Signal};
 
@@ -26,47 +29,73 @@ const ACCEPTED: HeaderValue = HeaderValue::from_static("identity,gzip,zstd");
 /// Answers below this are not worth compressing; almost all are empty.
 const COMPRESS_FROM_BYTES: usize = 1 << 10;
 
-/// Answers one request.
-pub(super) async fn serve(relay: &Relay, request: Request<Incoming>) -> Response<Body> {
+/// Answers one request. While its body is waited for it takes little memory: no more of its head than is asked for later, and
+/// nothing yet of what is done with a whole batch.
+pub(super) fn serve(relay: Arc<Relay>, request: Request<Incoming>) -> Answering {
     let (head, body) = request.into_parts();
     if head.method != Method::POST || !is_grpc(&head.headers) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return response;
+        return Box::pin(ready(response));
     }
-    let answer = match batch(relay, head.uri.path(), &head.headers, body).await {
-        Ok(batch) => relay.relay(batch).await,
-        Err(failure) => Answer::Failed(failure),
+    let asked = match Asked::read(&relay, head.uri.path(), &head.headers) {
+        Ok(asked) => asked,
+        Err(failure) => return Box::pin(ready(failure.grpc().into_http())),
     };
-    match answer {
-        Answer::Delivered(message) => delivered(message, &head.headers),
-        Answer::Failed(failure) => failure.grpc().into_http(),
-    }
+    Box::pin(async move {
+        let accepted = asked.accepted;
+        let answer = match asked.batch(&relay, body).await {
+            Ok(batch) => Box::pin(relay.relay(batch)).await,
+            Err(failure) => Answer::Failed(failure),
+        };
+        match answer {
+            Answer::Delivered(message) => delivered(message, accepted),
+            Answer::Failed(failure) => failure.grpc().into_http(),
+        }
+    })
 }
 
-async fn batch(relay: &Relay, path: &str, headers: &HeaderMap, body: Incoming) -> Result<Batch, Failure> {
-    relay.admit(headers)?;
-    let signal: Signal = paths::signal(path, paths::grpc).ok_or_else(|| {
-        relay.refuse(RefuseReason::Malformed, Failure::new(Code::Unimplemented, paths::unknown(path)))
-    })?;
-    let coding = headers.get(GRPC_ENCODING).map_or(Some(Coding::Identity), |name| Coding::named(name.as_bytes()));
-    let coding = coding.ok_or_else(|| {
-        let message = "unknown grpc-encoding; accepted: identity, gzip, zstd";
-        relay.refuse(RefuseReason::Malformed, Failure::new(Code::Unimplemented, message))
-    })?;
-    let mut held = relay.budget.open();
-    let max_bytes = relay.options.max_message_bytes;
-    let peek = |begin: &[u8]| match announced(begin) {
-        Some(length) if length > max_bytes => Err(GatherError::TooLarge),
-        length => Ok(length.map(|length| length + PREFIX)),
-    };
-    let reading = gather(body, max_bytes.saturating_add(PREFIX), Some(&mut held), &peek);
-    let gathered = tokio::time::timeout(relay.options.body_timeout, reading).await.map_err(|_| relay.too_slow())?;
-    let gathered = gathered.map_err(|error| relay.ungathered(error))?;
-    let (body, coding) = message(&gathered, coding)
-        .map_err(|why| relay.refuse(RefuseReason::Malformed, Failure::new(Code::InvalidArgument, why)))?;
-    let (forwarded, patience) = (relay.forwarded(headers), headers.get("grpc-timeout").and_then(timeout));
-    Ok(Batch { signal, encoding: Encoding::Protobuf, coding, body, held, forwarded, patience })
+/// What the head of a request says.
+struct Asked {
+    signal: Signal,
+    coding: Coding,
+    /// How an answer may be compressed.
+    accepted: Coding,
+    forwarded: HeaderMap,
+    patience: Option<Duration>,
+}
+
+impl Asked {
+    #[expect(clippy::result_large_err, reason = "refusing is rare, and the failure is the answer")]
+    fn read(relay: &Relay, path: &str, headers: &HeaderMap) -> Result<Asked, Failure> {
+        relay.admit(headers)?;
+        let signal: Signal = paths::signal(path, paths::grpc).ok_or_else(|| {
+            relay.refuse(RefuseReason::Malformed, Failure::new(Code::Unimplemented, paths::unknown(path)))
+        })?;
+        let coding = headers.get(GRPC_ENCODING).map_or(Some(Coding::Identity), |name| Coding::named(name.as_bytes()));
+        let coding = coding.ok_or_else(|| {
+            let message = "unknown grpc-encoding; accepted: identity, gzip, zstd";
+            relay.refuse(RefuseReason::Malformed, Failure::new(Code::Unimplemented, message))
+        })?;
+        let (forwarded, patience) = (relay.forwarded(headers), headers.get("grpc-timeout").and_then(timeout));
+        Ok(Asked { signal, coding, accepted: accepted(headers), forwarded, patience })
+    }
+
+    async fn batch(self, relay: &Relay, body: Incoming) -> Result<Batch, Failure> {
+        let mut held = relay.budget.open();
+        let max_bytes = relay.options.max_message_bytes;
+        let peek = |begin: &[u8]| match announced(begin) {
+            Some(length) if length > max_bytes => Err(GatherError::TooLarge),
+            length => Ok(length.map(|length| length + PREFIX)),
+        };
+        let reading = gather(body, max_bytes.saturating_add(PREFIX), Some(&mut held), &peek);
+        let gathered = tokio::time::timeout(relay.options.body_timeout, reading).await.map_err(|_| relay.too_slow())?;
+        let gathered = gathered.map_err(|error| relay.ungathered(error))?;
+        let (body, coding) = message(&gathered, self.coding)
+            .map_err(|why| relay.refuse(RefuseReason::Malformed, Failure::new(Code::InvalidArgument, why)))?;
+        let Asked { signal, forwarded, patience, .. } = self;
+        Ok(Batch { signal, encoding: Encoding::Protobuf, coding, body, held, forwarded, patience })
+    }
 }
 
 /// The length that a message's frame claims, once it is there.
@@ -90,8 +119,8 @@ fn message(gathered: &Gathered, coding: Coding) -> Result<(bytes::Bytes, Coding)
     Ok((body.slice(PREFIX..), coding))
 }
 
-fn delivered(message: bytes::Bytes, asked: &HeaderMap) -> Response<Body> {
-    let coding = if message.len() < COMPRESS_FROM_BYTES { Coding::Identity } else { accepted(asked) };
+fn delivered(message: bytes::Bytes, accepted: Coding) -> Response<Body> {
+    let coding = if message.len() < COMPRESS_FROM_BYTES { Coding::Identity } else { accepted };
     let (packed, coding) =
         coding.deflate(message.clone()).map_or((message, Coding::Identity), |packed| (packed, coding));
     let mut trailers = HeaderMap::new();

@@ -28,12 +28,12 @@ mod coding;
 mod connect;
 mod count;
 mod grpc;
+mod memory;
 mod paths;
 mod peers;
 mod queue;
 mod redactor;
 mod relay;
-mod renew;
 mod server;
 mod status;
 mod tls;
@@ -55,6 +55,7 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
+pub use memory::share_memory;
 pub use redactor::{Load, Parcel, Redactor, Unfit, WorkersRedactor};
 
 use crate::config::daemon::{OtlpListen, OtlpServerTls, OtlpSink, OtlpSource};
@@ -62,9 +63,11 @@ use crate::metrics::Metrics;
 use crate::tls::TlsError;
 use queue::Queue;
 use relay::{Batches, Counters, Relay};
-use renew::Renewable;
 use server::{Server, Speaks};
 use upstream::Upstream;
+
+/// What the hop reads from files and may read anew.
+type Renewable<T> = crate::tls::Renewable<T, HopError>;
 
 /// What a hop is told.
 #[derive(Clone, Debug)]
@@ -160,7 +163,7 @@ impl Hop {
         metrics: &Metrics,
         cancel: CancellationToken,
     ) -> Result<Hop, HopError> {
-        keep_blocks();
+        memory::keep_blocks();
         let relay = Arc::new(relay(&options, redactor, metrics)?);
         let health = HealthReporter::new();
         let service = HealthServer::new(HealthService::from_health_reporter(health.clone()));
@@ -270,16 +273,6 @@ impl Renewal {
 
 fn server_tls(tls: OtlpServerTls, alpn: &'static [&[u8]]) -> Result<Arc<Renewable<ServerConfig>>, HopError> {
     Renewable::new(move || Ok(tls::server(&tls, alpn)?)).map(Arc::new)
-}
-
-/// Blocks of this size are not given back to the system when they are freed: most batches are smaller.
-const KEPT_BYTES: usize = 2 << 20;
-
-/// Lets the allocator keep what batches lived in. glibc gives a block of more than 128 KiB back at once and the system clears
-/// its pages for the next batch, which was a fifth of the hop's time (2026-11); but it learns from the largest block it saw
-/// freed. It keeps up to twice that in each thread's memory.
-fn keep_blocks() {
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(KEPT_BYTES)));
 }
 
 fn relay(options: &HopOptions, redactor: Arc<dyn Redactor>, metrics: &Metrics) -> Result<Relay, HopError> {

@@ -10,13 +10,13 @@ use http::header::AUTHORIZATION;
 use sha2::{Digest, Sha256};
 use tonic::Code;
 
+use super::Renewable;
 use super::answer::{Answer, Failure};
 use super::body::GatherError;
 use super::budget::{Budget, Held};
 use super::coding::{Caps, Coding};
 use super::queue::Queue;
 use super::redactor::{Load, Redactor, Unfit};
-use super::renew::Renewable;
 use super::upstream::{self, Upstream};
 use crate::config::daemon::OtlpSource;
 use crate::metrics::{PipelineMetrics, RefuseReason, SinkMetrics, SourceMetrics};

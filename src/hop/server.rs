@@ -22,10 +22,10 @@ use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 use tonic::codegen::Service;
 
-use super::activity::{Activity, Busy, Young};
+use super::Renewable;
+use super::activity::{Activity, Young};
 use super::peers::{Peers, Place};
 use super::relay::Relay;
-use super::renew::Renewable;
 use super::{HopError, grpc, web};
 use crate::config::daemon::OtlpSource;
 use crate::metrics::RefuseReason;
@@ -129,9 +129,12 @@ impl Server {
 
     async fn talk(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, activity: &Arc<Activity>) {
         let service = service_fn(|request| {
-            let (relay, speaks) = (Arc::clone(&self.relay), self.speaks.clone());
-            let request = (request, activity.request());
-            async move { Ok::<_, Infallible>(answer(&relay, speaks, request).await) }
+            let busy = activity.request();
+            let answering = answer(Arc::clone(&self.relay), self.speaks.clone(), request);
+            async move {
+                let _busy = busy;
+                Ok::<_, Infallible>(answering.await)
+            }
         });
         let builder = self.builder();
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
@@ -185,13 +188,17 @@ impl Server {
     }
 }
 
-async fn answer(relay: &Relay, speaks: Speaks, (request, _busy): (Request<Incoming>, Busy)) -> Response<Body> {
+/// A request that is being answered. Many may be waiting for their bodies, so each is as large as it must be and no larger.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+
+fn answer(relay: Arc<Relay>, speaks: Speaks, request: Request<Incoming>) -> Answering {
     match speaks {
         Speaks::Grpc(mut health) if request.uri().path().starts_with("/grpc.health.v1.Health/") => {
-            health.call(request).await.unwrap_or_else(|never| match never {})
+            let answering = health.call(request);
+            Box::pin(async { answering.await.unwrap_or_else(|never| match never {}) })
         }
-        Speaks::Grpc(_) => grpc::serve(relay, request).await,
-        Speaks::Web => web::serve(relay, request).await,
+        Speaks::Grpc(_) => grpc::serve(relay, request),
+        Speaks::Web => web::serve(relay, request),
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) const HTTP: &[&[u8]] = &[b"h2", b"http/1.1"];
 
 /// What a server shows and whom it takes. `alpn` names the protocols it speaks, best first.
 pub(super) fn server(options: &OtlpServerTls, alpn: &[&[u8]]) -> Result<Arc<ServerConfig>, TlsError> {
-    let clients = options.client_ca_file.as_deref().map(tls::sound_authorities).transpose()?;
+    let clients = options.client_ca_file.as_deref().map(tls::authorities).transpose()?;
     let mut config = tls::server(Identity { certificate: &options.cert_file, key: &options.key_file }, clients)?;
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     Ok(Arc::new(config))
@@ -30,7 +30,7 @@ pub(super) fn server_name(options: &OtlpClientTls, host: &str) -> Result<ServerN
 /// Whom a client trusts and what it shows.
 pub(super) fn client(options: &OtlpClientTls, alpn: &[&[u8]]) -> Result<Arc<ClientConfig>, HopError> {
     let authorities = match &options.ca_file {
-        Some(path) => tls::sound_authorities(path)?,
+        Some(path) => tls::authorities(path)?,
         None => tls::system_authorities("tls.ca_file")?,
     };
     let identity = match (&options.cert_file, &options.key_file) {

@@ -16,12 +16,12 @@ use rustls::ClientConfig;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
+use super::Renewable;
 use super::answer::{Answer, Failure};
 use super::body::{GatherError, Gathered, Outgoing, PREFIX, gather};
 use super::coding::{Caps, Coding};
 use super::connect::Connector;
 use super::redactor::Parcel;
-use super::renew::Renewable;
 use super::{HopError, paths, tls};
 use crate::config::daemon::{Endpoint, OtlpSink, Protocol, header_name, header_value};
 use crate::metrics::SinkError;

@@ -1,5 +1,8 @@
 //! The HTTP server's side of a request: OTLP/HTTP, protobuf and JSON by content type, answered in kind.
 
+use std::future::ready;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -12,55 +15,72 @@ use super::body::{Outgoing, gather};
 use super::coding::Coding;
 use super::paths;
 use super::relay::{Batch, Relay};
+use super::server::Answering;
 use crate::metrics::RefuseReason;
-use crate::otlp::Encoding;
+use crate::otlp::{Encoding, Signal};
 
-/// Answers one request.
-pub(super) async fn serve(relay: &Relay, request: Request<Incoming>) -> Response<Body> {
+/// Answers one request. While its body is waited for it takes little memory, as in `grpc`.
+pub(super) fn serve(relay: Arc<Relay>, request: Request<Incoming>) -> Answering {
     let (head, body) = request.into_parts();
     let kind = head.headers.get(CONTENT_TYPE).and_then(paths::encoding);
-    // What is wrong with a request of an unknown type is told in the type that people can read.
-    let encoding = kind.unwrap_or(Encoding::Json);
-    let answer = match batch(relay, &head, kind, body).await {
-        Ok(batch) => relay.relay(batch).await,
-        Err(failure) => Answer::Failed(failure),
+    let asked = match Asked::read(&relay, &head, kind) {
+        Ok(asked) => asked,
+        // What is wrong with a request of an unknown type is told in the type that people can read.
+        Err(failure) => return Box::pin(ready(failed(&failure, kind.unwrap_or(Encoding::Json)))),
     };
-    match answer {
-        Answer::Delivered(message) => delivered(message, encoding),
-        Answer::Failed(failure) => failed(&failure, encoding),
-    }
+    Box::pin(async move {
+        let encoding = asked.encoding;
+        let answer = match asked.batch(&relay, body).await {
+            Ok(batch) => Box::pin(relay.relay(batch)).await,
+            Err(failure) => Answer::Failed(failure),
+        };
+        match answer {
+            Answer::Delivered(message) => delivered(message, encoding),
+            Answer::Failed(failure) => failed(&failure, encoding),
+        }
+    })
 }
 
-async fn batch(
-    relay: &Relay,
-    head: &http::request::Parts,
-    kind: Option<Encoding>,
-    body: Incoming,
-) -> Result<Batch, Failure> {
-    relay.admit(&head.headers)?;
-    let refuse = |code, status, message: &str| {
-        relay.refuse(RefuseReason::Malformed, Failure::new(code, message).with_status(status))
-    };
-    let path = head.uri.path();
-    let signal = paths::signal(path, paths::http)
-        .ok_or_else(|| refuse(Code::Unimplemented, StatusCode::NOT_FOUND, paths::unknown(path)))?;
-    if head.method != Method::POST {
-        return Err(refuse(Code::Unimplemented, StatusCode::METHOD_NOT_ALLOWED, "only POST is served here"));
+/// What the head of a request says.
+struct Asked {
+    signal: Signal,
+    encoding: Encoding,
+    coding: Coding,
+    forwarded: HeaderMap,
+}
+
+impl Asked {
+    #[expect(clippy::result_large_err, reason = "refusing is rare, and the failure is the answer")]
+    fn read(relay: &Relay, head: &http::request::Parts, kind: Option<Encoding>) -> Result<Asked, Failure> {
+        relay.admit(&head.headers)?;
+        let refuse = |code, status, message: &str| {
+            relay.refuse(RefuseReason::Malformed, Failure::new(code, message).with_status(status))
+        };
+        let path = head.uri.path();
+        let signal = paths::signal(path, paths::http)
+            .ok_or_else(|| refuse(Code::Unimplemented, StatusCode::NOT_FOUND, paths::unknown(path)))?;
+        if head.method != Method::POST {
+            return Err(refuse(Code::Unimplemented, StatusCode::METHOD_NOT_ALLOWED, "only POST is served here"));
+        }
+        let encoding = kind.ok_or_else(|| {
+            let message = "unknown content-type; accepted: application/x-protobuf, application/json";
+            refuse(Code::InvalidArgument, StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
+        })?;
+        let coding = coding(&head.headers).ok_or_else(|| {
+            let message = "unknown content-encoding; accepted, one of: identity, gzip, zstd";
+            refuse(Code::InvalidArgument, StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
+        })?;
+        Ok(Asked { signal, encoding, coding, forwarded: relay.forwarded(&head.headers) })
     }
-    let encoding = kind.ok_or_else(|| {
-        let message = "unknown content-type; accepted: application/x-protobuf, application/json";
-        refuse(Code::InvalidArgument, StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
-    })?;
-    let coding = coding(&head.headers).ok_or_else(|| {
-        let message = "unknown content-encoding; accepted, one of: identity, gzip, zstd";
-        refuse(Code::InvalidArgument, StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
-    })?;
-    let mut held = relay.budget.open();
-    let reading = gather(body, relay.options.max_message_bytes, Some(&mut held), &|_| Ok(None));
-    let gathered = tokio::time::timeout(relay.options.body_timeout, reading).await.map_err(|_| relay.too_slow())?;
-    let body = gathered.map_err(|error| relay.ungathered(error))?.body;
-    let forwarded = relay.forwarded(&head.headers);
-    Ok(Batch { signal, encoding, coding, body, held, forwarded, patience: None })
+
+    async fn batch(self, relay: &Relay, body: Incoming) -> Result<Batch, Failure> {
+        let mut held = relay.budget.open();
+        let reading = gather(body, relay.options.max_message_bytes, Some(&mut held), &|_| Ok(None));
+        let gathered = tokio::time::timeout(relay.options.body_timeout, reading).await.map_err(|_| relay.too_slow())?;
+        let body = gathered.map_err(|error| relay.ungathered(error))?.body;
+        let Asked { signal, encoding, coding, forwarded } = self;
+        Ok(Batch { signal, encoding, coding, body, held, forwarded, patience: None })
+    }
 }
 
 fn coding(headers: &HeaderMap) -> Option<Coding> {

@@ -555,8 +555,18 @@ fn is_number(text: &[u8]) -> bool {
 /// A number as protobuf would have it: one value is spelt in one way, however a client writes it.
 fn spelt(digits: &[u8]) -> String {
     let text = String::from_utf8_lossy(digits);
-    let whole = text.parse::<i64>().map(|whole| whole.to_string());
-    whole.or_else(|_| text.parse::<f64>().map(|number| number.to_string())).unwrap_or_else(|_| text.into_owned())
+    // A double has not enough digits for every whole number: two of them must not be spelt alike.
+    let whole = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-".contains(&byte));
+    let spelt = if whole {
+        text.parse::<i128>().map(|whole| whole.to_string()).ok()
+    } else {
+        // Nor must one that is too large for a double be spelt as infinity is.
+        let number = text.parse::<f64>().ok();
+        number
+            .filter(|number| number.is_finite() || !text.contains(|c: char| c.is_ascii_digit()))
+            .map(|n| n.to_string())
+    };
+    spelt.unwrap_or_else(|| text.into_owned())
 }
 
 /// A field's name as OTLP's JSON writes it: readers take protobuf's own `bytes_value` for `bytesValue` too.
@@ -571,4 +581,34 @@ fn camel_case(name: &[u8]) -> Cow<'_, [u8]> {
         camel.extend(part.iter().skip(1));
     }
     Cow::Owned(camel)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn different_whole_numbers_are_spelt_differently_and_the_same_one_alike() {
+        for (text, expected) in [
+            ("7", "7"),
+            ("-0", "0"),
+            ("+7", "7"),
+            ("007", "7"),
+            ("7.0", "7"),
+            ("70e-1", "7"),
+            ("0.50", "0.5"),
+            ("9223372036854775807", "9223372036854775807"),
+            ("9223372036854775808", "9223372036854775808"),
+            ("9223372036854775809", "9223372036854775809"),
+            ("18446744073709551615", "18446744073709551615"),
+            ("-9223372036854775809", "-9223372036854775809"),
+            ("1000000000000000000000000000000000000000001", "1000000000000000000000000000000000000000001"),
+            ("1e400", "1e400"),
+            ("Infinity", "inf"),
+            ("-Infinity", "-inf"),
+            ("NaN", "NaN"),
+        ] {
+            assert_eq!(spelt(text.as_bytes()), expected, "{text}");
+        }
+    }
 }

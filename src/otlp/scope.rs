@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::Walk;
-use crate::engine::{Field, KeyPath, Look, Scope, SecretKey};
+use crate::engine::{Field, KeyPath, Look, Name, Scope, SecretKey};
 
 /// Fields that name the pair object they are in: `{"name": "authorization", "value": …}`.
 const NAMES: [&[u8]; 8] = [b"name", b"key", b"header", b"field", b"param", b"parameter", b"variable", b"attribute"];
@@ -119,6 +119,10 @@ impl Walk<'_> {
     /// What stands around the value of a field called `name`.
     pub(super) fn around_field(&mut self, name: &[u8], paired: Option<SecretKey>, outer: Around) -> Around {
         let known = self.engine.name(self.scratch, name);
+        self.around_known(name, known, paired, outer)
+    }
+
+    fn around_known(&self, name: &[u8], known: Name, paired: Option<SecretKey>, outer: Around) -> Around {
         let own = known.secret.or(paired);
         let url = outer.scope.url || known.url;
         let neutral = own.is_none() && outer.inherited.is_some() && self.engine.is_neutral_leaf(name);
@@ -132,12 +136,18 @@ impl Walk<'_> {
 
     /// What stands around the value of an attribute called `name`, whose name counts among the keys above what is in it.
     pub(super) fn around_attribute(&mut self, name: &[u8], paired: Option<SecretKey>, outer: Around) -> Around {
-        let keys = self.keys_below(outer.keys, name);
-        Around { keys, ..self.around_field(name, paired, outer) }
+        let known = self.engine.name(self.scratch, name);
+        let keys = self.known_below(outer.keys, name, Some(known));
+        Around { keys, ..self.around_known(name, known, paired, outer) }
     }
 
     /// The keys around what is in an attribute called `name`.
     pub(super) fn keys_below(&mut self, outer: Keys, name: &[u8]) -> Keys {
+        self.known_below(outer, name, None)
+    }
+
+    /// The same where it may be known already what the name is.
+    fn known_below(&mut self, outer: Keys, name: &[u8], known: Option<Name>) -> Keys {
         let Keys::Known { len, clean, .. } = outer else { return Keys::Unknown };
         if len + 1 + name.len() > MAX_PATH {
             return Keys::Unknown;
@@ -148,7 +158,8 @@ impl Walk<'_> {
         }
         let last = self.path.len();
         self.path.extend_from_slice(name);
-        let clean = clean && name.len() <= MAX_TOLD && self.engine.name(self.scratch, name).clean;
+        let mut is_clean = || known.unwrap_or_else(|| self.engine.name(self.scratch, name)).clean;
+        let clean = clean && name.len() <= MAX_TOLD && is_clean();
         Keys::Known { len: self.path.len(), last, clean }
     }
 

@@ -76,7 +76,35 @@ impl<'b> Reader<'b> {
             self.sized = Sized { len_at: start - 1, start, end: self.at };
             return Ok(tag.into());
         }
-        self.next_of_any_kind()
+        // Most others are a time or a small number.
+        match self.body.get(self.at..) {
+            Some(&[tag @ 8..0x80, 0..0x80, ..]) if tag & 7 == kind::VARINT as u8 => {
+                self.start = self.at;
+                self.at += 2;
+                Ok(tag.into())
+            }
+            Some(&[tag @ 8..0x80, _, _, _, _, _, _, _, _, ..]) if tag & 7 == kind::FIXED64 as u8 => {
+                self.start = self.at;
+                self.at += 9;
+                Ok(tag.into())
+            }
+            _ => self.next_of_any_kind(),
+        }
+    }
+
+    /// The next field, if it has this tag and its content this length: a guess from which the processor goes on before it has
+    /// read the length.
+    #[inline(always)]
+    pub(super) fn next_as(&mut self, tag: u32, len: usize) -> bool {
+        let Some(&[own, spelt]) = self.body.get(self.at..).and_then(|rest| rest.first_chunk()) else { return false };
+        let fits = len < 0x80 && len + 2 <= self.end - self.at;
+        if !fits || u32::from(own) != tag || tag >= 0x80 || usize::from(spelt) != len {
+            return false;
+        }
+        let start = self.at + 2;
+        (self.start, self.at) = (self.at, start + len);
+        self.sized = Sized { len_at: start - 1, start, end: self.at };
+        true
     }
 
     #[inline(never)]

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
 use super::SourceError;
-use super::tls::Acceptor;
+use super::tls::{Acceptor, acceptor};
 use crate::config::daemon::{Source, SourceKind};
 use crate::metrics::{RefuseReason, SourceMetrics};
 use crate::unix::{self, Refused};
@@ -66,7 +66,7 @@ impl Listener {
             // Files need no listener, and OTLP has servers of its own.
             SourceKind::Stdin | SourceKind::Files(_) | SourceKind::Otlp(_) => return Ok(None),
             SourceKind::Tcp { listen } => (tcp(listen).await?, None),
-            SourceKind::Tls { listen, tls } => (tcp(listen).await?, Some(Acceptor::new(tls)?)),
+            SourceKind::Tls { listen, tls } => (tcp(listen).await?, Some(acceptor(tls)?)),
             SourceKind::Unix { path, mode } => (unix(path, *mode)?, None),
         };
         let room = Arc::new(Semaphore::new(source.max_connections.min(Semaphore::MAX_PERMITS)));
@@ -87,7 +87,7 @@ impl Listener {
             match self.accept_any().await {
                 Ok(stream) => match Arc::clone(&self.room).try_acquire_owned() {
                     Ok(permit) => {
-                        return Connection { stream, tls: self.tls.as_ref().map(Acceptor::current), permit };
+                        return Connection { stream, tls: self.tls.as_ref().map(|tls| tls.current().into()), permit };
                     }
                     Err(_) => self.metrics.refused(RefuseReason::Connections),
                 },
@@ -105,7 +105,7 @@ impl Listener {
     /// # Errors
     /// When one of them is wrong; the old ones stay in use.
     pub fn reload(&self) -> Result<(), SourceError> {
-        Ok(self.tls.as_ref().map_or(Ok(()), Acceptor::reload)?)
+        Ok(self.tls.as_ref().map_or(Ok(()), Acceptor::renew)?)
     }
 
     async fn accept_any(&self) -> io::Result<Box<dyn Reader>> {

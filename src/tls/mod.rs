@@ -3,6 +3,7 @@
 //! business of who asks.
 
 mod pem;
+mod renew;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +11,8 @@ use std::sync::Arc;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+
+pub(crate) use renew::Renewable;
 
 /// Why there is no TLS; the operator is to blame.
 #[derive(Debug, thiserror::Error)]
@@ -79,18 +82,14 @@ pub(crate) fn server_name(name: &str, option: &'static str) -> Result<ServerName
     ServerName::try_from(name.to_owned()).map_err(|_| TlsError::Name { name: name.to_owned(), option })
 }
 
-/// The authorities in the file at `path`, one at least. Those that are of no use are passed over.
+/// The authorities in the file at `path`, one at least. Each must be of use: whom a file names, and nobody less, is believed.
 pub(crate) fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
     let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(certificates(path)?);
-    if store.is_empty() { Err(file(path, "it holds no certificate of an authority".to_owned())) } else { Ok(store) }
-}
-
-/// The same of a file in which each must be of use.
-pub(crate) fn sound_authorities(path: &Path) -> Result<RootCertStore, TlsError> {
-    let mut store = RootCertStore::empty();
-    for certificate in certificates(path)? {
-        store.add(certificate).map_err(|error| file(path, error.to_string()))?;
+    let certificates = certificates(path)?;
+    let all = certificates.len();
+    for (index, certificate) in certificates.into_iter().enumerate() {
+        let wrong = |error| file(path, format!("certificate {} of {all} is of no use: {error}", index + 1));
+        store.add(certificate).map_err(wrong)?;
     }
     Ok(store)
 }
@@ -115,4 +114,28 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 
 fn file(path: &Path, reason: String) -> TlsError {
     TlsError::File { path: path.to_owned(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_of_no_use_is_told_by_its_file_and_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        let good = CertificateParams::default().self_signed(&KeyPair::generate().unwrap()).unwrap().pem();
+        let bad = base64::engine::general_purpose::STANDARD.encode("no certificate at all");
+        let bad = format!("-----BEGIN CERTIFICATE-----\n{bad}\n-----END CERTIFICATE-----\n");
+        std::fs::write(&path, format!("{good}{good}")).unwrap();
+        assert!(authorities(&path).is_ok());
+        std::fs::write(&path, format!("{good}{bad}{good}")).unwrap();
+        let said = authorities(&path).unwrap_err().to_string();
+        assert!(said.starts_with(&format!("{}: certificate 2 of 3 is of no use: ", path.display())), "{said}");
+        std::fs::write(&path, "").unwrap();
+        assert!(authorities(&path).unwrap_err().to_string().ends_with("it holds no PEM certificate"));
+    }
 }

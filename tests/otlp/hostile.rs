@@ -140,9 +140,12 @@ fn mutate(check: impl Fn(Signal, Encoding, &Bytes)) {
     let edits = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..6u8), 0..6);
     let strategy = (request(), 0..2usize, edits, any::<prop::sample::Index>());
     let rng = if seconds.is_some() { TestRng::from_seed(RngAlgorithm::ChaCha, &seed()) } else { rng };
-    let mut runner = TestRunner::new_with_rng(ProptestConfig::with_cases(1000), rng);
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) };
+    let mut seeds = TestRunner::new_with_rng(ProptestConfig::default(), rng);
     let mut tried = 0u64;
     loop {
+        // A runner that has tried its cases is done for good.
+        let mut runner = TestRunner::new_with_rng(config.clone(), seeds.new_rng());
         let done = runner.run(&strategy, |(request, encoding, edits, cut)| {
             let encoding = ENCODINGS[encoding];
             let body = if encoding == Encoding::Json { request.json() } else { request.protobuf() };

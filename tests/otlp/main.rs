@@ -9,4 +9,5 @@ mod keys;
 mod lines;
 mod messages;
 mod model;
+mod repeated;
 mod support;

@@ -23,7 +23,11 @@ const SCHEME: ByteSet =
 pub(crate) fn may_hold_password(rest: &[u8]) -> bool {
     // Where a user name ends for certain; `'` and a backslash may go on.
     const USER_ENDS: ByteSet = ENDS.union(ByteSet::from_bytes(b"/?#@[]"));
-    let Some(colon) = rest.iter().position(|&byte| byte == b':' || USER_ENDS.contains(byte)) else { return false };
+    // A path mostly comes first.
+    let Some(colon) = memchr::memchr3(b':', b'/', b'@', rest) else { return false };
+    if rest[..colon].iter().any(|byte| USER_ENDS.contains(*byte)) {
+        return false;
+    }
     if rest[colon] != b':' {
         return rest[colon] == b'@' && colon >= MIN_RANDOM;
     }
