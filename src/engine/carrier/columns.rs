@@ -8,6 +8,8 @@ use crate::engine::byteset::ByteSet;
 
 /// Columns of one table that are looked at one by one. Each walks the rows; of a table with more, the rows are masked whole.
 const MAX_WALKS: usize = 16;
+/// A longer call is none: each column would walk it again.
+const MAX_CALL: usize = 256;
 /// What a list of columns is written in.
 const NAMES: ByteSet =
     ByteSet::from_bytes(b"_.\"`[], \t\\").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
@@ -147,6 +149,9 @@ fn row(haystack: &[u8], at: usize, end: usize, place: usize) -> Row {
 fn expression(text: &[u8]) -> Option<usize> {
     let mut depth = 0;
     for (at, byte) in text.iter().enumerate() {
+        if depth > 0 && at > MAX_CALL {
+            return None;
+        }
         match byte {
             b'(' => depth += 1,
             b')' if depth > 0 => depth -= 1,

@@ -301,7 +301,10 @@ impl Site<'_> {
             return Beside::Value(self.reached);
         }
         let (query, found) = (self.is_query(), self.spans.len());
-        let end = value::bare_end(self.haystack, at, self.end, bridge.joint, query);
+        // A weak key's value is no longer than that, and hides no key behind it: each would walk to the end again.
+        let weak = self.key.value == KeyValue::Random;
+        let limit = if weak { self.end.min(at + 2 * value::MAX_RANDOM) } else { self.end };
+        let end = value::bare_end(self.haystack, at, limit, bridge.joint, query);
         let end = if bridge.key_quote.is_none() { self.reach_word(end) } else { end };
         if json && value::kind_of(&self.haystack[at..end]) == Kind::Number {
             self.number(bridge, at, end);
