@@ -181,11 +181,12 @@ impl Site<'_> {
     }
 
     fn quoted(&mut self, bridge: &Bridge, open: &Quote) -> Beside {
-        if let Some(text) = quote::tripled(self.haystack, open, self.end) {
+        let limit = self.limit(open.end);
+        if let Some(text) = quote::tripled(self.haystack, open, limit) {
             self.text(text.start, text.end, bridge.joint, Some(Form::Bracket));
             return Beside::Value(self.reached);
         }
-        let close = quote::close(self.haystack, open, self.end).unwrap_or(self.end);
+        let close = quote::close(self.haystack, open, limit).unwrap_or(limit);
         let form = if open.spelling == Spelling::Encoded && self.haystack[open.start] == b'%' {
             Form::Bare
         } else {
@@ -292,6 +293,13 @@ impl Site<'_> {
         }
     }
 
+    /// How far a value at `at` is looked for. A weak key's is not long, and hides no key behind it: each would walk to the end
+    /// of the record again.
+    fn limit(&self, at: usize) -> usize {
+        let weak = self.key.value == KeyValue::Random;
+        if weak { self.end.min(at + 2 * value::MAX_RANDOM) } else { self.end }
+    }
+
     fn bare(&mut self, bridge: &Bridge, at: usize) -> Beside {
         // A value without quotes behind a quoted key is a number or a word of JSON, and no header.
         let json = self.is_json(bridge);
@@ -301,10 +309,7 @@ impl Site<'_> {
             return Beside::Value(self.reached);
         }
         let (query, found) = (self.is_query(), self.spans.len());
-        // A weak key's value is no longer than that, and hides no key behind it: each would walk to the end again.
-        let weak = self.key.value == KeyValue::Random;
-        let limit = if weak { self.end.min(at + 2 * value::MAX_RANDOM) } else { self.end };
-        let end = value::bare_end(self.haystack, at, limit, bridge.joint, query);
+        let end = value::bare_end(self.haystack, at, self.limit(at), bridge.joint, query);
         let end = if bridge.key_quote.is_none() { self.reach_word(end) } else { end };
         if json && value::kind_of(&self.haystack[at..end]) == Kind::Number {
             self.number(bridge, at, end);
