@@ -445,13 +445,15 @@ pub(super) struct BenchArgs {
 }
 
 fn learn_records(text: &str) -> Result<usize, String> {
-    let max = crate::engine::Policy::MAX_LEARN_RECORDS;
-    let parsed = text.parse().ok().filter(|records| *records <= max);
-    parsed.ok_or_else(|| format!("a number from 0 (off) to {max}"))
+    count(text, "0 (off)", crate::engine::Policy::MAX_LEARN_RECORDS)
 }
 
 pub(super) fn threads(text: &str) -> Result<usize, String> {
-    let max = crate::config::MAX_THREADS;
+    count(text, "0 (one for each processor)", crate::config::MAX_THREADS)
+}
+
+/// A whole number up to `max`; what none of it means is said by `none`.
+fn count(text: &str, none: &str, max: usize) -> Result<usize, String> {
     let parsed = text.parse().ok().filter(|count| *count <= max);
-    parsed.ok_or_else(|| format!("a number from 0 (one for each processor) to {max}"))
+    parsed.ok_or_else(|| format!("a number from {none} to {max}"))
 }

@@ -143,10 +143,10 @@ impl Source<'_> {
             "disable" => config.disable = self.names(name, value)?,
             "placeholder" => config.placeholder = Some(self.string(name, value)?.to_owned()),
             "number" => config.number = self.choice(name, value, &NUMBERS)?,
-            "learn_records" => config.learn_records = self.learn_records(value)?,
+            "learn_records" => config.learn_records = self.count(name, value, "0 (off)", Policy::MAX_LEARN_RECORDS)?,
             "mode" => config.mode = self.choice(name, value, &MODES)?,
             "audit_until" => config.audit_until = Some((self.date(name, value)?, self.place(value.span().start))),
-            "threads" => config.threads = Some(self.threads(value)?),
+            "threads" => config.threads = Some(self.count(name, value, "0 (all processors)", super::MAX_THREADS)?),
             "policy" => config.actions = self.policy(value)?,
             "known" => {
                 let parsed = super::known::parse(value.clone(), &self.path(""));
@@ -198,19 +198,11 @@ impl Source<'_> {
         Date::parse(text).ok_or_else(|| self.error(value.span(), format!("`{text}` is no day; write \"YYYY-MM-DD\"")))
     }
 
-    fn learn_records(&self, value: &Value<'_>) -> Result<usize, ConfigError> {
-        let max = Policy::MAX_LEARN_RECORDS;
+    /// A whole number up to `max`; what none of it means is said by `none`.
+    fn count(&self, name: &str, value: &Value<'_>, none: &str, max: usize) -> Result<usize, ConfigError> {
         let parsed = value.get_ref().as_integer().and_then(|number| number.as_str().parse::<usize>().ok());
-        parsed
-            .filter(|records| *records <= max)
-            .ok_or_else(|| self.error(value.span(), format!("`learn_records` is a number from 0 (off) to {max}")))
-    }
-
-    fn threads(&self, value: &Value<'_>) -> Result<usize, ConfigError> {
-        let parsed = value.get_ref().as_integer().and_then(|number| number.as_str().parse::<usize>().ok());
-        parsed.filter(|count| *count <= super::MAX_THREADS).ok_or_else(|| {
-            self.error(value.span(), format!("`threads` is a number from 0 (all processors) to {}", super::MAX_THREADS))
-        })
+        let refuse = || self.error(value.span(), format!("`{name}` is a number from {none} to {max}"));
+        parsed.filter(|count| *count <= max).ok_or_else(refuse)
     }
 
     pub(super) fn policy(&self, value: &Value<'_>) -> Result<Vec<(Name, Action)>, ConfigError> {

@@ -282,12 +282,12 @@ mod tests {
 
     impl Rig {
         fn new(loads: Vec<Load>) -> Rig {
-            Rig::with(loads, 0, Vec::new())
+            Rig::with(loads, Gate::Waiting, 0, Vec::new())
         }
 
         /// Where `time` has passed since the set in use was made.
-        fn with(loads: Vec<Load>, time: u64, others: Vec<Renew>) -> Rig {
-            let (gate, state) = channel::channel(Gate::Waiting);
+        fn with(loads: Vec<Load>, gate: Gate, time: u64, others: Vec<Renew>) -> Rig {
+            let (gate, state) = channel::channel(gate);
             let metrics = Metrics::default();
             let workers = vec![Workers::start(None, 1).unwrap()];
             let holders = Arc::new(Holders { others, ..Holders::default() });
@@ -344,7 +344,7 @@ mod tests {
     #[tokio::test]
     async fn a_token_that_cannot_be_read_is_a_reload_that_failed() {
         let wrong: Renew = Box::new(|| Err("token: holds no token".to_owned()));
-        let mut rig = Rig::with(vec![good, good, good], 0, vec![wrong]);
+        let mut rig = Rig::with(vec![good, good, good], Gate::Waiting, 0, vec![wrong]);
         rig.told().await;
         rig.opened().await;
         rig.went(0).await;
@@ -354,7 +354,7 @@ mod tests {
     /// An exemption that expires, or a value that is replaced, while the first set is made.
     #[tokio::test]
     async fn what_became_due_since_the_set_in_use_was_made_is_loaded_at_once() {
-        let mut rig = Rig::with(vec![good], 1, Vec::new());
-        rig.opened().await;
+        let rig = Rig::with(vec![good], Gate::Open, 1, Vec::new());
+        rig.went(1).await;
     }
 }

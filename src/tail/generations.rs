@@ -524,3 +524,29 @@ fn beside(path: &Path) -> Vec<(PathBuf, Stamp)> {
     }
     found.into_values().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::thread;
+    use std::time::{Duration, SystemTime};
+
+    use super::super::tests::Rig;
+
+    /// A busy writer fills and rotates several files in one step of the clock that they are modified by.
+    #[test]
+    fn files_that_were_modified_at_one_moment_are_read_as_they_were_made() {
+        let mut rig = Rig::that_read("app.log", "app.log", "0\n");
+        let (moment, mut expected) = (SystemTime::now(), "0\n".to_owned());
+        for generation in 1..8 {
+            // What a file was made at has steps, too.
+            thread::sleep(Duration::from_millis(20));
+            let text = format!("{generation}\n");
+            rig.rotate(&format!("app.log.{generation}"), &text);
+            expected.push_str(&text);
+            File::open(rig.at("app.log")).unwrap().set_modified(moment).unwrap();
+        }
+        rig.run();
+        rig.check("app.log", &expected);
+    }
+}

@@ -93,10 +93,9 @@ impl Stamp {
     }
 
     /// What files of one writer are sorted by, the first one first. The clock of a file system goes by steps of some
-    /// milliseconds, in which a busy writer fills a file: then the one that was made first is the first, and of two that were
-    /// made in one step the one of the lower number.
+    /// milliseconds, in which a busy writer fills a file: then the one that was made first is the first.
     pub(super) fn age(&self) -> impl Ord + use<> {
-        (self.modified, self.created, self.key.inode)
+        (self.modified, self.created)
     }
 }
 

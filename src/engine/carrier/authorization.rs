@@ -111,10 +111,16 @@ pub(super) fn put_behind(haystack: &[u8], start: usize, close: usize, end: usize
     }
     let at = bridge::skip_blanks(haystack, quote::at(haystack, close, end)?.end, end);
     let mark = MARKS.iter().find(|mark| haystack[at..end].starts_with(mark))?.len();
-    let open = quote::at(haystack, bridge::skip_blanks(haystack, at + mark, end), end);
-    let credential = open.and_then(|open| Some(open.end..quote::close(haystack, &open, end)?));
-    let opaque = |text: &Range<usize>| value::kind_of(&haystack[text.clone()]) == Kind::Opaque;
-    Some(credential.filter(opaque).unwrap_or(close..close))
+    let at = bridge::skip_blanks(haystack, at + mark, end);
+    let credential = match quote::at(haystack, at, end) {
+        Some(open) => Some(open.end..quote::close(haystack, &open, end).unwrap_or(open.end)),
+        None => {
+            let bare = at..value::bare_end(haystack, at, end, Joint::Assign, false);
+            value::looks_random(&haystack[bare.clone()]).then_some(bare)
+        }
+    };
+    let said = |text: &Range<usize>| value::kind_of(&haystack[text.clone()]) != Kind::Blank;
+    Some(credential.filter(said).unwrap_or(close..close))
 }
 
 /// Masks a credential behind its scheme. A bare one ends at the first blank, and must not be a mere word.

@@ -46,20 +46,15 @@ pub(crate) fn password(
     walked: &mut Walked,
 ) -> Option<Range<usize>> {
     let start = mark + len;
-    let password = place(haystack, mark, start, end, &mut walked.url);
-    match password {
-        Some(password) if !is_filler(&haystack[password.clone()]) => Some(password),
-        Some(filler) => {
-            token(haystack, start..filler.start - 1, filler.end).or_else(|| (!filler.is_empty()).then_some(filler))
-        }
-        None => {
-            let user = USER.run(&haystack[start..end.min(start + MAX_RANDOM + 1)]);
-            let scheme = mark > 0 && SCHEME.contains(haystack[mark - 1]);
-            (scheme && haystack.get(start + user) == Some(&b'@'))
-                .then(|| token(haystack, start..start + user, start + user))
-                .flatten()
-        }
+    let Some(password) = place(haystack, mark, start, end, &mut walked.url) else {
+        let user = start..start + USER.run(&haystack[start..end.min(start + MAX_RANDOM + 1)]);
+        let alone = mark > 0 && SCHEME.contains(haystack[mark - 1]) && haystack.get(user.end) == Some(&b'@');
+        return if alone { token(haystack, user.clone(), user.end) } else { None };
+    };
+    if !is_filler(&haystack[password.clone()]) {
+        return Some(password);
     }
+    token(haystack, start..password.start - 1, password.end).or_else(|| (!password.is_empty()).then_some(password))
 }
 
 /// What services ask to be written where a password would stand, when the user's name is the token.

@@ -352,10 +352,12 @@ fn tails_of(sequence: &Sequence) -> Vec<Vec<ByteSet>> {
         }
         _ if sequence.is_weak() => vec![vec![BEHIND_SHORT.with(b' ')]],
         _ if sequence.len < MIN_GLUED => {
-            let tails = vec![vec![BEHIND_SHORT], vec![ByteSet::of(b' '), BEHIND_BLANK]];
+            let mut tails = vec![vec![BEHIND_SHORT], vec![ByteSet::of(b' '), BEHIND_BLANK]];
             // `creds`; more than that of a word behind it is another word, and three letters with an `s` stand everywhere.
-            let plural = sequence.words.last().filter(|word| sequence.len == MIN_GLUED - 1 && !word.ends_with(b"s"));
-            [tails, plural.map(|_| vec![ByteSet::fold(b's'), BEHIND_LAST]).into_iter().collect()].concat()
+            if sequence.len == MIN_GLUED - 1 && sequence.words.last().is_some_and(|word| !word.ends_with(b"s")) {
+                tails.push(vec![ByteSet::fold(b's'), BEHIND_LAST]);
+            }
+            tails
         }
         _ => vec![vec![BEHIND_WORD]],
     }
