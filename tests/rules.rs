@@ -329,7 +329,7 @@ fn a_wrong_field_is_refused_at_its_line() {
     );
     field("numbers = 'yes'\n", "field `numbers`: invalid type: string \"yes\", expected a boolean");
     field("examples = 'one'\n", "field `examples`: invalid type: string \"one\", expected a sequence");
-    field("value = 'header'\n", "unknown value `header`; known: secret, authorization, cookie, random");
+    field("value = 'header'\n", "unknown value `header`; known: secret, authorization, cookie, connection, random");
     field("validator = 'luhn'\n", "field `validator` goes only with `pattern`");
     field("always_scan = true\n", "field `always_scan` goes only with `pattern`");
     field("validator_role = 'label'\n", "field `validator_role` goes only with `validator`");

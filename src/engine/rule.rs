@@ -106,6 +106,8 @@ pub enum KeyValue {
     Authorization,
     /// Cookies: names and attributes stay (RFC 6265).
     Cookie,
+    /// A connection string: fields, joined by semicolons.
+    Connection,
     /// One secret, if it looks drawn at random: for words that name harmless things as often (`github`, `signing_key`).
     Random,
 }

@@ -19,6 +19,7 @@ pub(super) const KEY_VALUES: &[(&str, KeyValue)] = &[
     ("secret", KeyValue::Secret),
     ("authorization", KeyValue::Authorization),
     ("cookie", KeyValue::Cookie),
+    ("connection", KeyValue::Connection),
     ("random", KeyValue::Random),
 ];
 pub(super) const GRAMMARS: &[(&str, Grammar)] =

@@ -102,8 +102,35 @@ fn behind_blank(window: &[u8]) -> bool {
         Some(byte) if MARKS.contains(*byte) => true,
         Some(b'v' | b'V') if behind_name(rest) => true,
         Some(b's' | b'*' | b'[') if behind_type(rest).is_some() => true,
-        Some(_) => COPULAS.iter().any(|word| rest.starts_with(word)) || TOKEN_BYTES.run(rest) >= MIN_BARE_TOKEN,
+        Some(_) => {
+            COPULAS.iter().any(|word| rest.starts_with(word))
+                || TOKEN_BYTES.run(rest) >= MIN_BARE_TOKEN
+                || label(rest).is_some()
+        }
     }
+}
+
+/// The length of what a label says of its key before the colon: `API key provided: …`, `Unseal Key 1: …`.
+fn label(rest: &[u8]) -> Option<usize> {
+    const WORDS: [&[u8]; 12] = [
+        b"provided",
+        b"supplied",
+        b"given",
+        b"received",
+        b"entered",
+        b"used",
+        b"sent",
+        b"returned",
+        b"generated",
+        b"created",
+        b"issued",
+        b"presented",
+    ];
+    let digits = rest.iter().take(3).take_while(|byte| byte.is_ascii_digit()).count();
+    let letters = rest.iter().take(10).take_while(|byte| byte.is_ascii_lowercase()).count();
+    let says = digits > 0 || WORDS.contains(&&rest[..letters]);
+    let len = digits.max(letters);
+    (says && rest[len..].starts_with(b": ")).then_some(len + 2)
 }
 
 /// Whether `value=` or its like stands first in `rest`: the key before it is the name of a pair.
@@ -189,9 +216,13 @@ pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -
         }
         b',' if key_quote.is_some() => list(haystack, start, at, end).and_then(|(at, joint)| found(at, joint)),
         b'>' | b'<' | b'\\' | b'&' => tag(haystack, start, at, end, key_quote).and_then(|at| found(at, Joint::Tag)),
-        b'(' if at == behind && key_quote.is_none() => {
-            quote::at(haystack, at + 1, end).and_then(|_| found(at + 1, Joint::Prose))
-        }
+        b'(' if at == behind && key_quote.is_none() => match quote::at(haystack, at + 1, end) {
+            Some(_) => found(at + 1, Joint::Prose),
+            None if token_ends(haystack, at + 1, end, b")") && value::looks_random(token(haystack, at + 1, end)) => {
+                found(at + 1, Joint::Cell)
+            }
+            None => None,
+        },
         _ if at > behind
             && key_quote.is_none()
             && haystack[..start].ends_with(b"<") | haystack[..start].ends_with(b":") =>
@@ -402,6 +433,11 @@ pub(super) fn names_value(name: &[u8]) -> bool {
     NAMES.iter().any(|word| folded.ends_with(word)) && name.len() <= 32
 }
 
+/// What could be a token at `at`.
+fn token(haystack: &[u8], at: usize, end: usize) -> &[u8] {
+    &haystack[at..at + TOKEN_BYTES.run(&haystack[at..end])]
+}
+
 /// Whether a token stands at `at` that one of `delimiters`, a blank or the record's end follows.
 fn token_ends(haystack: &[u8], at: usize, end: usize, delimiters: &[u8]) -> bool {
     let rest = &haystack[at.min(end)..end];
@@ -543,6 +579,9 @@ fn prose(haystack: &[u8], start: usize, at: usize, end: usize) -> Option<(usize,
     }
     if let Some(copula) = COPULAS.iter().find(|word| starts(haystack, at, end, word)) {
         return Some((skip_blanks(haystack, at + copula.len(), end), Joint::Prose));
+    }
+    if let Some(label) = label(&haystack[at..end]) {
+        return Some((skip_blanks(haystack, at + label, end), Joint::Nothing));
     }
     if is_flag(haystack, start) {
         return (haystack[at] != b'-').then_some((at, Joint::Flag));

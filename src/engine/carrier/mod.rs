@@ -85,7 +85,7 @@ impl Site<'_> {
         }
         let Some(bridge) = bridge::cross(self.haystack, start, end, self.end) else { return self.form_field() };
         // Without any mark between them only a plain secret is believed; and a placeholder is no index of a key.
-        let one_secret = matches!(self.key.value, KeyValue::Secret | KeyValue::Random);
+        let one_secret = !matches!(self.key.value, KeyValue::Authorization | KeyValue::Cookie);
         let scheme_alone = matches!(bridge.joint, Joint::Nothing | Joint::Cell) && !one_secret;
         if scheme_alone || self.forms.end_at(self.haystack, end, self.end).is_some() {
             return Beside::Nothing;
@@ -311,6 +311,10 @@ impl Site<'_> {
         let (query, found) = (self.is_query(), self.spans.len());
         let end = value::bare_end(self.haystack, at, self.limit(at), bridge.joint, query);
         let end = if bridge.key_quote.is_none() { self.reach_word(end) } else { end };
+        let end = match self.key.value {
+            KeyValue::Connection if end > at => value::fields_end(self.haystack, at, end, self.end, bridge.joint),
+            _ => end,
+        };
         if json && value::kind_of(&self.haystack[at..end]) == Kind::Number {
             self.number(bridge, at, end);
         } else if let Some(behind) = self.behind_scheme(at, self.end) {

@@ -113,6 +113,30 @@ pub(super) fn is_param(rest: &[u8]) -> bool {
     named && matches!(rest.get(len), Some(b'=' | b':')) && !rest[len..].starts_with(b"==")
 }
 
+/// Where the fields end of which the first ones stand in `start..at`: `Server=db;User ID=app;Pwd=…`.
+pub(super) fn fields_end(haystack: &[u8], start: usize, at: usize, end: usize, joint: Joint) -> usize {
+    let mut at = at;
+    loop {
+        let next = haystack[at..end].starts_with(b";").then_some(at);
+        // A name of two words looks like a value's end.
+        let Some(mark) = next.or_else(|| memchr::memrchr(b';', &haystack[start..at]).map(|len| start + len)) else {
+            return at;
+        };
+        match field_at(&haystack[mark + 1..end]).map(|name| bare_end(haystack, mark + 1 + name, end, joint, false)) {
+            Some(behind) if behind > at => at = behind,
+            _ => return at,
+        }
+    }
+}
+
+/// The length of the name and `=` of a connection string's field, if one begins here.
+fn field_at(text: &[u8]) -> Option<usize> {
+    const NAME: ByteSet =
+        ByteSet::from_bytes(b" _.-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+    let name = NAME.run(&text[..text.len().min(48)]);
+    (name > 0 && text.get(name) == Some(&b'=')).then_some(name + 1)
+}
+
 /// Takes a sentence's own punctuation off the end.
 fn trim_sentence(haystack: &[u8], start: usize, mut end: usize) -> usize {
     if is_shown_prefix(&haystack[start..end]) {

@@ -273,7 +273,7 @@ fn words_of(key: &str) -> Vec<Box<[u8]>> {
 }
 
 /// The literals that give the sequences away. A sequence that holds a shorter one needs none of its own, unless that one is
-/// sought before fewer bytes than can stand behind it here: `pass` is not found in `passphrase`.
+/// sought before fewer bytes than can stand behind it here: `pass` is not found in `passphrase`, nor `secret` in `secretkey`.
 fn literals(sequences: &[Sequence]) -> (Vec<Vec<u16>>, Vec<KeyLiteral>) {
     let mut holders: HashMap<&[u8], Vec<u16>> = HashMap::new();
     for (at, sequence) in sequences.iter().enumerate() {
@@ -291,15 +291,22 @@ fn literals(sequences: &[Sequence]) -> (Vec<Vec<u16>>, Vec<KeyLiteral>) {
         let mut others = others.map(|&at| &sequences[usize::from(at)]).filter(|other| other.words.len() < words.len());
         others.any(|other| contains(words, &other.words) && (other.len >= MIN_GLUED || words.ends_with(&other.words)))
     };
+    // Written as one word it is found only by what it ends in.
+    let covered_glued = |words: &[Box<[u8]>]| {
+        let mut tails = (1..words.len()).map(|at| &words[at..]);
+        words.len() < 2 || tails.any(|tail| sequences.iter().any(|other| !other.is_weak() && *other.words == *tail))
+    };
     let mut known = HashSet::new();
     let (mut groups, mut literals) = (Vec::new(), Vec::new());
-    for sequence in sequences.iter().rev().filter(|sequence| !covered(&sequence.words)) {
+    for sequence in sequences.iter().rev() {
         let words = &sequence.words;
-        if known.insert(words) {
-            let group = groups.len() as u16;
-            groups.push(holders[&*words[0]].iter().copied().filter(|&at| contains(words_at(at), words)).collect());
-            literals.extend(literals_of(sequence, group));
+        let covered = covered(words);
+        if covered && (sequence.behind || covered_glued(words)) || !known.insert(words) {
+            continue;
         }
+        let group = groups.len() as u16;
+        groups.push(holders[&*words[0]].iter().copied().filter(|&at| contains(words_at(at), words)).collect());
+        literals.extend(literals_of(sequence, group, covered));
     }
     (groups, literals)
 }
@@ -309,7 +316,7 @@ fn contains(words: &[Box<[u8]>], part: &[Box<[u8]>]) -> bool {
 }
 
 /// `api key` is written `api_key`, `api-key`, `api.key`, `api key` and `apiKey`: with a joint or without.
-fn literals_of(sequence: &Sequence, group: u16) -> Vec<KeyLiteral> {
+fn literals_of(sequence: &Sequence, group: u16, glued_only: bool) -> Vec<KeyLiteral> {
     const JOINT: ByteSet = ByteSet::from_bytes(b"_-. ");
     let parts = fold_all(&sequence.words);
     let joined = parts.join(&[JOINT][..]);
@@ -317,6 +324,7 @@ fn literals_of(sequence: &Sequence, group: u16) -> Vec<KeyLiteral> {
     let spellings = match parts.len() {
         _ if sequence.behind => behind_a_word(&sequence.words),
         1 => vec![glued],
+        _ if glued_only => vec![glued],
         _ => vec![joined, glued],
     };
     let mut literals = Vec::new();
@@ -350,7 +358,8 @@ fn tails_of(sequence: &Sequence) -> Vec<Vec<ByteSet>> {
             let (assigns, closes) = (ByteSet::from_bytes(b"=:"), ByteSet::from_bytes(b"\"'\\"));
             vec![vec![assigns.with(b'>')], vec![closes, assigns.union(closes)], vec![ByteSet::of(b' '), assigns]]
         }
-        _ if sequence.is_weak() => vec![vec![BEHIND_SHORT.with(b' ')]],
+        // `new Vendor('…')`.
+        _ if sequence.is_weak() => vec![vec![BEHIND_SHORT.with(b' ').with(b'(')]],
         _ if sequence.len < MIN_GLUED => {
             let mut tails = vec![vec![BEHIND_SHORT], vec![ByteSet::of(b' '), BEHIND_BLANK]];
             // `creds`; more than that of a word behind it is another word, and three letters with an `s` stand everywhere.
