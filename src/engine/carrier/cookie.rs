@@ -1,5 +1,6 @@
 //! The value of a Cookie or Set-Cookie header (RFC 6265): names and attributes stay, every other value goes.
 
+use super::value::{self, Kind};
 use super::walked::Ahead;
 use super::{Form, Site};
 
@@ -15,9 +16,6 @@ const ATTRIBUTES: [&[u8]; 10] = [
     b"secure",
     b"httponly",
 ];
-
-/// A longer value is no template and no word, but somebody's.
-const MAX_BLANK: usize = 4096;
 
 /// Masks the values of `name=value; name=value` in `start..end`; `false` when the text is no list of cookies.
 pub(super) fn mask(site: &mut Site<'_>, start: usize, end: usize) -> bool {
@@ -67,11 +65,7 @@ fn mask_piece(site: &mut Site<'_>, start: usize, end: usize) {
     while to > from && matches!(site.haystack[to - 1], b']' | b'}' | b')' | b'\\') {
         to -= 1;
     }
-    if !value_is_blank(&site.haystack[from..to]) {
+    if value::kind_of(&site.haystack[from..to]) != Kind::Blank {
         site.add(from, to, Form::Bare);
     }
-}
-
-fn value_is_blank(value: &[u8]) -> bool {
-    value.len() <= MAX_BLANK && super::value::kind_of(value) == super::Kind::Blank
 }

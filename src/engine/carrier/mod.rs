@@ -226,9 +226,9 @@ impl Site<'_> {
         if quoted.is_some() && userinfo::is_credential_url(value) || self.is_working_directory(value) {
             return;
         }
-        let masked = match value::kind_of(&self.haystack[start..end]) {
-            Kind::Blank => quoted.is_some() && self.key.value != KeyValue::Random && value::is_object(value),
+        let masked = match value::kind_of(value) {
             _ if self.key.value == KeyValue::Random => self.is_random(value, joint),
+            Kind::Blank => quoted.is_some() && value::is_object(value),
             // Four digits behind a bare colon are a code; fewer are as likely a count.
             Kind::Number => self.key.numbers && (joint.is_sure(quoted.is_some()) || end - start >= 4),
             Kind::Word => joint.is_sure(quoted.is_some()) && (joint != Joint::Flag || end - start >= 8),
@@ -355,7 +355,7 @@ impl Site<'_> {
 
     /// Text between tags. A quote in it is the text's own, unless it closes a JSON string around the element.
     fn element_text(&mut self, bridge: &Bridge) -> Beside {
-        let text = &self.haystack[bridge.at..self.end];
+        let text = &self.haystack[bridge.at..self.limit(bridge.at)];
         let close = memchr::memmem::find(text, bridge.tag_open).unwrap_or(text.len());
         let closes = |at: &usize| {
             let behind = text.get(at + 1);

@@ -143,9 +143,13 @@ pub(crate) enum Kind {
     Opaque,
 }
 
-/// What `value` is.
+/// What `value` is. A longer one is judged by what it begins with, so that not every key within it walks to its end.
 pub(crate) fn kind_of(value: &[u8]) -> Kind {
     let value = value.trim_ascii();
+    if value.len() > MAX_WORDS {
+        let same = value.iter().all(|byte| *byte == value[0]);
+        return if same && is_blank(&value[..MAX_WORDS]) { Kind::Blank } else { Kind::Opaque };
+    }
     if is_blank(value) {
         return Kind::Blank;
     }
@@ -154,6 +158,9 @@ pub(crate) fn kind_of(value: &[u8]) -> Kind {
     }
     if value.len() >= 6 && looks_opaque(value) { Kind::Opaque } else { Kind::Word }
 }
+
+/// Longer text is no word, no number and no template, whatever it is made of.
+const MAX_WORDS: usize = 4096;
 
 fn is_number(value: &[u8]) -> bool {
     let digits = value.strip_prefix(b"-").unwrap_or(value);
@@ -311,11 +318,13 @@ pub(super) fn is_bare_token(value: &[u8]) -> bool {
 pub(super) fn looks_random(value: &[u8]) -> bool {
     let value = value.trim_ascii();
     let inner = &value[..value.len() - value.iter().rev().take_while(|byte| **byte == b'=').count()];
+    if !(MIN_RANDOM..=MAX_RANDOM).contains(&inner.len()) {
+        return false;
+    }
     // A symbol in sixteen is what base64 has; more of them join words.
     let joints = inner.iter().filter(|byte| !byte.is_ascii_alphanumeric()).count();
     let is_run = |part: &[u8]| part.len() >= MIN_RUN && changes_often(part);
-    (MIN_RANDOM..=MAX_RANDOM).contains(&inner.len())
-        && inner.iter().all(|byte| TOKEN_BYTES.contains(*byte) || b"~:!".contains(byte))
+    inner.iter().all(|byte| TOKEN_BYTES.contains(*byte) || b"~:!".contains(byte))
         && !inner.starts_with(b"/")
         // Another field, with a key and a value of its own.
         && !inner.contains(&b'=')
