@@ -55,7 +55,6 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
-pub use memory::share_memory;
 pub use redactor::{Load, Parcel, Redactor, Unfit, WorkersRedactor};
 
 use crate::config::daemon::{OtlpListen, OtlpServerTls, OtlpSink, OtlpSource};

@@ -5,6 +5,8 @@
 //! What may be sent again and after which delay is the specification's table: see [`Failure::may_be_repeated`].
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,6 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 
 use super::answer::{Answer, Failure};
@@ -116,19 +119,22 @@ impl Queue {
     /// The next batch; `None` once nothing waits and nothing comes any more.
     async fn next(&self) -> Option<Waiting> {
         loop {
-            let changed = self.changed.notified();
-            {
-                let mut state = self.lock();
-                if let Some(waiting) = state.waiting.pop_front() {
-                    return Some(waiting);
-                }
-                if state.closed {
-                    // The others wait as well.
-                    self.changed.notify_one();
-                    return None;
-                }
+            let mut changed = pin!(self.changed.notified());
+            match self.look(changed.as_mut()) {
+                ControlFlow::Break(next) => return next,
+                ControlFlow::Continue(()) => changed.await,
             }
-            changed.await;
+        }
+    }
+
+    /// The next batch or the end, if either is there. If not, `changed` hears of whatever comes from now on: a sender that
+    /// listened only once it waits would share the word for its batch with another one's, and one of two batches would wait.
+    fn look(&self, changed: Pin<&mut Notified<'_>>) -> ControlFlow<Option<Waiting>> {
+        changed.enable();
+        let mut state = self.lock();
+        match state.waiting.pop_front() {
+            None if !state.closed => ControlFlow::Continue(()),
+            next => ControlFlow::Break(next),
         }
     }
 
@@ -178,7 +184,7 @@ impl Queue {
     /// Nothing comes any more: what waits is sent, and then the senders end.
     pub(super) fn close(&self) {
         self.lock().closed = true;
-        self.changed.notify_one();
+        self.changed.notify_waiters();
     }
 
     /// Counts what still waits as lost, after the senders were stopped. Returns all records that were acknowledged and
@@ -236,7 +242,11 @@ fn rejected(message: &Bytes, encoding: Encoding) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use super::super::relay::Batches;
     use super::*;
+    use crate::metrics::Metrics;
 
     #[test]
     fn rejected_records_are_read_in_both_encodings() {
@@ -251,6 +261,45 @@ mod tests {
         ] {
             assert_eq!(rejected(&Bytes::from_static(message), encoding), expected);
         }
+    }
+
+    fn counters() -> Counters {
+        let metrics = Metrics::default();
+        let (source, sink, pipeline) = (metrics.source("otlp"), metrics.sink("otlp"), metrics.pipeline("otlp"));
+        Counters { source, sink, pipeline, batches: Batches::default() }
+    }
+
+    fn take(queue: &Queue, counters: &Counters) {
+        let parcel = Parcel::plain(Bytes::from_static(b"batch"), 1);
+        let taken = queue.take((Signal::Logs, Encoding::Protobuf), parcel, HeaderMap::new(), counters);
+        assert!(taken.is_ok(), "there is room");
+    }
+
+    fn polled<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// Batches come between two senders' look into the empty queue and their waiting.
+    #[tokio::test]
+    async fn each_idle_sender_hears_of_a_batch_of_its_own() {
+        let (queue, counters) = (Queue::new(OtlpQueue::default()), counters());
+        let mut idle = [pin!(queue.changed.notified()), pin!(queue.changed.notified())];
+        assert!(idle.iter_mut().all(|changed| queue.look(changed.as_mut()).is_continue()));
+        take(&queue, &counters);
+        take(&queue, &counters);
+        for changed in &mut idle {
+            assert!(polled(changed.as_mut()).is_ready(), "a sender sleeps beside a batch");
+            assert!(matches!(queue.look(pin!(queue.changed.notified())), ControlFlow::Break(Some(_))));
+        }
+    }
+
+    #[tokio::test]
+    async fn every_idle_sender_hears_of_the_end() {
+        let queue = Queue::new(OtlpQueue::default());
+        let mut idle = [pin!(queue.next()), pin!(queue.next()), pin!(queue.next())];
+        assert!(idle.iter_mut().all(|next| polled(next.as_mut()).is_pending()));
+        queue.close();
+        assert!(idle.iter_mut().all(|next| matches!(polled(next.as_mut()), Poll::Ready(None))));
     }
 
     #[test]

@@ -40,6 +40,12 @@ pub struct Parcel {
 }
 
 impl Parcel {
+    /// Bytes as they are, of so many records.
+    #[cfg(test)]
+    pub(super) fn plain(body: Bytes, records: u64) -> Parcel {
+        Parcel { body, coding: Coding::Identity, records, _held: None }
+    }
+
     /// The same in memory of its own, which no budget pays for any more.
     pub(super) fn apart(self) -> Parcel {
         Parcel { body: Bytes::copy_from_slice(&self.body), _held: None, ..self }

@@ -560,13 +560,25 @@ fn spelt(digits: &[u8]) -> String {
     let spelt = if whole {
         text.parse::<i128>().map(|whole| whole.to_string()).ok()
     } else {
-        // Nor must one that is too large for a double be spelt as infinity is.
-        let number = text.parse::<f64>().ok();
-        number
-            .filter(|number| number.is_finite() || !text.contains(|c: char| c.is_ascii_digit()))
-            .map(|n| n.to_string())
+        // Nor for every other one: what is too large must not be spelt as infinity is, what is too small as zero.
+        let is_named = !text.contains(|c: char| c.is_ascii_digit());
+        let number = text.parse::<f64>().map(|number| number.to_string()).ok();
+        number.filter(|number| is_named || decimal(number) == decimal(&text))
     };
     spelt.unwrap_or_else(|| text.into_owned())
+}
+
+/// A number's digits from the first to the last that is not 0, its sign before them, and the power of ten of the last.
+fn decimal(text: &str) -> Option<(String, i64)> {
+    let (number, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let sign = if number.starts_with('-') { "-" } else { "" };
+    let digits = whole.trim_start_matches(['+', '-']).to_owned() + fraction;
+    let kept = digits.trim_end_matches('0');
+    let power = (digits.len() - kept.len()) as i64 - fraction.len() as i64;
+    let power = exponent.parse::<i64>().ok()?.checked_add(power)?;
+    let kept = kept.trim_start_matches('0');
+    Some(if kept.is_empty() { (String::new(), 0) } else { (format!("{sign}{kept}"), power) })
 }
 
 /// A field's name as OTLP's JSON writes it: readers take protobuf's own `bytes_value` for `bytesValue` too.
@@ -597,6 +609,18 @@ mod tests {
             ("7.0", "7"),
             ("70e-1", "7"),
             ("0.50", "0.5"),
+            ("-12.50e+2", "-1250"),
+            ("0.000", "0"),
+            ("0e5", "0"),
+            ("0.1", "0.1"),
+            ("123456.789e-3", "123.456789"),
+            ("9007199254740992.0", "9007199254740992"),
+            ("9007199254740993.0", "9007199254740993.0"),
+            ("900719925474099.3e1", "900719925474099.3e1"),
+            ("0.1000000000000000000001", "0.1000000000000000000001"),
+            ("1e-400", "1e-400"),
+            ("-1e-400", "-1e-400"),
+            ("1e99999999999999999999", "1e99999999999999999999"),
             ("9223372036854775807", "9223372036854775807"),
             ("9223372036854775808", "9223372036854775808"),
             ("9223372036854775809", "9223372036854775809"),

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch as channel};
+use tokio::task::JoinHandle;
 
 use super::Gate;
 use crate::engine::Engine;
@@ -31,6 +32,10 @@ const REMIND: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_secs(5);
 /// And at most, when it could not be had again and again.
 const MAX_RETRY: Duration = Duration::from_secs(60);
+
+/// How long a look at the files may take, or reading certificates and tokens anew, before it counts as failed: a mount that is
+/// dead must not keep everything else from being exchanged.
+const LIMIT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
 
 /// A whole set, compiled.
 pub struct Loaded {
@@ -95,15 +100,35 @@ pub struct Reload {
     pub tell: fn(bool),
 }
 
-/// Who makes sets, and what of.
-struct Makers {
-    loader: Box<dyn Loader>,
-    files: Files,
+/// Work on a thread that may wait: for a file system that does not answer, say. What takes longer than [`LIMIT`] is left to
+/// itself, and nothing else is begun before it has come to its end: else threads would pile up.
+struct Aside<T> {
+    lingering: Option<JoinHandle<T>>,
 }
 
-impl Makers {
-    fn look(&mut self) -> Seen {
-        self.files.look(&self.loader.files(), self.loader.time())
+/// Why work gave nothing.
+#[derive(Debug, PartialEq, Eq)]
+enum Left {
+    /// It panicked.
+    Broken,
+    /// It takes too long.
+    Slow,
+}
+
+impl<T: Send + 'static> Aside<T> {
+    const fn new() -> Aside<T> {
+        Aside { lingering: None }
+    }
+
+    async fn work(&mut self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Left> {
+        if self.lingering.as_ref().is_some_and(|before| !before.is_finished()) {
+            return Err(Left::Slow);
+        }
+        // What it saw is old by now.
+        let working = self.lingering.insert(tokio::task::spawn_blocking(work));
+        let done = tokio::time::timeout(LIMIT, working).await.map_err(|_| Left::Slow)?;
+        self.lingering = None;
+        done.map_err(|_| Left::Broken)
     }
 }
 
@@ -116,7 +141,8 @@ pub async fn reload(
     events: mpsc::Sender<Trigger>,
 ) {
     // A load that panics must not take the loader with it: the next one may succeed.
-    let makers = Arc::new(Mutex::new(Makers { loader, files: Files::new(events) }));
+    let (loader, files) = (Arc::new(Mutex::new(loader)), Arc::new(Mutex::new(Files::new(events))));
+    let (mut looking, mut renewing) = (Aside::new(), Aside::new());
     let mut trouble: Option<Trouble> = None;
     // Before the first look nothing is due: a set was tried for a moment ago.
     let (mut trigger, mut waiting) = (None, false);
@@ -128,15 +154,22 @@ pub async fn reload(
         while let Ok(more) = triggers.try_recv() {
             told |= more == Trigger::Told;
         }
-        let now = aside(&makers, Makers::look).await;
-        let changed = now.as_ref().is_some_and(|now| *now != seen);
+        let (watched, time) = with(&loader, |loader| (loader.files(), loader.time()));
+        let watching = Arc::clone(&files);
+        let now = looking.work(move || with(&watching, |files| files.look(&watched, time))).await;
+        let is_slow = now == Err(Left::Slow);
+        let changed = now.as_ref().is_ok_and(|now| *now != seen);
         if told || waiting || changed || trouble.as_ref().is_some_and(Trouble::is_due) {
             seen = now.unwrap_or(seen);
             (reload.tell)(true);
-            let outcome = aside(&makers, |makers| makers.loader.load()).await;
-            let outcome = outcome.unwrap_or_else(|| Err("internal error while loading".to_owned()));
-            trouble = reload.exchange(outcome, trouble.take()).await;
+            let loading = Arc::clone(&loader);
+            let outcome = tokio::task::spawn_blocking(move || with(&loading, |loader| loader.load())).await;
+            let outcome = outcome.unwrap_or_else(|_| Err("internal error while loading".to_owned()));
+            trouble = reload.exchange(outcome, &mut renewing, trouble.take()).await;
             (reload.tell)(false);
+        } else if is_slow && trouble.is_none() {
+            reload.metrics.reload(Err::<&str, _>(()));
+            trouble = Some(Trouble::new("cannot see whether rules and settings have changed", slow(), None));
         }
         if let Some(trouble) = &mut trouble {
             trouble.remind();
@@ -149,21 +182,25 @@ pub async fn reload(
     }
 }
 
-/// Has `work` done on a thread that may wait: for a file system that does not answer, say. `None` if it panics.
-async fn aside<T: Send + 'static>(
-    makers: &Arc<Mutex<Makers>>,
-    work: impl FnOnce(&mut Makers) -> T + Send + 'static,
-) -> Option<T> {
-    let makers = Arc::clone(makers);
-    let work = move || work(&mut makers.lock().unwrap_or_else(PoisonError::into_inner));
-    tokio::task::spawn_blocking(work).await.ok()
+/// Asks what a thread that panicked may have held, too.
+fn with<T, A>(shared: &Mutex<T>, ask: impl FnOnce(&mut T) -> A) -> A {
+    ask(&mut shared.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn slow() -> String {
+    format!("reading takes longer than {} s: does a file system not answer?", LIMIT.as_secs())
 }
 
 impl Reload {
     /// Puts a set into use, or says why it is not.
-    async fn exchange(&self, outcome: Result<Loaded, String>, trouble: Option<Trouble>) -> Option<Trouble> {
+    async fn exchange(
+        &self,
+        outcome: Result<Loaded, String>,
+        renewing: &mut Aside<Result<(), String>>,
+        trouble: Option<Trouble>,
+    ) -> Option<Trouble> {
         let (what, reason) = match outcome {
-            Ok(loaded) => match self.put_into_use(&loaded).await {
+            Ok(loaded) => match self.put_into_use(&loaded, renewing).await {
                 Ok(()) => {
                     tracing::info!(rules = loaded.hash, "loaded rules and settings");
                     return None;
@@ -177,7 +214,7 @@ impl Reload {
     }
 
     /// Fails when a certificate or a token is wrong; everything else is exchanged then.
-    async fn put_into_use(&self, loaded: &Loaded) -> Result<(), String> {
+    async fn put_into_use(&self, loaded: &Loaded, renewing: &mut Aside<Result<(), String>>) -> Result<(), String> {
         // First: what is said of a record must know what the record is redacted with.
         self.guard.swap(loaded.guard.clone());
         for (workers, engine) in self.workers.iter().zip(&loaded.engines) {
@@ -188,8 +225,10 @@ impl Reload {
         self.gate.send_replace(Gate::Open);
         self.metrics.ready(true);
         let holders = Arc::clone(&self.holders);
-        let renewed = tokio::task::spawn_blocking(move || holders.renew()).await;
-        renewed.unwrap_or_else(|_| Err("internal error while reading it".to_owned()))
+        renewing.work(move || holders.renew()).await.unwrap_or_else(|left| match left {
+            Left::Broken => Err("internal error while reading it".to_owned()),
+            Left::Slow => Err(slow()),
+        })
     }
 }
 
@@ -239,6 +278,8 @@ impl Trouble {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::engine::{Limits, Policy, RuleSet};
 
@@ -310,13 +351,17 @@ mod tests {
 
         /// Waits until the last load went so.
         async fn went(&self, succeeds: u8) {
-            let line = format!("inkout_config_last_reload_successful {succeeds}\n");
+            self.says(&format!("inkout_config_last_reload_successful {succeeds}\n")).await;
+        }
+
+        /// Waits until this is among the metrics.
+        async fn says(&self, line: &str) {
             let told = async {
-                while !self.metrics.prometheus().contains(&line) {
+                while !self.metrics.prometheus().contains(line) {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
             };
-            tokio::time::timeout(PATIENCE, told).await.expect(&line);
+            tokio::time::timeout(PATIENCE, told).await.expect(line);
         }
     }
 
@@ -349,6 +394,60 @@ mod tests {
         rig.opened().await;
         rig.went(0).await;
         assert!(rig.metrics.is_ready(), "everything else is in use");
+    }
+
+    /// A certificate on a mount that is dead, and then is not.
+    #[tokio::test]
+    async fn a_certificate_that_is_read_for_ever_is_a_reload_that_failed_and_is_not_read_twice() {
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let (released, reads) = (Mutex::new(released), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&reads);
+        let stuck: Renew = Box::new(move || {
+            // Who holds the other end lets go of it at last; then nothing is waited for.
+            counted.fetch_add(1, Ordering::Relaxed);
+            let _ = with(&released, |released| released.recv());
+            Ok(())
+        });
+        let mut rig = Rig::with(vec![good; 9999], Gate::Waiting, 0, vec![stuck]);
+        for generation in 1..4 {
+            rig.told().await;
+            rig.opened().await;
+            rig.says(&format!("inkout_config_generation {generation}\n")).await;
+            rig.went(0).await;
+        }
+        assert_eq!(reads.load(Ordering::Relaxed), 1, "while one waits");
+        drop(release);
+        // What the first one read is old.
+        let again = async {
+            while reads.load(Ordering::Relaxed) == 1 {
+                rig.told().await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, again).await.expect("it is read again");
+        rig.went(1).await;
+    }
+
+    /// A folder of a dead mount, which is watched.
+    #[tokio::test]
+    async fn work_that_takes_too_long_is_left_and_done_anew_once_it_has_ended() {
+        let mut aside = Aside::new();
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let slow = aside.work(move || released.recv().map_or(1, |()| 0));
+        assert_eq!(tokio::time::timeout(PATIENCE, slow).await, Ok(Err(Left::Slow)));
+        assert_eq!(aside.work(|| 2).await, Err(Left::Slow), "the first one still waits");
+        drop(release);
+        let ended = async {
+            loop {
+                match aside.work(|| 3).await {
+                    Err(Left::Slow) => tokio::task::yield_now().await,
+                    done => return done,
+                }
+            }
+        };
+        assert_eq!(tokio::time::timeout(PATIENCE, ended).await.expect("it ends"), Ok(3));
+        assert_eq!(aside.work(|| panic!("on purpose")).await, Err(Left::Broken));
+        assert_eq!(aside.work(|| 4).await, Ok(4));
     }
 
     /// An exemption that expires, or a value that is replaced, while the first set is made.

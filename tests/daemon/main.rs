@@ -18,6 +18,8 @@ mod lifecycle;
 mod oracle;
 #[cfg(feature = "otlp")]
 mod otlp;
+#[cfg(feature = "otlp")]
+mod otlp_memory;
 mod own_words;
 mod receiver;
 mod records;

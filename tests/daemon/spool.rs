@@ -114,8 +114,8 @@ fn a_torn_end_and_a_damaged_batch_are_counted_and_the_rest_comes() {
     assert_eq!(judge(&receiver).lost(0, 20), [7]);
     assert_eq!(admin_metric(&socket, "inkout_spool_torn_bytes_total"), 60.0);
     assert_eq!(admin_metric(&socket, "inkout_spool_skipped_batches_total"), 1.0);
-    let said = second.said();
-    assert!(said.contains("torn end") && said.contains("damaged batches"), "{said}");
+    second.until_said("torn end");
+    second.until_said("damaged batches");
     assert_eq!(second.stop().0, 0, "{}", second.said());
 }
 

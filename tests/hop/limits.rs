@@ -1,4 +1,5 @@
-//! What a hop bears: sizes, bombs, slow and many connections, floods of frames. In all of it another client is served.
+//! What a hop bears: sizes, slow and many connections. In all of it another client is served. Bombs and floods of frames are in
+//! `tests/daemon/otlp_memory.rs`: what they cost is seen in a process of its own.
 
 use std::time::{Duration, Instant};
 
@@ -35,34 +36,6 @@ fn a_batch_over_the_limit_is_refused_for_good_whatever_it_says_of_itself() {
         assert_eq!(hop.counter(r#"inkout_refused_requests_total{reason="too_large",source="otlp"}"#), 4);
         assert_eq!(upstream.seen().len(), 2);
     });
-}
-
-#[test]
-fn a_bomb_is_refused_in_little_memory() {
-    run(async {
-        let upstream = Upstream::taking().await;
-        let hop = Running::start(upstream.address, "").await;
-        let zeros = vec![0; 1 << 30];
-        let bombs = [("gzip", gzip(&zeros)), ("zstd", zstd::bulk::compress(&zeros, 19).unwrap())];
-        drop(zeros);
-        export(hop.grpc, &logs("warm")).await;
-        let before = peak_kib();
-        for (name, bomb) in bombs {
-            let mut framed = frame(&bomb).to_vec();
-            framed[0] = 1;
-            is_too_large(&call(hop.grpc, LOGS, &[("grpc-encoding", name)], framed.into()).await.unwrap());
-            let headers = [("content-type", "application/x-protobuf"), ("content-encoding", name)];
-            assert_eq!(post(hop.http, "/v1/logs", &headers, bomb.into()).await.status, 413, "{name}");
-        }
-        // Tests run beside each other in one process, so that the bound is generous here; `benches/hop.py` measures it.
-        assert!(peak_kib() - before < 256 << 10, "{} KiB more", peak_kib() - before);
-    });
-}
-
-fn peak_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
 }
 
 #[test]
@@ -193,76 +166,5 @@ fn requests_that_two_readers_would_understand_differently_are_refused() {
             // With both lengths the chunks count, and nothing that follows is read (RFC 9112, 6.3).
             assert!(!text.contains(" 200 ") || text.contains("connection: close"), "{headers:?}: {text}");
         }
-    });
-}
-
-/// A frame of HTTP/2.
-fn h2(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-}
-
-/// The pseudo-headers of an export, without Huffman and without the dynamic table.
-fn head() -> Vec<u8> {
-    let literal = |name: &str, value: &str| {
-        [&[0, name.len() as u8][..], name.as_bytes(), &[value.len() as u8], value.as_bytes()].concat()
-    };
-    [literal(":method", "POST"), literal(":scheme", "http"), literal(":path", LOGS), literal(":authority", "a")]
-        .concat()
-}
-
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/// Sends frames until the hop has had enough, at most `most`; how many it took.
-async fn flood(address: std::net::SocketAddr, most: usize, frames: impl Fn(usize) -> Vec<u8>) -> usize {
-    let stream = TcpStream::connect(address).await.unwrap();
-    let (mut read, mut write) = stream.into_split();
-    let drain = tokio::spawn(async move { tokio::io::copy(&mut read, &mut tokio::io::sink()).await });
-    write.write_all(&[PREFACE, &h2(4, 0, 0, b"")].concat()).await.unwrap();
-    for number in 0..most {
-        if write.write_all(&frames(number)).await.is_err() {
-            drain.abort();
-            return number;
-        }
-    }
-    drain.abort();
-    most
-}
-
-#[test]
-fn floods_of_frames_end_the_connection_and_no_other() {
-    run(async {
-        let upstream = Upstream::taking().await;
-        let hop = Running::start(upstream.address, "").await;
-        let id = |number: usize| u32::try_from(2 * number + 1).unwrap();
-        // Headers and their reset at once (CVE-2023-44487).
-        let resets = |number| [h2(1, 4, id(number), &head()), h2(3, 0, id(number), &[0, 0, 0, 8])].concat();
-        // Headers that never end (CVE-2024-27316).
-        let continuations = |number| match number {
-            0 => h2(1, 0, 1, &head()),
-            _ => h2(9, 0, 1, &[[0, 1, b'a', 1, b'b']; 200].concat()),
-        };
-        // Data frames with nothing in them, on an open request.
-        let empties = |number| match number {
-            0 => h2(1, 4, 1, &head()),
-            _ => h2(0, 0, 1, b"").repeat(50),
-        };
-        let pings = |_| h2(6, 0, 0, &[0; 8]).repeat(50);
-        let settings = |_| h2(4, 0, 0, b"").repeat(50);
-        let before = peak_kib();
-        for (name, ended, frames) in [
-            ("rapid reset", true, &resets as &(dyn Fn(usize) -> Vec<u8> + Sync)),
-            ("continuation", true, &continuations),
-            ("empty data", true, &empties),
-            ("ping", false, &pings),
-            ("settings", false, &settings),
-        ] {
-            let most = 20_000;
-            let took = tokio::time::timeout(Duration::from_secs(20), flood(hop.grpc, most, frames)).await.unwrap_or(0);
-            assert!(!ended || took < most, "{name}: {took} were taken");
-            assert_eq!(export(hop.grpc, &logs("others")).await.code, 0, "during {name}");
-        }
-        assert!(peak_kib().saturating_sub(before) < 256 << 10, "{} KiB more", peak_kib() - before);
-        assert!(upstream.seen().iter().all(|seen| texts(&seen.body)[0] == "others"));
     });
 }

@@ -244,6 +244,26 @@ fn a_number_is_the_same_however_it_is_written() {
 }
 
 #[test]
+fn a_number_that_a_double_rounds_is_not_the_one_it_is_rounded_to() {
+    for (digits, number, left) in [
+        ("9007199254740992", "9007199254740992.0", true),
+        ("9007199254740992", "9007199254740993.0", false),
+        ("9007199254740993.0", "9007199254740993.0", true),
+        ("0", "0.0", true),
+        ("0", "1e-400", false),
+        ("inf", "1e400", false),
+    ] {
+        let literal = AllowEntry { value: Some(AllowValue::Literal(digits.into())), ..AllowEntry::default() };
+        for member in [format!(r#""doubleValue":{number}"#), format!(r#""doubleValue":"{number}""#)] {
+            let body = log_record_json(&format!(r#"{{"attributes":[{{"key":"password","value":{{{member}}}}}]}}"#));
+            let (out, tally) =
+                worker(vec![literal.clone()]).redact(Signal::Logs, Encoding::Json, &body).expect("a message");
+            assert_eq!((out == body, tally.allowed.len()), (left, left.into()), "{digits}, {member}");
+        }
+    }
+}
+
+#[test]
 fn what_is_found_is_told_with_the_keys_it_stands_under() {
     let key = made("ghp_{alnum:36}", 4);
     let value = json!({

@@ -32,12 +32,23 @@ impl Worker {
 
     /// One that looks at every field: a rule that is always scanned leaves a survey nothing to say.
     pub(crate) fn tireless() -> Worker {
+        Worker::pair_under(&Policy::default(), &[]).1
+    }
+
+    /// One under `policy` with these rules in shadow, and one that looks at every field besides.
+    pub(crate) fn pair_under(policy: &Policy, shadow: &[&str]) -> (Worker, Worker) {
         let mut set = Catalog::builtin().set;
+        for id in shadow {
+            set.rules.iter_mut().find(|rule| rule.id == *id).expect("a rule").shadow = true;
+        }
         let pattern = set.rules.iter().find(|rule| matches!(rule.matcher, Matcher::Pattern(_))).expect("a pattern");
         let matcher = Matcher::Pattern("(?<secret>\\x01never\\x02{9}\\x03)".to_owned());
         let id = "tireless".to_owned();
-        set.rules.push(Rule { id, matcher, always_scan: true, validator: None, allow: Vec::new(), ..pattern.clone() });
-        Worker::of(Engine::compile(set, Policy::default(), &Limits::default()).expect("one more rule compiles"))
+        let rule = Rule { id, matcher, always_scan: true, validator: None, allow: Vec::new(), ..pattern.clone() };
+        let mut all = set.clone();
+        all.rules.push(rule);
+        let of = |set| Engine::compile(set, policy.clone(), &Limits::default()).expect("rules compile");
+        (Worker::of(of(set)), Worker::of(of(all)))
     }
 
     pub(crate) fn redact(&self, signal: Signal, encoding: Encoding, body: &Bytes) -> Result<(Bytes, Tally), Malformed> {

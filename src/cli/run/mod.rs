@@ -46,10 +46,6 @@ pub(super) fn run(args: &RunArgs, closed: Closed) -> anyhow::Result<Exit> {
     protect::files();
     let daemon = load::read(args)?;
     refuse_closed(&daemon, closed)?;
-    #[cfg(feature = "otlp")]
-    if daemon.pipelines.iter().any(|pipeline| matches!(pipeline.source.kind, SourceKind::Otlp(_))) {
-        crate::hop::share_memory();
-    }
     let (load, first) = Load::first(args.clone(), &daemon)?;
     let observers = Observers::start(&daemon, &first)?;
     // Two threads wait for everything; the work is done by the workers.
