@@ -87,7 +87,8 @@ impl Site<'_> {
         // Without any mark between them only a plain secret is believed; and a placeholder is no index of a key.
         let one_secret = !matches!(self.key.value, KeyValue::Authorization | KeyValue::Cookie);
         let scheme_alone = matches!(bridge.joint, Joint::Nothing | Joint::Cell) && !one_secret;
-        if scheme_alone || self.forms.end_at(self.haystack, end, self.end).is_some() {
+        let behind = bridge.key_quote.map_or(end, |quote| quote.end);
+        if scheme_alone || [end, behind].iter().any(|&at| self.forms.end_at(self.haystack, at, self.end).is_some()) {
             return Beside::Nothing;
         }
         let at = self.skip_wrapper(bridge.at);

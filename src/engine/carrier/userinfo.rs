@@ -51,10 +51,11 @@ pub(crate) fn password(
         let alone = mark > 0 && SCHEME.contains(haystack[mark - 1]) && haystack.get(user.end) == Some(&b'@');
         return if alone { token(haystack, user.clone(), user.end) } else { None };
     };
-    if !is_filler(&haystack[password.clone()]) {
-        return Some(password);
+    let user = start..password.start - 1;
+    if !is_filler(&haystack[password.clone()]) || user.is_empty() {
+        return Some(password).filter(|password| !password.is_empty());
     }
-    token(haystack, start..password.start - 1, password.end).or_else(|| (!password.is_empty()).then_some(password))
+    token(haystack, user, password.end)
 }
 
 /// What services ask to be written where a password would stand, when the user's name is the token.
@@ -156,5 +157,7 @@ mod tests {
         check(&format!("https://{token}.example.test/@x"), None);
         check("https://john.francis.doe@host/", None);
         check("https://:x@host/", Some("x"));
+        // Where a token was masked before.
+        check("https://****:x-oauth-basic@host/", None);
     }
 }
