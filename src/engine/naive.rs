@@ -131,7 +131,8 @@ impl<'e> Naive<'e> {
                 if !stands(literal, &haystack[at..]) {
                     continue;
                 }
-                let beside = targets.iter().filter(|target| !matches!(target, Target::Pattern { .. }));
+                let beside =
+                    targets.iter().filter(|target| !matches!(target, Target::Pattern { .. } | Target::Gate { .. }));
                 for target in beside.filter(|target| !is_harmless(haystack, at, **target)) {
                     self.engine.take(&mut self.scratch, haystack, at, *target, &mut place, &mut states, depth);
                 }

@@ -386,9 +386,9 @@ impl Engine {
     /// A match becomes a finding unless a required validator or the rule's gate says no.
     fn accept(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, whole: Range<usize>, secret: Range<usize>) {
         // What we wrote is neither a secret nor the name that stands before one.
-        let ours = |range| self.forms.end_around(haystack, range).is_some();
-        if ours(whole.start..whole.start + 1) || ours(secret.clone()) || self.forms.stand_in(&haystack[secret.clone()])
-        {
+        let ours = |at| self.forms.end_around(haystack, at..at + 1);
+        let begins_with_ours = ours(secret.start).is_some_and(|end| !carrier::goes_on(haystack, end, secret.end));
+        if ours(whole.start).is_some() || begins_with_ours || self.forms.stand_in(&haystack[secret.clone()]) {
             return;
         }
         let gate = self.gates[rule.index()].as_ref();

@@ -101,7 +101,11 @@ const WRONG_RULES: &[(&str, usize, &str)] = &[
     ),
     ("pattern = 'xyz(?<secret>[a-z]{9})'\nexamples = ['xyz«{lower:8}»']", 6, "found is nothing"),
     ("pattern = 'xyz(?<secret>[a-z]{9})'\ncounter_examples = ['xyz{lower:9}']", 6, "marked is nothing"),
-    ("keys = ['k']\nvalue = 'header'", 6, "unknown value `header`; known: secret, authorization, cookie, connection, random"),
+    (
+        "keys = ['k']\nvalue = 'header'",
+        6,
+        "unknown value `header`; known: secret, authorization, cookie, connection, random",
+    ),
 ];
 
 #[test]

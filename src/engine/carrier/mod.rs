@@ -444,24 +444,26 @@ impl Site<'_> {
         marks <= 2 && (behind.is_empty() || behind[0] == b'#' && behind.len() < rest.len() - marks)
     }
 
-    /// Behind a tag and an anchor (YAML 1.2, section 6.9) before a block mark, or a tag of YAML's own before any value:
-    /// `!!binary |`. Elsewhere a password may begin so.
+    /// Behind a tag and an anchor (YAML 1.2, section 6.9): `!!binary |`, `&name value`. A password may begin so, too: before
+    /// anything but a block mark they are nothing but letters, and a value follows that is no field of its own.
     fn skip_properties(&self, at: usize) -> usize {
-        let mut next = at;
+        let (mut next, mut plain) = (at, true);
         while let Some(b'!' | b'&') = self.haystack[..self.end].get(next) {
             let word = self.haystack[next..self.end]
                 .iter()
                 .take(MAX_PROPERTY)
                 .take_while(|byte| !byte.is_ascii_whitespace())
                 .count();
-            let own = self.haystack[next..next + word].strip_prefix(b"!!");
+            let name = &self.haystack[next + 1..next + word];
+            let name = name.strip_prefix(b"!").unwrap_or(name);
+            plain &= !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphabetic() || b"_-".contains(byte));
             next = bridge::skip_blanks(self.haystack, next + word, self.end);
-            let tagged = own.is_some_and(|name| matches!(name, b"str" | b"binary")) && next < self.end;
-            if tagged && !matches!(self.haystack[next], b'&' | b'!') || next < self.end && self.is_block_mark(next) {
+            if next < self.end && self.is_block_mark(next) {
                 return next;
             }
         }
-        at
+        let stands = next < self.end && !value::is_param(&self.haystack[next..self.end]);
+        if plain && stands { next } else { at }
     }
 
     /// A block scalar, on the lines that follow.

@@ -404,7 +404,7 @@ fn ends_percent(haystack: &[u8], at: usize) -> bool {
 /// A key longer than this is none of YAML's.
 const MAX_SCALAR_KEY: usize = 80;
 
-/// `key: value` or `- value` at the start of a line.
+/// `key: value`, `key: &anchor value` or `- value` at the start of a line.
 fn is_yaml_scalar(haystack: &[u8], at: usize) -> bool {
     let head = &haystack[at.saturating_sub(MAX_SCALAR_KEY)..at];
     let line = match memchr::memrchr(b'\n', head) {
@@ -412,7 +412,10 @@ fn is_yaml_scalar(haystack: &[u8], at: usize) -> bool {
         None if at <= MAX_SCALAR_KEY => head,
         None => return false,
     };
-    let head = line.trim_ascii();
+    let mut head = line.trim_ascii();
+    while let Some(blank) = memchr::memrchr(b' ', head).filter(|&blank| matches!(head[blank + 1], b'!' | b'&')) {
+        head = head[..blank].trim_ascii_end();
+    }
     let name = head.strip_suffix(b":").unwrap_or(b" ");
     head == b"-" || !name.is_empty() && name.iter().all(|b| b.is_ascii_alphanumeric() || b"_-.\"'".contains(b))
 }
