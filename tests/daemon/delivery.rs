@@ -135,7 +135,13 @@ fn every_sink_gets_every_record_and_one_that_is_dead_may_be_left_behind() {
     alive.until_lines((STREAMS * count) as usize);
     judge(&alive).assert_exact(STREAMS, count);
     dead.revive();
-    eventually("what the other sink had kept", || dead.bytes() > 32 << 10);
+    // How much of 64 KiB is full when the next block does not fit depends on how the blocks came.
+    let mut before = 0;
+    eventually("what the other sink had kept", || {
+        thread::sleep(Duration::from_millis(200));
+        let now = dead.bytes();
+        std::mem::replace(&mut before, now) == now && now > 0
+    });
     let arrived = judge(&dead);
     assert_eq!(arrived.wrong, Vec::<String>::new());
     assert!(arrived.lost(0, count).len() > 1000, "nothing was dropped");
