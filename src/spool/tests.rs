@@ -48,7 +48,14 @@ fn options(folder: &Path, max_bytes: u64) -> SpoolOptions {
 }
 
 fn open(folder: &Path) -> Spool {
-    Spool::open(options(folder, 1 << 20)).unwrap()
+    // A child that another test has just forked holds every open file, and so the lock of a spool that was closed.
+    for _ in 0..1000 {
+        match Spool::open(options(folder, 1 << 20)) {
+            Err(SpoolError::InUse { .. }) => std::thread::sleep(std::time::Duration::from_millis(5)),
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("{} stays locked", folder.display());
 }
 
 fn push(spool: &mut Spool, number: u64, len: usize) {
