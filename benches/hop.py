@@ -5,8 +5,9 @@
 
 The program that is measured has one processor of its own (taskset); client and upstream share another. Memory is the
 highest resident size (VmHWM), with MALLOC_ARENA_MAX=1 as in deploy/systemd/inkout.service; the Collector gets it too, and
-takes no notice, as Go has an allocator of its own. Run it with MALLOC_ARENA_MAX=0 to see what glibc does by itself. Latency is that of a batch of 100 records at 200 requests a second, each with nothing beside
-it, against a relay that copies bytes from socket to socket.
+takes no notice, as Go has an allocator of its own. Run it with MALLOC_ARENA_MAX=0 to see what glibc does by itself.
+Latency is that of a batch of 100 records at 200 requests a second, each with nothing beside it, against a relay that
+copies bytes from socket to socket.
 """
 import argparse
 import json

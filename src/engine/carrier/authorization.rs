@@ -113,7 +113,7 @@ pub(super) fn put_behind(haystack: &[u8], start: usize, close: usize, end: usize
     let mark = MARKS.iter().find(|mark| haystack[at..end].starts_with(mark))?.len();
     let at = bridge::skip_blanks(haystack, at + mark, end);
     let credential = match quote::at(haystack, at, end) {
-        Some(open) => Some(open.end..quote::close(haystack, &open, end).unwrap_or(open.end)),
+        Some(open) => Some(open.end..quote::close(haystack, &open, end).unwrap_or(end)),
         None => {
             let bare = at..value::bare_end(haystack, at, end, Joint::Assign, false);
             value::looks_random(&haystack[bare.clone()]).then_some(bare)

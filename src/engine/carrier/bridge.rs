@@ -440,9 +440,10 @@ fn token(haystack: &[u8], at: usize, end: usize) -> &[u8] {
 
 /// Whether a token stands at `at` that one of `delimiters`, a blank or the record's end follows.
 fn token_ends(haystack: &[u8], at: usize, end: usize, delimiters: &[u8]) -> bool {
-    let rest = &haystack[at.min(end)..end];
-    let len = TOKEN_BYTES.run(rest);
-    len >= MIN_BARE_TOKEN && rest.get(len).is_none_or(|byte| delimiters.contains(byte) || b" \t\r\"\\".contains(byte))
+    let at = at.min(end);
+    let len = token(haystack, at, end).len();
+    let behind = haystack[..end].get(at + len);
+    len >= MIN_BARE_TOKEN && behind.is_none_or(|byte| delimiters.contains(byte) || b" \t\r\"\\".contains(byte))
 }
 
 /// `Key{value=…`, `Key { value: …`, `Key(value=…`: the one field of an object that is named by the key.

@@ -445,7 +445,7 @@ impl Site<'_> {
     }
 
     /// Behind a tag and an anchor (YAML 1.2, section 6.9): `!!binary |`, `&name value`. A password may begin so, too: before
-    /// anything but a block mark they are nothing but letters, and a value follows that is no field of its own.
+    /// anything but a block mark they are nothing but letters, and the line's one value follows.
     fn skip_properties(&self, at: usize) -> usize {
         let (mut next, mut plain) = (at, true);
         while let Some(b'!' | b'&') = self.haystack[..self.end].get(next) {
@@ -462,8 +462,7 @@ impl Site<'_> {
                 return next;
             }
         }
-        let stands = next < self.end && !value::is_param(&self.haystack[next..self.end]);
-        if plain && stands { next } else { at }
+        if plain && next > at && value::is_last_scalar(&self.haystack[..self.end], next) { next } else { at }
     }
 
     /// A block scalar, on the lines that follow.

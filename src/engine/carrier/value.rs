@@ -420,6 +420,20 @@ fn is_yaml_scalar(haystack: &[u8], at: usize) -> bool {
     head == b"-" || !name.is_empty() && name.iter().all(|b| b.is_ascii_alphanumeric() || b"_-.\"'".contains(b))
 }
 
+/// Whether one word or one quoted text of a YAML line stands at `at`, and nothing behind it but a comment.
+pub(super) fn is_last_scalar(haystack: &[u8], at: usize) -> bool {
+    let line = haystack[at..].split(|&byte| byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+    let len = match quote::at(haystack, at, at + line.len()) {
+        Some(open) => match quote::close(haystack, &open, at + line.len()) {
+            Some(close) => close + (open.end - open.start) - at,
+            None => return false,
+        },
+        None => memchr::memchr2(b' ', b'\t', line).unwrap_or(line.len()),
+    };
+    let behind = line[len..].trim_ascii_start();
+    !line.is_empty() && (behind.is_empty() || behind[0] == b'#') && !is_param(line) && is_yaml_scalar(haystack, at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
