@@ -51,6 +51,7 @@ golden!(
     carriers_keep_their_grammar,
     assignments_of_many_languages_are_read,
     what_a_program_puts_behind_a_scheme_is_found,
+    what_is_glued_to_a_key_goes_with_it,
 );
 
 /// A token whose rule knows it anywhere.

@@ -93,7 +93,7 @@ impl<'e> Naive<'e> {
                 };
                 let secret = self.engine.to_its_end(haystack, rule, secret, window, line.end);
                 let end = whole.end.max(secret.end);
-                self.engine.accept(&mut self.scratch, haystack, rule, start..whole.end, secret);
+                self.engine.accept(&mut self.scratch, haystack, rule, start..whole.end, secret, line.end);
                 start = end.max(start + 1);
             }
         }
@@ -109,7 +109,8 @@ impl<'e> Naive<'e> {
                 let may_start = !pattern.word_start || starts_word(haystack, start);
                 let found = may_start.then(|| pattern.match_by_regex(cache, haystack, start, line.end)).flatten();
                 if let Some((whole, secret)) = found.clone() {
-                    self.engine.accept(&mut self.scratch, haystack, RuleId(index as u16), start..whole.end, secret);
+                    let rule = RuleId(index as u16);
+                    self.engine.accept(&mut self.scratch, haystack, rule, start..whole.end, secret, line.end);
                 }
                 start = found.map_or(start + 1, |(whole, _)| whole.end.max(start + 1));
             }

@@ -22,7 +22,7 @@ use super::lessons::Lessons;
 use super::names::Names;
 use super::pattern::{self, Cache, MAX_WINDOW, TOKEN_BYTES};
 use super::prefilter::{self, Hit};
-use super::rule::{KeyValue, Matcher, RuleId, ValidatorRole};
+use super::rule::{Category, KeyValue, Matcher, RuleId, ValidatorRole};
 use super::span::{Form, Span, Why};
 use super::view::{MAX_VIEW, View};
 
@@ -333,7 +333,7 @@ impl Engine {
                 let secret = self.to_its_end(haystack, rule, secret, window, line_end);
                 // A secret followed beyond its window is not looked for again within.
                 scratch.matched_to[rule.index()] = scratch.matched_to[rule.index()].max(secret.end);
-                self.accept(scratch, haystack, rule, whole, secret);
+                self.accept(scratch, haystack, rule, whole, secret, line_end);
                 return;
             }
             if self.missed_too_often(scratch, haystack, rule, start, line_end) {
@@ -383,8 +383,17 @@ impl Engine {
         secret.start..if whole { carrier::value_end(haystack, secret.start, line_end).max(end) } else { end }
     }
 
-    /// A match becomes a finding unless a required validator or the rule's gate says no.
-    fn accept(&self, scratch: &mut Scratch, haystack: &[u8], rule: RuleId, whole: Range<usize>, secret: Range<usize>) {
+    /// A match becomes a finding unless a required validator or the rule's gate says no. What is glued to a credential and
+    /// drawn at random like it goes with it: nobody's format is known so well that half of a key may be left.
+    fn accept(
+        &self,
+        scratch: &mut Scratch,
+        haystack: &[u8],
+        rule: RuleId,
+        whole: Range<usize>,
+        secret: Range<usize>,
+        line_end: usize,
+    ) {
         // What we wrote is neither a secret nor the name that stands before one.
         let ours = |at| self.forms.end_around(haystack, at..at + 1);
         let begins_with_ours = ours(secret.start).is_some_and(|end| !carrier::goes_on(haystack, end, secret.end));
@@ -401,7 +410,9 @@ impl Engine {
             return;
         }
         let form = if carrier::needs_bare(haystack, secret.start) { Form::Bare } else { Form::Bracket };
-        self.add(scratch, haystack, secret, rule, form, Why::Pattern { valid });
+        let is_credential = rules.category == Category::Credential;
+        let end = if is_credential { carrier::glued_end(haystack, secret.end, line_end) } else { secret.end };
+        self.add(scratch, haystack, secret.start..end, rule, form, Why::Pattern { valid });
     }
 
     /// Looks at what stands beside a key word.
@@ -515,7 +526,7 @@ impl Engine {
             from = whole.end.max(whole.start + 1);
             if !pattern.word_start || pattern::starts_word(haystack, whole.start) {
                 let secret = self.to_its_end(haystack, rule, secret, window, line.end);
-                self.accept(scratch, haystack, rule, led, secret);
+                self.accept(scratch, haystack, rule, led, secret, line.end);
             } else {
                 let next = (whole.start + 1..line.end).find(|&at| pattern::starts_word(haystack, at));
                 from = next.unwrap_or(line.end);

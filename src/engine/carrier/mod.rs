@@ -17,7 +17,7 @@ pub(crate) use bridge::may_bridge;
 pub(crate) use lines::{LineState, Pending, prefix};
 pub(crate) use quote::{Opening, opening};
 pub(crate) use userinfo::{may_hold_password, password};
-pub(crate) use value::{goes_on, needs_bare};
+pub(crate) use value::{glued_end, goes_on, needs_bare};
 pub(crate) use walked::{LongStructure, Walked};
 
 use bridge::{Bridge, Joint};

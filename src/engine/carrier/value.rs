@@ -366,6 +366,8 @@ pub(super) fn is_digest(value: &[u8]) -> bool {
 /// Shorter values are too often names; the run within them that must look random may be a little shorter.
 pub(super) const MIN_RANDOM: usize = 16;
 const MIN_RUN: usize = 12;
+/// Behind a key that was found already a short run says enough.
+const MIN_GLUED: usize = 8;
 /// A longer value is none of a service's keys.
 pub(super) const MAX_RANDOM: usize = 512;
 
@@ -379,6 +381,22 @@ fn changes_often(run: &[u8]) -> bool {
     // With one digit the humps of a name are no changes: `getUserByIdFromList2`.
     let humps = run.windows(2).filter(|pair| pair[0].is_ascii_uppercase() && pair[1].is_ascii_lowercase()).count();
     letters >= 3 && (digits >= 2 && changes * 5 >= run.len() || digits == 1 && (changes - humps) * 5 >= run.len() * 2)
+}
+
+/// Where what was drawn at random ends that is glued to a key's end, at `at`: `…+oOj37HyVaQ/XekW9Lct=`. A path, a version or a
+/// file's name behind a key is none of it.
+pub(crate) fn glued_end(haystack: &[u8], at: usize, end: usize) -> usize {
+    let glued = &haystack[at..end.min(at + MAX_RANDOM)];
+    if !glued.first().is_some_and(|byte| b"+/_-.~".contains(byte)) {
+        return at;
+    }
+    let glued = &glued[..TOKEN_BYTES.run(glued)];
+    let joints = glued.iter().filter(|byte| !byte.is_ascii_alphanumeric()).count();
+    let is_run = |part: &[u8]| part.len() >= MIN_GLUED && changes_often(part);
+    let random = joints * 5 <= glued.len() && glued.split(|byte| !byte.is_ascii_alphanumeric()).any(is_run);
+    // Behind `=` stands another field's value, but for the padding.
+    let padded = glued.iter().position(|byte| *byte == b'=').unwrap_or(glued.len());
+    if random && glued[padded..].iter().all(|byte| *byte == b'=') { at + glued.len() } else { at }
 }
 
 pub(super) fn is_uuid(value: &[u8]) -> bool {
