@@ -329,6 +329,10 @@ fn operator(
     if *text == b":" && starts(haystack, at + 1, end, b"//") {
         return None;
     }
+    // `(token: &mut Token) -> bool` returns something.
+    if *text == b"->" && haystack[key_start..at].trim_ascii_end().ends_with(b")") {
+        return None;
+    }
     // Glued behind a path or inside a resource name (`registry/token-broker:v1`, `arn:…:secret:name`), `:` is no operator.
     if *text == b":"
         && !matches!(haystack[..end].get(at + 1), Some(b' ' | b'\t'))
@@ -673,6 +677,8 @@ mod tests {
         check("KEY refresh", None);
         check("KEY://v", None);
         check("KEY::new", None);
+        check("fn f(key: &mut KEY) -> bool {", None);
+        check("KEY -> v", Some(("v", Joint::Assign)));
         check("KEY", None);
     }
 }
