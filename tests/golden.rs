@@ -52,6 +52,9 @@ golden!(
     assignments_of_many_languages_are_read,
     what_a_program_puts_behind_a_scheme_is_found,
     what_is_glued_to_a_key_goes_with_it,
+    tables_are_read_by_the_names_of_their_columns,
+    a_value_is_found_however_it_is_said,
+    a_value_is_found_in_what_languages_make_of_it,
 );
 
 /// A token whose rule knows it anywhere.

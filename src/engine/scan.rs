@@ -11,7 +11,7 @@ use memchr::{memchr, memrchr};
 
 use super::Engine;
 use super::allow;
-use super::carrier::{self, Beside, LineState, LongStructure, Pending, Site, Walked, armour};
+use super::carrier::{self, Beside, LineState, LongStructure, Pending, Site, Walked, armour, table};
 use super::compile::Target;
 use super::field::KeyPaths;
 use super::fragment;
@@ -445,6 +445,12 @@ impl Engine {
         let (keys, forms, spans) = (&self.keys, &self.forms, &mut scratch.spans);
         let mut site = Site { haystack, end, key, keys, forms, spans, walked: &mut place.walked, reached: 0 };
         let beside = site.search();
+        let column = (depth == Depth::Original && key.value == KeyValue::Secret)
+            .then(|| table::column(haystack, place.line.clone(), key.start..key.end));
+        if let Some(column) = column.flatten() {
+            let state = LineState::new(Pending::Column(column), key.rule, b"");
+            states.open_behind(haystack, place.line.clone(), state, self, &mut scratch.spans);
+        }
         let structures = place.walked.long_structures.drain(..);
         scratch.structures.extend(structures.filter(|_| depth == Depth::Original));
         match beside {

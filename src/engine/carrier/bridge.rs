@@ -2,6 +2,7 @@
 //! it is that one does; where the value ends is `value`'s work.
 
 use super::quote::{self, Quote};
+use super::sentence::{COPULAS, label, said_of_quoted, set_to, told};
 use super::value;
 use std::ops::Range;
 
@@ -69,7 +70,9 @@ pub(crate) fn may_bridge(haystack: &[u8], word: Range<usize>) -> bool {
     match window.get(key) {
         // The record ends with the key: its value may stand on the next line.
         None | Some(b'\n') => true,
-        Some(b' ' | b'\t') => behind_blank(&window[key..]) || takes_any(&haystack[..word.start]),
+        // A column of a table may be named so.
+        Some(b'\t') => true,
+        Some(b' ') => behind_blank(&window[key..]) || takes_any(&haystack[..word.start]),
         Some(byte) => MARKS.contains(*byte),
     }
 }
@@ -96,41 +99,20 @@ fn ends_in_command(head: &[u8]) -> bool {
 /// What makes a bridge behind a blank: an operator, a quote, a copula, or a long run of what tokens are made of.
 fn behind_blank(window: &[u8]) -> bool {
     let rest = &window[BLANK.run(window)..];
-    const MARKS: ByteSet = ByteSet::from_bytes(b"\"'`=:\\<>|?+-%&~.({\xc2\xe2\xef");
+    const MARKS: ByteSet = ByteSet::from_bytes(b"\"'`=:\\<>|?+-%&~.([{\xc2\xe2\xef");
     match rest.first() {
         None => false,
         Some(byte) if MARKS.contains(*byte) => true,
         Some(b'v' | b'V') if behind_name(rest) => true,
-        Some(b's' | b'*' | b'[') if behind_type(rest).is_some() => true,
+        Some(byte) if may_be_type(*byte) && behind_type(rest).is_some() => true,
         Some(_) => {
             COPULAS.iter().any(|word| rest.starts_with(word))
                 || TOKEN_BYTES.run(rest) >= MIN_BARE_TOKEN
                 || label(rest).is_some()
+                || told(rest).is_some()
+                || rest.starts_with(b"to ")
         }
     }
-}
-
-/// The length of what a label says of its key before the colon: `API key provided: …`, `Unseal Key 1: …`.
-fn label(rest: &[u8]) -> Option<usize> {
-    const WORDS: [&[u8]; 12] = [
-        b"provided",
-        b"supplied",
-        b"given",
-        b"received",
-        b"entered",
-        b"used",
-        b"sent",
-        b"returned",
-        b"generated",
-        b"created",
-        b"issued",
-        b"presented",
-    ];
-    let digits = rest.iter().take(3).take_while(|byte| byte.is_ascii_digit()).count();
-    let letters = rest.iter().take(10).take_while(|byte| byte.is_ascii_lowercase()).count();
-    let says = digits > 0 || WORDS.contains(&&rest[..letters]);
-    let len = digits.max(letters);
-    (says && rest[len..].starts_with(b": ")).then_some(len + 2)
 }
 
 /// Whether `value=` or its like stands first in `rest`: the key before it is the name of a pair.
@@ -139,19 +121,41 @@ fn behind_name(rest: &[u8]) -> bool {
     names_value(&rest[..len]) && matches!(rest.get(len), Some(b'=' | b':'))
 }
 
-/// The length of a type of Go's with the operator behind it: `var token string = "…"`.
+/// The length of a type with the operator behind it: `var token string = "…"`, `Dim token As String = "…"`,
+/// `DECLARE @token NVARCHAR(50) = N'…'`, `token REG_SZ …`.
 fn behind_type(rest: &[u8]) -> Option<usize> {
-    const TYPES: [&[u8]; 3] = [b"string", b"*string", b"[]byte"];
-    let len = TYPES.iter().find(|name| rest.starts_with(name))?.len();
-    let blanks = BLANK.run(&rest[len..]);
-    (blanks > 0 && rest[len + blanks..].starts_with(b"=")).then_some(len + blanks + 1)
+    const TYPE: ByteSet =
+        ByteSet::from_bytes(b"_*&[]()<>. ").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
+    if let Some(of_registry) = rest.strip_prefix(b"REG_") {
+        let len =
+            4 + of_registry.iter().take(12).take_while(|byte| byte.is_ascii_uppercase() || **byte == b'_').count();
+        return BLANK.contains(*rest.get(len)?).then_some(len);
+    }
+    let window = &rest[..rest.len().min(MAX_TYPE)];
+    let equals = memchr::memchr(b'=', window)?;
+    let name = window[..equals].trim_ascii_end();
+    let is_type = name.len() < equals && TYPE.run(name) == name.len() && name.split(|byte| *byte == b' ').count() <= 2;
+    let known = [&b"string"[..], b"*string", b"[]byte"].contains(&name);
+    let of_text =
+        |word: &[u8]| TEXTS.iter().any(|text| memchr::memmem::find(&word.to_ascii_lowercase(), text).is_some());
+    let value = rest[equals + 1..].trim_ascii_start();
+    let value = value.strip_prefix(b"N").unwrap_or(value);
+    let quoted = matches!(value.first(), Some(b'"' | b'\'' | b'`' | b'\\'));
+    (is_type && (known || quoted && of_text(name))).then_some(equals + 1)
 }
+
+/// What the types of texts are called.
+const TEXTS: [&[u8]; 4] = [b"str", b"char", b"text", b"byte"];
+
+fn may_be_type(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'*' || byte == b'['
+}
+
+/// A longer type is none.
+const MAX_TYPE: usize = 32;
 
 /// What a token that stands behind its name without any mark is at least as long as: `using the deploy token 3f9c…`.
 pub(super) const MIN_BARE_TOKEN: usize = 20;
-/// Words that say what a key is, longest first.
-const COPULAS: [&[u8]; 7] = [b"is set to ", b"is: ", b"is ", b"was ", b"are ", b"equals ", b"set to "];
-
 const BLANK: ByteSet = ByteSet::from_bytes(b" \t");
 /// Blanks skipped between a key and its value: aligned columns, no more.
 const MAX_BLANKS: usize = 64;
@@ -160,6 +164,30 @@ const MAX_BLANKS: usize = 64;
 pub(crate) fn skip_blanks(haystack: &[u8], at: usize, end: usize) -> usize {
     at + haystack.get(at..end.min(at + MAX_BLANKS)).map_or(0, |rest| BLANK.run(rest))
 }
+
+/// Behind marks that make a label bold, or its value: `**key:** v`, `<b>key:</b> v`, `key: <code>v</code>`.
+fn skip_markup(haystack: &[u8], at: usize, end: usize) -> usize {
+    let mut at = at;
+    let stars = haystack[at.min(end)..end].iter().take(2).take_while(|byte| **byte == b'*').count();
+    if stars > 0 && BLANK.contains(haystack[..end].get(at + stars).copied().unwrap_or(0)) {
+        at = skip_blanks(haystack, at + stars, end);
+    }
+    for _ in 0..3 {
+        let rest = &haystack[at.min(end)..end];
+        let slash = usize::from(rest.get(1) == Some(&b'/'));
+        let letters = rest.iter().skip(1 + slash).take(8).take_while(|byte| byte.is_ascii_lowercase()).count();
+        let is_tag = rest.first() == Some(&b'<') && letters > 0 && rest.get(1 + slash + letters) == Some(&b'>');
+        if !is_tag || !MARKUP.contains(&&rest[1 + slash..1 + slash + letters]) {
+            break;
+        }
+        at = skip_blanks(haystack, at + letters + slash + 2, end);
+    }
+    at
+}
+
+/// Tags that change how a text looks.
+const MARKUP: [&[u8]; 12] =
+    [b"b", b"i", b"em", b"strong", b"code", b"kbd", b"pre", b"tt", b"span", b"samp", b"td", b"dd"];
 
 fn starts(haystack: &[u8], at: usize, end: usize, text: &[u8]) -> bool {
     haystack[at.min(end)..end].starts_with(text)
@@ -172,7 +200,11 @@ pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -
     let found =
         |at, joint| Some(Bridge { at, joint, key_quote, tag_open: tag_open_before(haystack, at), annotation: None });
     if let Some((len, joint)) = operator(haystack, start, at, end, key_quote) {
-        let value = skip_blanks(haystack, at + len, end);
+        let value = skip_markup(haystack, skip_blanks(haystack, at + len, end), end);
+        // `""key"": ""value""`: JSON in a cell of CSV.
+        if starts(haystack, key_end, end, b"\"\"") && starts(haystack, value, end, b"\"\"") {
+            return found(value + 1, joint);
+        }
         // `token= user=ada`: the value is empty, and what follows is another field's.
         let glued = at == key_end && haystack[at..].starts_with(b"=") && len == 1;
         if glued && value > at + len && value::is_param(&haystack[value..end]) {
@@ -191,22 +223,30 @@ pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -
         {
             found(value, Joint::Pair)
         }
-        b's' | b'*' | b'['
-            if at > behind
-                && key_quote.is_none()
-                && let Some(len) = behind_type(&haystack[at..end]) =>
+        byte if may_be_type(*byte)
+            && at > behind
+            && key_quote.is_none()
+            && let Some(len) = behind_type(&haystack[at..end]) =>
         {
             found(skip_blanks(haystack, at + len, end), Joint::Assign)
         }
         b'|' | b',' | b';' if at == key_end && token_ends(haystack, at + 1, end, b"|,;") => found(at + 1, Joint::Cell),
         b'(' if at > behind && token_ends(haystack, at + 1, end, b")") => found(at + 1, Joint::Cell),
+        b'[' if at > behind && token_ends(haystack, at + 1, end, b"]") => found(at + 1, Joint::Cell),
+        // A pair of C#: `[key, value]`.
+        b',' if key_quote.is_none()
+            && haystack[..start].ends_with(b"[")
+            && token_ends(haystack, skip_blanks(haystack, at + 1, end), end, b"]") =>
+        {
+            found(skip_blanks(haystack, at + 1, end), Joint::Cell)
+        }
         b'{' | b'('
             if key_quote.is_none()
                 && let Some(value) = field(haystack, at, end) =>
         {
             found(value, Joint::Cell)
         }
-        b',' if key_quote.is_none() && haystack[..start].ends_with(b"{") => {
+        b',' if key_quote.is_none() && (haystack[..start].ends_with(b"{") || haystack[..start].ends_with(b"{:")) => {
             term(haystack, at, end).and_then(|at| found(at, Joint::List))
         }
         // A cell of a table, and the next one.
@@ -214,8 +254,22 @@ pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -
             let cell = skip_blanks(haystack, at + 1, end);
             (cell < end && haystack[cell] != b'|').then_some(()).and_then(|()| found(cell, Joint::List))
         }
+        0xe2 if at > behind
+            && [&b"\xe2\x94\x82 "[..], b"\xe2\x94\x83 ", b"\xe2\x95\x91 "]
+                .iter()
+                .any(|bar| starts(haystack, at, end, bar)) =>
+        {
+            found(skip_blanks(haystack, at + 4, end), Joint::List)
+        }
         b',' if key_quote.is_some() => list(haystack, start, at, end).and_then(|(at, joint)| found(at, joint)),
-        b'>' | b'<' | b'\\' | b'&' => tag(haystack, start, at, end, key_quote).and_then(|at| found(at, Joint::Tag)),
+        b'>' | b'<' | b'\\' | b'&' => match tag(haystack, start, at, end, key_quote) {
+            Some(text) => found(text, Joint::Tag),
+            // An escaped quote: the text is a string of its own.
+            None if at > behind && key_quote.is_none() && quote::at(haystack, at, end).is_some() => {
+                prose(haystack, start, at, end).and_then(|(at, joint)| found(at, joint))
+            }
+            None => None,
+        },
         b'(' if at == behind && key_quote.is_none() => match quote::at(haystack, at + 1, end) {
             Some(_) => found(at + 1, Joint::Prose),
             None if token_ends(haystack, at + 1, end, b")") && value::looks_random(token(haystack, at + 1, end)) => {
@@ -234,7 +288,8 @@ pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -
         }
         _ if key_quote.is_some() && at > behind => attribute(haystack, at, end)
             .and_then(|at| found(at, Joint::Pair))
-            .or_else(|| quote::at(haystack, at, end).and_then(|_| found(at, Joint::Prose))),
+            .or_else(|| quote::at(haystack, at, end).and_then(|_| found(at, Joint::Prose)))
+            .or_else(|| said_of_quoted(haystack, at, end).and_then(|at| found(at, Joint::Prose))),
         _ if at > behind => prose(haystack, start, at, end).and_then(|(at, joint)| found(at, joint)),
         _ => None,
     }
@@ -254,6 +309,13 @@ fn skip_closers(haystack: &[u8], key_end: usize, end: usize) -> (usize, Option<Q
         match haystack[..end].get(at) {
             Some(b']' | b')' | b'}' | b'*') => at += 1,
             Some(b'?' | b'!') if starts(haystack, at + 1, end, b":") => at += 1,
+            Some(b'%') if starts(haystack, at, end, b"%5D") || starts(haystack, at, end, b"%5d") => at += 3,
+            // `<<"key">>` of Erlang.
+            Some(b'>') if key_quote.is_some() && starts(haystack, at, end, b">>") => at += 2,
+            Some(b':') => match visibility(haystack, at, end) {
+                Some(behind) => at = behind,
+                None => break,
+            },
             Some(b'[') => match index(haystack, at, end) {
                 Some(behind) => at = behind,
                 None => break,
@@ -262,6 +324,15 @@ fn skip_closers(haystack: &[u8], key_end: usize, end: usize) -> (usize, Option<Q
         }
     }
     (at, key_quote)
+}
+
+/// `:protected]`, `:Class:private]`, `:"Class":private]` behind a key: how PHP prints whose a field is.
+fn visibility(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
+    let window = &haystack[at..end.min(at + 96)];
+    let close = memchr::memchr(b']', window)?;
+    let says = window[..close].ends_with(b":protected") || window[..close].ends_with(b":private");
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_:\\\"".contains(byte);
+    (says && window[..close].iter().all(plain)).then_some(at + close + 1)
 }
 
 /// `[]`, `[0]`, `[name]` behind a key.
@@ -319,6 +390,12 @@ fn operator(
     let first = *haystack[..end].get(at)?;
     if !b"=:-<+?!|%\\&.\xef".contains(&first) {
         return None;
+    }
+    // What stands in for a missing value: `process.env.KEY || "…"`, `?? "…"`.
+    if let Some(len) = [&b"||"[..], b"??"].into_iter().find(|or| starts(haystack, at, end, or)).map(<[u8]>::len)
+        && quote::at(haystack, skip_blanks(haystack, at + len, end), end).is_some()
+    {
+        return Some((len, Joint::Colon));
     }
     let (text, joint) = OPERATORS.iter().find(|(text, _)| text[0] == first && starts(haystack, at, end, text))?;
     let mut len = text.len();
@@ -387,6 +464,7 @@ fn list(haystack: &[u8], start: usize, comma: usize, end: usize) -> Option<(usiz
     if let Some(value) = any_value(haystack, at, end) {
         return Some((value, joint));
     }
+    let at = if starts(haystack, at, end, b"<<") { at + 2 } else { at };
     let open = quote::at(haystack, at, end)?;
     // A longer string is no field's name.
     let Some(close) = quote::close(haystack, &open, end.min(open.end + 4096)) else { return Some((at, joint)) };
@@ -466,12 +544,15 @@ fn term(haystack: &[u8], comma: usize, end: usize) -> Option<usize> {
     quote::at(haystack, at, end).map(|_| at)
 }
 
-/// `name="key" value="…"`: the next attribute of a tag.
+/// `name="key" value="…"`, `key: "key" value: "…"`: the next attribute of a tag, the next field of a message.
 fn attribute(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
     const NAME: ByteSet = ByteSet::from_bytes(b"_-:").with_range(b'a', b'z').with_range(b'A', b'Z');
-    let len = NAME.run(&haystack[at..end.min(at + 32)]);
+    let name = &haystack[at..at + NAME.run(&haystack[at..end.min(at + 32)])];
+    let len = name.strip_suffix(b":").unwrap_or(name).len();
     let value = at + len + 1;
-    let named = len > 0 && names_value(&haystack[at..at + len]) && starts(haystack, at + len, end, b"=");
+    let operator = starts(haystack, at + len, end, b"=") || starts(haystack, at + len, end, b":");
+    let value = skip_blanks(haystack, value, end);
+    let named = len > 0 && operator && names_value(&haystack[at..at + len]);
     (named && quote::at(haystack, value, end).is_some()).then_some(value)
 }
 
@@ -583,10 +664,13 @@ fn prose(haystack: &[u8], start: usize, at: usize, end: usize) -> Option<(usize,
         return Some((at, if flag { Joint::Flag } else { Joint::Prose }));
     }
     if let Some(copula) = COPULAS.iter().find(|word| starts(haystack, at, end, word)) {
-        return Some((skip_blanks(haystack, at + copula.len(), end), Joint::Prose));
+        return Some((skip_markup(haystack, skip_blanks(haystack, at + copula.len(), end), end), Joint::Prose));
     }
     if let Some(label) = label(&haystack[at..end]) {
         return Some((skip_blanks(haystack, at + label, end), Joint::Nothing));
+    }
+    if let Some(len) = told(&haystack[at..end]).or_else(|| set_to(&haystack[..start], &haystack[at..end])) {
+        return Some((skip_markup(haystack, skip_blanks(haystack, at + len, end), end), Joint::Prose));
     }
     if is_flag(haystack, start) {
         return (haystack[at] != b'-').then_some((at, Joint::Flag));

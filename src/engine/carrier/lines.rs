@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::armour::{self, BASE64, MIN_BODY};
-use super::{bridge, quote, value};
+use super::{bridge, quote, table, value};
 use crate::engine::action::Forms;
 use crate::engine::rule::RuleId;
 use crate::engine::span::{Form, Span, Why};
@@ -45,6 +45,8 @@ pub(crate) enum Pending {
     Element,
     /// The value of an array's item as PHP's `var_dump` prints it, on the line behind its key: `string(12) "…"`.
     Dump,
+    /// The values of a table's column.
+    Column(table::Column),
     /// The body of a form part (RFC 7578), behind an empty line.
     Multipart {
         /// Whether the empty line has been seen.
@@ -76,24 +78,29 @@ impl LineState {
 
     /// Whether another secret behind the same prefix takes this one's place.
     pub(crate) fn same_place(&self, other: &LineState) -> bool {
-        self.prefix == other.prefix && std::mem::discriminant(&self.pending) == std::mem::discriminant(&other.pending)
+        let same = match (self.pending, other.pending) {
+            (Pending::Column(one), Pending::Column(other)) => one.is_same(other),
+            (one, other) => std::mem::discriminant(&one) == std::mem::discriminant(&other),
+        };
+        same && self.prefix == other.prefix
     }
 
     /// Takes one line (its line end not included), adds its span, and says whether more may come.
     pub(crate) fn step(&mut self, haystack: &[u8], line: Range<usize>, forms: &Forms, spans: &mut Vec<Span>) -> bool {
-        // Indentation ends a block scalar, however long it is.
-        self.lines += u16::from(!matches!(self.pending, Pending::YamlBlock { .. }));
+        // Indentation ends a block scalar and another number of cells a table, however long they are.
+        self.lines += u16::from(!matches!(self.pending, Pending::YamlBlock { .. } | Pending::Column(_)));
         let mut line = line;
         if haystack[line.clone()].ends_with(b"\r") {
             line.end -= 1;
         }
         let text = line.start;
-        let masked = match self.pending {
+        let masked = match &mut self.pending {
             Pending::Armour { .. } => self.armour(haystack, line),
             Pending::YamlBlock { .. } => self.yaml_block(haystack, line),
             Pending::Element => element(haystack, line),
             Pending::PairValue => pair_value(haystack, line),
             Pending::Dump => dump(haystack, line),
+            Pending::Column(column) => column.value(haystack, line),
             Pending::Multipart { .. } => self.multipart(haystack, line),
         };
         let Some(masked) = masked else { return false };

@@ -9,9 +9,13 @@ mod cookie;
 mod lines;
 mod object;
 mod quote;
+mod sentence;
+pub(crate) mod table;
 mod userinfo;
 mod value;
 mod walked;
+
+use std::ops::Range;
 
 pub(crate) use bridge::may_bridge;
 pub(crate) use lines::{LineState, Pending, prefix};
@@ -51,6 +55,9 @@ pub(crate) struct Site<'s> {
 /// masked whole.
 const MAX_OBJECT: usize = 1024;
 
+/// A pair whose value is further before its name is not looked for.
+const MAX_PAIR: usize = 768;
+
 /// Lines are indented no further.
 const MAX_INDENT: usize = 256;
 
@@ -83,6 +90,9 @@ impl Site<'_> {
         if self.column() {
             return Beside::Nothing;
         }
+        if let Some((open, close)) = self.value_before() {
+            self.text(open.end, close, Joint::Pair, Some(Form::Bracket));
+        }
         let Some(bridge) = bridge::cross(self.haystack, start, end, self.end) else { return self.form_field() };
         // Without any mark between them only a plain secret is believed; and a placeholder is no index of a key.
         let one_secret = !matches!(self.key.value, KeyValue::Authorization | KeyValue::Cookie);
@@ -114,6 +124,13 @@ impl Site<'_> {
             None if self.haystack[..self.end].trim_ascii_end().ends_with(b"]=>") => Beside::NextLines(Pending::Dump),
             None => Beside::Nothing,
             Some(b'[' | b'{') if self.key.value == KeyValue::Random => Beside::Nothing,
+            Some(b'<' | b'{')
+                if self.key.value == KeyValue::Secret
+                    && let Some(inner) = self.enclosed(&bridge, at) =>
+            {
+                self.text(inner.start, inner.end, bridge.joint, None);
+                Beside::Value(self.reached.max(inner.end))
+            }
             Some(b'[' | b'{') => self.structured(&bridge, at),
             Some(b'<') => self.element(&bridge, at),
             Some(b'|' | b'>') if bridge.joint == Joint::Colon && self.is_block_mark(at) => self.block(),
@@ -125,6 +142,30 @@ impl Site<'_> {
     pub(crate) fn whole(&mut self, listed: bool) {
         let joint = if listed { Joint::List } else { Joint::Pair };
         self.text(0, self.end, joint, Some(Form::Bracket));
+    }
+
+    /// The value of a pair that is named behind it: `{"value":"…","name":"key"}`, `<input value="…" name="key">`.
+    fn value_before(&self) -> Option<(Quote, usize)> {
+        let begin = self.key.start.saturating_sub(MAX_PAIR);
+        let field = without_quote(&self.haystack[begin..self.key.start])?.trim_ascii_end();
+        let name = field.strip_suffix(b":").or_else(|| field.strip_suffix(b"="))?.trim_ascii_end();
+        let name = without_quote(name).unwrap_or(name);
+        if ![&b"name"[..], b"key", b"Name", b"Key"].iter().any(|word| name.ends_with(word)) {
+            return None;
+        }
+        let object = memchr::memrchr2(b'{', b'<', name)? + 1;
+        let word = object + memchr::memmem::rfind(&name[object..], b"alue")?;
+        let operator = word + b"alue".len();
+        let operator =
+            quote::at(self.haystack, begin + operator, self.key.start).map_or(begin + operator, |mark| mark.end);
+        let operator = bridge::skip_blanks(self.haystack, operator, self.key.start);
+        if !matches!(self.haystack[operator], b':' | b'=') {
+            return None;
+        }
+        let open =
+            quote::at(self.haystack, bridge::skip_blanks(self.haystack, operator + 1, self.key.start), self.key.start)?;
+        let close = quote::close(self.haystack, &open, begin + name.len())?;
+        Some((open, close))
     }
 
     /// `name="key"` of a multipart part: the value comes behind an empty line.
@@ -170,6 +211,9 @@ impl Site<'_> {
 
     /// Steps over what may stand before an opening quote: `b'…'`, `$'…'`, `Some("…")`, `SecretStr('…')`, `[]byte("…")`.
     fn skip_wrapper(&self, at: usize) -> usize {
+        if let Some(open) = self.slice(at).or_else(|| self.constructor(at)) {
+            return open;
+        }
         let slice = if self.haystack[at..self.end].starts_with(b"[]byte(") { 2 } else { 0 };
         let rest = &self.haystack[at + slice..self.end];
         let ident = rest.iter().take(40).take_while(|b| b.is_ascii_alphanumeric() || b"_.$@&: ".contains(b)).count();
@@ -177,8 +221,36 @@ impl Site<'_> {
         if ident > 0 && rest.get(ident) == Some(&b'(') && quote_at(slice + ident + 1) {
             return at + slice + ident + 1;
         }
-        let short = rest.iter().take(2).take_while(|b| b"bBrRuUfF$@L".contains(b)).count();
-        if short > 0 && quote_at(short) { at + short } else { at }
+        let short = rest.iter().take(2).take_while(|b| b"bBrRuUfF$@LNE".contains(b)).count();
+        // Rust's `r#"…"#`.
+        let hashes = rest[short..].iter().take(3).take_while(|&&byte| short > 0 && byte == b'#').count();
+        if short > 0 && quote_at(short + hashes) { at + short + hashes } else { at }
+    }
+
+    /// Where the braces of Go's `[]string{"…"}` open.
+    fn slice(&self, at: usize) -> Option<usize> {
+        let rest = self.haystack[at..self.end].strip_prefix(b"[]")?;
+        let name = rest.iter().take(24).take_while(|b| b.is_ascii_alphanumeric() || b"_.*".contains(b)).count();
+        let open = at + 2 + name;
+        let quoted = quote::at(self.haystack, open + 1, self.end).is_some();
+        (name > 0 && rest.get(name) == Some(&b'{') && quoted).then_some(open)
+    }
+
+    /// Where a quote is behind what only makes something of it, or an address: `Just "…"`, `0x7ffe10 "…"`, `<<"…">>`.
+    fn constructor(&self, at: usize) -> Option<usize> {
+        if self.haystack[at..self.end].starts_with(b"<<") {
+            return quote::at(self.haystack, at + 2, self.end).map(|open| open.start);
+        }
+        const WORDS: [&[u8]; 6] = [b"Just", b"Some", b"Right", b"Ok", b"ConvertTo-SecureString", b"Buffer"];
+        let rest = &self.haystack[at..self.end];
+        let len = rest.iter().take(24).take_while(|byte| !byte.is_ascii_whitespace()).count();
+        let address = rest[..len].strip_prefix(b"0x").is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
+        if !address && !WORDS.contains(&&rest[..len]) {
+            return None;
+        }
+        let option = if rest[len..].starts_with(b" -String ") { 8 } else { 0 };
+        let open = bridge::skip_blanks(self.haystack, at + len + option, self.end);
+        (open > at + len && quote::at(self.haystack, open, self.end).is_some()).then_some(open)
     }
 
     fn quoted(&mut self, bridge: &Bridge, open: &Quote) -> Beside {
@@ -194,7 +266,44 @@ impl Site<'_> {
             Form::Bracket
         };
         self.text(open.end, close, bridge.joint, Some(form));
+        if let Some(next) = self.changed_to(open, close) {
+            let close = quote::close(self.haystack, &next, limit).unwrap_or(limit);
+            self.text(next.end, close, bridge.joint, Some(form));
+        }
         Beside::Value(self.reached)
+    }
+
+    /// The new value of a sentence that has both: `changed from … to …`.
+    fn bare_change(&mut self, bridge: &Bridge, start: usize, end: usize) {
+        let is_change = bridge.joint == Joint::Prose && self.haystack[..start].ends_with(b" from ");
+        if is_change && self.haystack[end..self.end].starts_with(b" to ") {
+            let at = end + b" to ".len();
+            self.text(at, value::bare_end(self.haystack, at, self.end, bridge.joint, false), bridge.joint, None);
+        }
+    }
+
+    /// What is taken where there is no value: `process.env.KEY || "…"`.
+    fn fallback(&mut self, bridge: &Bridge, end: usize) {
+        let or = bridge::skip_blanks(self.haystack, end, self.end);
+        let rest = &self.haystack[or..self.end];
+        if bridge.joint != Joint::Assign || !(rest.starts_with(b"||") || rest.starts_with(b"??")) {
+            return;
+        }
+        if let Some(open) = quote::at(self.haystack, bridge::skip_blanks(self.haystack, or + 2, self.end), self.end) {
+            let limit = self.limit(open.end);
+            let close = quote::close(self.haystack, &open, limit).unwrap_or(limit);
+            self.text(open.end, close, bridge.joint, Some(Form::Bracket));
+        }
+    }
+
+    /// The quote that opens the new value where a difference is printed: `"old" -> "new"`.
+    fn changed_to(&self, open: &Quote, close: usize) -> Option<Quote> {
+        let behind = quote::at(self.haystack, close, self.end)?.end;
+        let arrow = bridge::skip_blanks(self.haystack, behind, self.end);
+        const ARROWS: [&[u8]; 4] = [b"->", b"-\\u003e", b"=>", b"to "];
+        let arrow = arrow + ARROWS.iter().find(|mark| self.haystack[arrow..self.end].starts_with(mark))?.len();
+        let next = quote::at(self.haystack, bridge::skip_blanks(self.haystack, arrow, self.end), self.end)?;
+        (next.spelling == open.spelling && next.level == open.level).then_some(next)
     }
 
     /// A value whose bounds are known: left, masked whole, or handed to the grammar of its key.
@@ -322,6 +431,8 @@ impl Site<'_> {
             authorization::mask_credential(self, behind, self.end, bridge.joint, None);
         } else {
             self.text(at, end, bridge.joint, None);
+            self.bare_change(bridge, at, end);
+            self.fallback(bridge, end);
         }
         // `Token{password=…}` is no value, but what stands in it may be one.
         let opened = self.spans.len() == found && self.haystack[at..end].contains(&b'{');
@@ -333,6 +444,15 @@ impl Site<'_> {
         let unsure = matches!(bridge.joint, Joint::Nothing | Joint::Cell | Joint::Prose | Joint::Flag);
         let prose = self.spans.len() == found && unsure;
         if opened || prose { Beside::Nothing } else { Beside::Value(end) }
+    }
+
+    /// What stands in `<…>` or `{…}` where it is no name of something to be filled in.
+    fn enclosed(&self, bridge: &Bridge, at: usize) -> Option<Range<usize>> {
+        let close = if self.haystack[at] == b'<' { b'>' } else { b'}' };
+        let rest = &self.haystack[at + 1..self.end.min(at + 1 + value::MAX_RANDOM)];
+        let inner = &rest[..memchr::memchr(close, rest)?];
+        let random = matches!(bridge.joint, Joint::Assign | Joint::Colon) && value::looks_random(inner);
+        (random && !self.forms.stand_in(inner)).then_some(at + 1..at + 1 + inner.len())
     }
 
     /// Whether the key is a quoted one before a colon, so that what follows without quotes is a number or a word of JSON.
@@ -472,6 +592,12 @@ impl Site<'_> {
         let outer = self.haystack[line..self.key.start].iter().take_while(|&&byte| byte == b' ').count();
         Beside::NextLines(Pending::YamlBlock { indent, outer, strangers: 0 })
     }
+}
+
+/// What stands before a quote, with its backslashes, that ends `head`.
+fn without_quote(head: &[u8]) -> Option<&[u8]> {
+    let head = head.strip_suffix(b"\"").or_else(|| head.strip_suffix(b"'"))?;
+    Some(&head[..head.len() - head.iter().rev().take_while(|byte| **byte == b'\\').count()])
 }
 
 /// Whether `head` ends in `name:` or `"key": "`: what follows is the name of a pair whose value stands on the next line.

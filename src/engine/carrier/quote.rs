@@ -84,6 +84,8 @@ fn escaped(haystack: &[u8], at: usize) -> Option<Quote> {
             let spelling = unicode_quote(&haystack[behind..])?;
             quote(behind + 5, spelling, unicode_level(slashes))
         }
+        // nginx escapes so.
+        b'x' if slashes == 1 && haystack[behind..].starts_with(b"x22") => quote(behind + 3, Spelling::Encoded, 0),
         _ => None,
     }
 }
@@ -190,7 +192,13 @@ fn close_double(haystack: &[u8], open: &Quote, end: usize) -> Option<usize> {
     let mut at = open.end;
     while let Some(next) = memchr2(b'"', b'\\', &haystack[at..end]).map(|next| at + next) {
         if haystack[next] == b'"' {
-            return Some(next);
+            match goes_on(haystack, open, next, end) {
+                Some(behind) => {
+                    at = behind;
+                    continue;
+                }
+                None => return Some(next),
+            }
         }
         let slashes = haystack[next..end].iter().take_while(|&&byte| byte == b'\\').count();
         let behind = next + slashes;
@@ -207,6 +215,20 @@ fn close_double(haystack: &[u8], open: &Quote, end: usize) -> Option<usize> {
         at = (behind + 1).min(end);
     }
     None
+}
+
+/// Where the text goes on behind a `"` that is its own: doubled, as in CSV and SQL, or behind the backtick of PowerShell, and
+/// glued to more.
+fn goes_on(haystack: &[u8], open: &Quote, at: usize, end: usize) -> Option<usize> {
+    if open.level > 0 || at == open.end {
+        return None;
+    }
+    let len = match haystack[at - 1] {
+        b'`' => 1,
+        _ if haystack[..end].get(at + 1) == Some(&b'"') => 2,
+        _ => return None,
+    };
+    haystack[..end].get(at + len).filter(|byte| byte.is_ascii_alphanumeric()).map(|_| at + len)
 }
 
 /// `'` closes only before a delimiter, so that `it's` and the shell's `'"'"'` do not.

@@ -5,10 +5,10 @@ use super::quote;
 use crate::engine::byteset::ByteSet;
 use crate::engine::pattern::{TOKEN_BYTES, ends_escape};
 
-/// Bytes that always end a bare value: blanks, controls, `"`, `` ` ``, `<`, `>`.
-const ENDS: ByteSet = ByteSet::from_bytes(b"\"`<> \x7f").with_range(0, 0x1f);
+/// Bytes that always end a bare value: blanks, controls, `"`, `>`.
+const ENDS: ByteSet = ByteSet::from_bytes(b"\"> \x7f").with_range(0, 0x1f);
 /// Bytes that end it or not, depending on what follows. Everything else is the value's.
-const ASKS: ByteSet = ByteSet::from_bytes(b"'&,;|)]}([{\\%#^\xc2\xe2\xef");
+const ASKS: ByteSet = ByteSet::from_bytes(b"'`<&,;|)]}([{\\%#^\xc2\xe2\xef");
 
 /// The end of the bare value that begins at `start`.
 pub(crate) fn bare_end(haystack: &[u8], start: usize, end: usize, joint: Joint, query: bool) -> usize {
@@ -30,6 +30,8 @@ pub(crate) fn bare_end(haystack: &[u8], start: usize, end: usize, joint: Joint, 
                     }
                     None => break,
                 },
+                b'<' if is_bracket(&haystack[start..at], &haystack[at + 1..end]) => break,
+                b'<' => {}
                 _ if stops(haystack, at, end, joint, query) => break,
                 _ => {}
             }
@@ -84,13 +86,29 @@ fn stops(haystack: &[u8], at: usize, end: usize, joint: Joint, query: bool) -> b
         b',' | b';' | b'|' => next.is_none_or(|b| b" \t\r\n\"'{[(\\".contains(&b)) || is_param(rest),
         b')' | b']' | b'}' => next.is_none_or(|b| !b.is_ascii_alphanumeric() && !b"_-+=/~@#$%^!*".contains(&b)),
         b'%' => matches!(joint, Joint::EncodedAssign(times) if encoded_end(text, times)),
-        b'#' => query || text.starts_with(b"#033["),
+        // Controls as rsyslog writes them: tab, newline, carriage return, the beginning of a colour.
+        b'#' => query || [&b"#011"[..], b"#012", b"#015", b"#033["].iter().any(|control| text.starts_with(control)),
+        b'`' => !rest.first().is_some_and(u8::is_ascii_alphanumeric),
         b'^' => text.starts_with(b"^[["),
         _ => {
             quote::at(haystack, at, end).is_some()
                 || ["\u{ff0c}", "\u{ff1b}"].iter().any(|mark| text.starts_with(mark.as_bytes()))
         }
     }
+}
+
+/// Whether a `<` before `rest` is a bracket and none of a password's letters: behind a word, as in `Option<T>`, or where a tag
+/// begins.
+fn is_bracket(value: &[u8], rest: &[u8]) -> bool {
+    let opaque = value.len() >= 6 && looks_opaque(&value[..value.len().min(64)]);
+    !opaque || !rest.first().is_some_and(u8::is_ascii_alphanumeric) || begins_tag(rest)
+}
+
+/// Whether a tag begins with this name: `br>`, `span class=`, `br/>`.
+fn begins_tag(rest: &[u8]) -> bool {
+    let name = rest.iter().take(16).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let digit = rest.get(name).is_some_and(u8::is_ascii_digit);
+    name > 0 && matches!(rest.get(name + usize::from(digit)), None | Some(b'>' | b'/' | b' ' | b':'))
 }
 
 /// A delimiter encoded as often as the operator was: `&`, blank, quotes, `;`, line ends, `}`, `,`.
@@ -223,7 +241,8 @@ fn is_blank(value: &[u8]) -> bool {
     ];
     const LONGEST: usize = 10;
     let is_word = || WORDS.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()));
-    if value.is_empty() || (value.len() <= LONGEST && is_word()) {
+    let is_mark = |byte: &u8| byte.is_ascii_punctuation();
+    if value.is_empty() || (value.len() <= LONGEST && is_word()) || value.len() <= 2 && value.iter().all(is_mark) {
         return true;
     }
     let first = value[0];
