@@ -55,6 +55,8 @@ golden!(
     tables_are_read_by_the_names_of_their_columns,
     a_value_is_found_however_it_is_said,
     a_value_is_found_in_what_languages_make_of_it,
+    values_that_stand_beside_more_are_found_and_nothing_else,
+    a_private_key_behind_a_name_is_found_behind_any_prefix,
 );
 
 /// A token whose rule knows it anywhere.

@@ -76,7 +76,8 @@ pub(super) fn mask(site: &mut Site<'_>, start: usize, end: usize, joint: Joint, 
     let Some(behind) = behind.filter(|_| known || is_word(scheme)) else {
         return single(site, start, end, joint, quoted);
     };
-    if is_listed(&WITH_PARAMETERS, scheme) && has_parameters(&site.haystack[behind..end]) {
+    let rest = &site.haystack[behind..end];
+    if (is_listed(&WITH_PARAMETERS, scheme) || begins_quoted_parameter(rest)) && has_parameters(rest) {
         return parameters(site, behind, end);
     }
     if known || quoted.is_some() {
@@ -190,6 +191,13 @@ fn is_listed(list: &[&[u8]], name: &[u8]) -> bool {
 fn has_parameters(text: &[u8]) -> bool {
     let assigns = |name: Range<usize>| text.get(name.end + 1).is_some_and(|byte| *byte != b'=' && *byte != b' ');
     next_parameter(text, 0).is_some_and(assigns)
+}
+
+/// Whether text begins with `name="`, as the parameters of any scheme may: `Token token="…"`.
+fn begins_quoted_parameter(text: &[u8]) -> bool {
+    let name = SCHEME_BYTES.run(&text[..text.len().min(40)]);
+    let behind = text[name..].strip_prefix(b"=").unwrap_or_default();
+    name > 0 && quote::at(behind, 0, behind.len()).is_some()
 }
 
 /// The next `name=` at or behind `from`: the name's range.

@@ -3,6 +3,7 @@
 
 use super::quote::{self, Quote};
 use super::sentence::{COPULAS, label, said_of_quoted, set_to, told};
+use super::tag::{is_tag_name, tag, tag_open_before};
 use super::value;
 use std::ops::Range;
 
@@ -261,6 +262,7 @@ pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -
         {
             found(skip_blanks(haystack, at + 4, end), Joint::List)
         }
+        b';' if key_quote.is_some() => serialized(haystack, at, end).and_then(|at| found(at, Joint::Pair)),
         b',' if key_quote.is_some() => list(haystack, start, at, end).and_then(|(at, joint)| found(at, joint)),
         b'>' | b'<' | b'\\' | b'&' => match tag(haystack, start, at, end, key_quote) {
             Some(text) => found(text, Joint::Tag),
@@ -286,7 +288,7 @@ pub(crate) fn cross(haystack: &[u8], start: usize, key_end: usize, end: usize) -
                 None => prose(haystack, start, at, end).and_then(|(at, joint)| found(at, joint)),
             }
         }
-        _ if key_quote.is_some() && at > behind => attribute(haystack, at, end)
+        _ if key_quote.is_some() && at > behind => attribute(haystack, start, at, end)
             .and_then(|at| found(at, Joint::Pair))
             .or_else(|| quote::at(haystack, at, end).and_then(|_| found(at, Joint::Prose)))
             .or_else(|| said_of_quoted(haystack, at, end).and_then(|at| found(at, Joint::Prose))),
@@ -406,6 +408,16 @@ fn operator(
     if *text == b":" && starts(haystack, at + 1, end, b"//") {
         return None;
     }
+    // `token->hash($x)` is a member, and what a call is made of.
+    if *text == b"->" && at + 2 < end {
+        let name =
+            haystack[at + 2..end].iter().take(64).take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+        let digits = haystack[at + 2..at + 2 + name].iter().any(u8::is_ascii_digit);
+        let behind = haystack[..end].get(at + 2 + name);
+        if name > 0 && !digits && behind.is_none_or(|byte| b" (;,).-\n\r\t[".contains(byte)) {
+            return None;
+        }
+    }
     // `(token: &mut Token) -> bool` returns something.
     if *text == b"->" && haystack[key_start..at].trim_ascii_end().ends_with(b")") {
         return None;
@@ -437,7 +449,8 @@ const MIN_COLONS: usize = 3;
 fn names_resource(haystack: &[u8], key_start: usize) -> bool {
     let head = &haystack[key_start.saturating_sub(96)..key_start];
     match head.last() {
-        Some(b'/') => true,
+        // A switch of Windows is none: `app.exe /password:…`.
+        Some(b'/') => !matches!(head.len().checked_sub(2).map(|at| head[at]), Some(b' ' | b'"')),
         Some(b':') => {
             let name = head.iter().rev().take_while(|byte| !byte.is_ascii_whitespace() && !b"\"'=".contains(byte));
             name.filter(|byte| **byte == b':').count() >= MIN_COLONS
@@ -465,6 +478,7 @@ fn list(haystack: &[u8], start: usize, comma: usize, end: usize) -> Option<(usiz
         return Some((value, joint));
     }
     let at = if starts(haystack, at, end, b"<<") { at + 2 } else { at };
+    let at = at + usize::from(starts(haystack, at, end, b"b'") || starts(haystack, at, end, b"b\""));
     let open = quote::at(haystack, at, end)?;
     // A longer string is no field's name.
     let Some(close) = quote::close(haystack, &open, end.min(open.end + 4096)) else { return Some((at, joint)) };
@@ -475,6 +489,14 @@ fn list(haystack: &[u8], start: usize, comma: usize, end: usize) -> Option<(usiz
         return names_value(&haystack[open.end..close]).then_some((value, Joint::Pair));
     }
     Some((at, joint))
+}
+
+/// `s:8:"key";s:10:"value"` of PHP: where the value's quote is.
+fn serialized(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
+    let rest = haystack[at..end].strip_prefix(b";s:")?;
+    let digits = rest.iter().take(8).take_while(|byte| byte.is_ascii_digit()).count();
+    let value = at + 3 + digits + 1;
+    (digits > 0 && rest.get(digits) == Some(&b':') && quote::at(haystack, value, end).is_some()).then_some(value)
 }
 
 /// `{"stringValue":"…"}`: a text in OTLP's JSON. Returns where its quote is.
@@ -496,7 +518,7 @@ fn any_value(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
 }
 
 /// Blanks and line ends that were escaped into a string.
-fn skip_space(haystack: &[u8], at: usize, end: usize) -> usize {
+pub(super) fn skip_space(haystack: &[u8], at: usize, end: usize) -> usize {
     let mut at = skip_blanks(haystack, at, end);
     while at < end && haystack[at] == b'\\' {
         let slashes = haystack[at..end].iter().take_while(|&&byte| byte == b'\\').count();
@@ -545,13 +567,18 @@ fn term(haystack: &[u8], comma: usize, end: usize) -> Option<usize> {
 }
 
 /// `name="key" value="…"`, `key: "key" value: "…"`: the next attribute of a tag, the next field of a message.
-fn attribute(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
+fn attribute(haystack: &[u8], start: usize, at: usize, end: usize) -> Option<usize> {
     const NAME: ByteSet = ByteSet::from_bytes(b"_-:").with_range(b'a', b'z').with_range(b'A', b'Z');
     let name = &haystack[at..at + NAME.run(&haystack[at..end.min(at + 32)])];
     let len = name.strip_suffix(b":").unwrap_or(name).len();
     let value = at + len + 1;
     let operator = starts(haystack, at + len, end, b"=") || starts(haystack, at + len, end, b":");
     let value = skip_blanks(haystack, value, end);
+    // auditd: `a1="--token" a2="…"`.
+    let numbered = name == b"a" && haystack[at + 1..end].iter().take_while(|byte| byte.is_ascii_digit()).count() == 1;
+    if numbered && haystack[start] == b'-' && starts(haystack, at + 2, end, b"=") {
+        return quote::at(haystack, at + 3, end).map(|_| at + 3);
+    }
     let named = len > 0 && operator && names_value(&haystack[at..at + len]);
     (named && quote::at(haystack, value, end).is_some()).then_some(value)
 }
@@ -595,66 +622,6 @@ fn skip_types(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
     let first = word(at)?;
     let behind = word(first).unwrap_or(first);
     quote::at(haystack, behind, end).map(|_| behind)
-}
-
-/// Text behind a tag: `<key>value`, `name="key">value`, `<key>name</key><value>value`.
-fn tag(haystack: &[u8], start: usize, at: usize, end: usize, key_quote: Option<Quote>) -> Option<usize> {
-    let opened =
-        [&b"<"[..], b"\\u003c", b"\\u003C", b"&lt;", b"%3C", b":"].iter().any(|mark| haystack[..start].ends_with(mark));
-    if opened && matches!(haystack[..end].get(at), Some(b' ' | b'\t')) {
-        // Attributes: the text begins behind the tag's own end.
-        let text = tag_end(haystack, at, end)?;
-        return (!haystack[at..text].contains(&b'<') && haystack[text - 2] != b'/').then_some(text);
-    }
-    if let Some(len) = closer(haystack, at, end) {
-        return (opened || key_quote.is_some()).then_some(at + len);
-    }
-    // `</key>` and what follows up to the next tag's `>`.
-    let name = at + opener(haystack, at, end)?;
-    if haystack[..end].get(name) != Some(&b'/') {
-        return None;
-    }
-    let behind = tag_end(haystack, name, end)?;
-    let next = skip_space(haystack, behind, end);
-    let next = next + opener(haystack, next, end)?;
-    (haystack[..end].get(next) != Some(&b'/')).then(|| tag_end(haystack, next, end)).flatten()
-}
-
-/// Whether the key is the name of a tag, perhaps behind a namespace: `<soap:Password`.
-fn is_tag_name(haystack: &[u8], start: usize) -> bool {
-    let head = &haystack[start.saturating_sub(24)..start];
-    let prefix = head.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b':').count();
-    head[..head.len() - prefix].ends_with(b"<")
-}
-
-fn opener(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
-    [&b"<"[..], b"\\u003c", b"\\u003C", b"&lt;"]
-        .iter()
-        .find(|mark| starts(haystack, at, end, mark))
-        .map(|mark| mark.len())
-}
-
-fn closer(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
-    [&b">"[..], b"\\u003e", b"\\u003E", b"&gt;"]
-        .iter()
-        .find(|mark| starts(haystack, at, end, mark))
-        .map(|mark| mark.len())
-}
-
-/// The spelling of `<` that goes with the `>` right before `at`.
-fn tag_open_before(haystack: &[u8], at: usize) -> &'static [u8] {
-    let head = &haystack[..at];
-    match head {
-        _ if head.ends_with(b"\\u003e") => b"\\u003c",
-        _ if head.ends_with(b"\\u003E") => b"\\u003C",
-        _ if head.ends_with(b"&gt;") => b"&lt;",
-        _ => b"<",
-    }
-}
-
-/// One past the `>` of a tag whose name begins at `at`.
-fn tag_end(haystack: &[u8], at: usize, end: usize) -> Option<usize> {
-    (at..end.min(at + 64)).find_map(|at| closer(haystack, at, end).map(|len| at + len))
 }
 
 /// `key is value`, `key "value"`, `--key value`.

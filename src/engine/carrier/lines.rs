@@ -45,6 +45,11 @@ pub(crate) enum Pending {
     Element,
     /// The value of an array's item as PHP's `var_dump` prints it, on the line behind its key: `string(12) "…"`.
     Dump,
+    /// Strings, each on a line of its own.
+    Items {
+        /// Whether there is but one: its key announced it.
+        one: bool,
+    },
     /// The values of a table's column.
     Column(table::Column),
     /// The body of a form part (RFC 7578), behind an empty line.
@@ -100,6 +105,7 @@ impl LineState {
             Pending::Element => element(haystack, line),
             Pending::PairValue => pair_value(haystack, line),
             Pending::Dump => dump(haystack, line),
+            Pending::Items { .. } => item(haystack, line),
             Pending::Column(column) => column.value(haystack, line),
             Pending::Multipart { .. } => self.multipart(haystack, line),
         };
@@ -115,20 +121,31 @@ impl LineState {
             let form = if bare { Form::Bare } else { Form::Bracket };
             spans.push(Span { start: masked.start, end: masked.end, rule: self.rule, form, why: Why::Grammar });
         }
-        self.lines < MAX_LINES && !matches!(self.pending, Pending::PairValue | Pending::Dump)
+        self.lines < MAX_LINES
+            && !matches!(self.pending, Pending::PairValue | Pending::Dump | Pending::Items { one: true })
     }
 
     /// What of the line belongs to an armoured body: an empty range for a line that passes, `None` at the end.
     fn armour(&mut self, haystack: &[u8], line: Range<usize>) -> Option<Range<usize>> {
         let Pending::Armour { first, full, strangers } = self.pending else { return None };
-        let prefix = prefix_len(&self.prefix, &haystack[line.clone()]);
+        let mut prefix = prefix_len(&self.prefix, &haystack[line.clone()]);
+        // What stands before BEGIN may be a name: `web-1 | KEY=-----BEGIN`. Then the first line of the body says the prefix.
+        if first && prefix.is_none() {
+            let text = &haystack[line.clone()];
+            let end = memchr::memmem::find(&text[..text.len().min(MAX_PREFIX)], b"-----END");
+            let body = end.or_else(|| long_run(text)).filter(|&at| self.prefix.starts_with(&shape_of(&text[..at])));
+            if let Some(body) = body {
+                self.prefix = shape_of(&text[..body]).into();
+                prefix = Some(body);
+            }
+        }
         let start = line.start + prefix.unwrap_or(0);
         let rest = &haystack[start..line.end];
         // Another writer's END closes another writer's key.
         if prefix.is_some() && memchr::memmem::find(&rest[..rest.len().min(64)], b"-----END").is_some() {
             return None;
         }
-        let body = body_of(rest, full).map(|body| start + body.start..start + body.end);
+        let body = body_of(rest, full && prefix.is_some()).map(|body| start + body.start..start + body.end);
         let announced =
             (first && prefix.is_some() && body.is_none()).then(|| start..first_line_end(haystack, start, line.end));
         let announced =
@@ -189,16 +206,25 @@ fn element(haystack: &[u8], line: Range<usize>) -> Option<Range<usize>> {
     word.then(|| start..start + value.len())
 }
 
+/// The string that is all of a line but for what stands between items: `"…",`.
+fn item(haystack: &[u8], line: Range<usize>) -> Option<Range<usize>> {
+    let start = line.end - haystack[line.clone()].trim_ascii_start().len();
+    let open = quote::at(haystack, start, line.end)?;
+    let close = quote::close(haystack, &open, line.end)?;
+    let behind = haystack[quote::at(haystack, close, line.end)?.end..line.end].trim_ascii();
+    (behind.len() <= 2 && behind.iter().all(|byte| b",);".contains(byte))).then_some(open.end..close)
+}
+
 /// The value in `value: …`, `"value": "…"`, `<value>…</value>`; `None` when the line is another field's.
 fn pair_value(haystack: &[u8], line: Range<usize>) -> Option<Range<usize>> {
     let text = &haystack[line.clone()];
     if text.trim_ascii_start().starts_with(b"<") {
         return element_value(haystack, line);
     }
-    let lead = text.iter().take_while(|byte| b" \t\"'".contains(byte)).count();
+    let lead = text.iter().take_while(|byte| b" \t+~-\"'".contains(byte)).count();
     let name = text[lead..].iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
     let colon = lead + name + text[lead + name..].iter().take_while(|byte| b"\"' ".contains(byte)).count();
-    if !bridge::names_value(&text[lead..lead + name]) || text.get(colon) != Some(&b':') {
+    if !bridge::names_value(&text[lead..lead + name]) || !matches!(text.get(colon), Some(b':' | b'=')) {
         return None;
     }
     let start = bridge::skip_blanks(haystack, line.start + colon + 1, line.end);
@@ -262,6 +288,22 @@ fn body_of(text: &[u8], full: bool) -> Option<Range<usize>> {
     let short = full && len > 0 && armour::looks_like_tail(body);
     (ends && (len >= MIN_BODY || short)).then_some(lead..lead + len)
 }
+
+/// Where in a line the run of base64 begins that is as long as the lines of a body are.
+fn long_run(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while at < text.len() {
+        let len = BASE64.run(&text[at..]);
+        if len >= MIN_LONG_RUN && body_of(&text[at..], false).is_some() {
+            return Some(at);
+        }
+        at += len + 1;
+    }
+    None
+}
+
+/// The lines of a body are 64 or 76 long, and of the shortest key its only one.
+const MIN_LONG_RUN: usize = 60;
 
 /// `Proc-Type: 4,ENCRYPTED` and its kin.
 fn is_armour_header(text: &[u8]) -> bool {

@@ -11,9 +11,11 @@ mod object;
 mod quote;
 mod sentence;
 pub(crate) mod table;
+mod tag;
 mod userinfo;
 mod value;
 mod walked;
+mod wrapper;
 
 use std::ops::Range;
 
@@ -114,6 +116,9 @@ impl Site<'_> {
             }
             return self.element_text(&bridge);
         }
+        if value::is_remark(&self.haystack[at..self.end]) || self.is_lookup(at) || self.closes_label(&bridge, at) {
+            return Beside::Nothing;
+        }
         if let Some(open) = quote::at(self.haystack, at, self.end) {
             if bridge.key_quote.is_none() && quote::closes_string(self.haystack, &open, self.end) {
                 return Beside::Nothing;
@@ -122,7 +127,15 @@ impl Site<'_> {
         }
         match self.haystack[..self.end].get(at) {
             None if self.haystack[..self.end].trim_ascii_end().ends_with(b"]=>") => Beside::NextLines(Pending::Dump),
+            None if bridge.key_quote.is_some() && bridge.joint == Joint::Colon => {
+                Beside::NextLines(Pending::Items { one: true })
+            }
             None => Beside::Nothing,
+            Some(b'[' | b'S' | b'O')
+                if matches!(self.haystack[at..self.end].trim_ascii_end(), b"[" | b"Some(" | b"Ok(") =>
+            {
+                Beside::NextLines(Pending::Items { one: self.haystack[at] != b'[' })
+            }
             Some(b'[' | b'{') if self.key.value == KeyValue::Random => Beside::Nothing,
             Some(b'<' | b'{')
                 if self.key.value == KeyValue::Secret
@@ -176,6 +189,10 @@ impl Site<'_> {
         if rest == b"\"" && named {
             return Beside::NextLines(Pending::Multipart { in_body: false });
         }
+        // An argument, and the next one on the next line.
+        if self.haystack[self.key.start] == b'-' && matches!(rest, b"\"," | b"',") && self.begins_line(1) {
+            return Beside::NextLines(Pending::Items { one: true });
+        }
         let ends = matches!(rest, b"" | b"\"" | b"'" | b"\"," | b"'," | b",");
         let element = rest.starts_with(b"</") && rest.ends_with(b">") && head.ends_with(b">");
         if ends && names_a_name(head) || element && names_in_element(head) {
@@ -207,50 +224,6 @@ impl Site<'_> {
             Column::Whole(rows) => self.add(rows.start, rows.end, Form::Bare),
         }
         true
-    }
-
-    /// Steps over what may stand before an opening quote: `b'…'`, `$'…'`, `Some("…")`, `SecretStr('…')`, `[]byte("…")`.
-    fn skip_wrapper(&self, at: usize) -> usize {
-        if let Some(open) = self.slice(at).or_else(|| self.constructor(at)) {
-            return open;
-        }
-        let slice = if self.haystack[at..self.end].starts_with(b"[]byte(") { 2 } else { 0 };
-        let rest = &self.haystack[at + slice..self.end];
-        let ident = rest.iter().take(40).take_while(|b| b.is_ascii_alphanumeric() || b"_.$@&: ".contains(b)).count();
-        let quote_at = |offset: usize| quote::at(self.haystack, at + offset, self.end).is_some();
-        if ident > 0 && rest.get(ident) == Some(&b'(') && quote_at(slice + ident + 1) {
-            return at + slice + ident + 1;
-        }
-        let short = rest.iter().take(2).take_while(|b| b"bBrRuUfF$@LNE".contains(b)).count();
-        // Rust's `r#"…"#`.
-        let hashes = rest[short..].iter().take(3).take_while(|&&byte| short > 0 && byte == b'#').count();
-        if short > 0 && quote_at(short + hashes) { at + short + hashes } else { at }
-    }
-
-    /// Where the braces of Go's `[]string{"…"}` open.
-    fn slice(&self, at: usize) -> Option<usize> {
-        let rest = self.haystack[at..self.end].strip_prefix(b"[]")?;
-        let name = rest.iter().take(24).take_while(|b| b.is_ascii_alphanumeric() || b"_.*".contains(b)).count();
-        let open = at + 2 + name;
-        let quoted = quote::at(self.haystack, open + 1, self.end).is_some();
-        (name > 0 && rest.get(name) == Some(&b'{') && quoted).then_some(open)
-    }
-
-    /// Where a quote is behind what only makes something of it, or an address: `Just "…"`, `0x7ffe10 "…"`, `<<"…">>`.
-    fn constructor(&self, at: usize) -> Option<usize> {
-        if self.haystack[at..self.end].starts_with(b"<<") {
-            return quote::at(self.haystack, at + 2, self.end).map(|open| open.start);
-        }
-        const WORDS: [&[u8]; 6] = [b"Just", b"Some", b"Right", b"Ok", b"ConvertTo-SecureString", b"Buffer"];
-        let rest = &self.haystack[at..self.end];
-        let len = rest.iter().take(24).take_while(|byte| !byte.is_ascii_whitespace()).count();
-        let address = rest[..len].strip_prefix(b"0x").is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
-        if !address && !WORDS.contains(&&rest[..len]) {
-            return None;
-        }
-        let option = if rest[len..].starts_with(b" -String ") { 8 } else { 0 };
-        let open = bridge::skip_blanks(self.haystack, at + len + option, self.end);
-        (open > at + len && quote::at(self.haystack, open, self.end).is_some()).then_some(open)
     }
 
     fn quoted(&mut self, bridge: &Bridge, open: &Quote) -> Beside {
@@ -373,7 +346,7 @@ impl Site<'_> {
     /// `PWD=/home/ada`: what sudo and every environment print under the key that elsewhere is a password's.
     fn is_working_directory(&self, value: &[u8]) -> bool {
         let key = &self.haystack[self.key.start..self.key.end];
-        matches!(key, b"PWD" | b"OLDPWD") && value.starts_with(b"/")
+        matches!(key, b"PWD" | b"OLDPWD" | b"pwd") && value.starts_with(b"/")
     }
 
     fn bare_form(&self, start: usize) -> Form {
@@ -420,7 +393,7 @@ impl Site<'_> {
         }
         let (query, found) = (self.is_query(), self.spans.len());
         let end = value::bare_end(self.haystack, at, self.limit(at), bridge.joint, query);
-        let end = if bridge.key_quote.is_none() { self.reach_word(end) } else { end };
+        let end = if bridge.key_quote.is_none() { self.reach_string(bridge, self.reach_word(end)) } else { end };
         let end = match self.key.value {
             KeyValue::Connection if end > at => value::fields_end(self.haystack, at, end, self.end, bridge.joint),
             _ => end,
@@ -472,6 +445,20 @@ impl Site<'_> {
             }
             _ => end,
         }
+    }
+
+    /// Where the value of a variable ends that is one string with its name: `"DB_PASSWORD=two words"`. Other keys stand at the
+    /// beginning of a text too.
+    fn reach_string(&self, bridge: &Bridge, end: usize) -> usize {
+        let name = &self.haystack[self.key.start..self.key.end];
+        let constant = name.contains(&b'_') && name.iter().all(|byte| !byte.is_ascii_lowercase());
+        let Some(mark) = self.key.start.checked_sub(1).filter(|_| constant && bridge.at == self.key.end + 1) else {
+            return end;
+        };
+        let opened = mark.checked_sub(1).is_none_or(|before| b" [,(=\n\t".contains(&self.haystack[before]));
+        let open = quote::at(self.haystack, mark, self.key.start)
+            .filter(|_| opened && self.haystack[end..self.end].starts_with(b" "));
+        open.and_then(|open| quote::close(self.haystack, &open, self.limit(end))).unwrap_or(end).max(end)
     }
 
     fn header_end(&mut self, at: usize) -> usize {
@@ -604,11 +591,12 @@ fn without_quote(head: &[u8]) -> Option<&[u8]> {
 fn names_a_name(head: &[u8]) -> bool {
     let line = memchr::memrchr(b'\n', head).map_or(head, |newline| &head[newline + 1..]);
     let field = line.strip_suffix(b"\"").or_else(|| line.strip_suffix(b"'")).unwrap_or(line).trim_ascii_end();
-    let Some(name) = field.strip_suffix(b":") else { return false };
+    let Some(name) = field.strip_suffix(b":").or_else(|| field.strip_suffix(b"=")) else { return false };
+    let name = name.trim_ascii_end();
     let name = name.strip_suffix(b"\"").unwrap_or(name);
     [&b"name"[..], b"key", b"Name", b"Key"]
         .iter()
-        .any(|word| name.strip_suffix(*word).is_some_and(|before| before.iter().all(|byte| b" \t-\"".contains(byte))))
+        .any(|word| name.strip_suffix(*word).is_some_and(|before| before.iter().all(|byte| b" \t-+~\"".contains(byte))))
 }
 
 /// Whether `head` ends in `<name>` or `<key>`, the name of a pair whose value stands in the element on the next line.
@@ -637,7 +625,11 @@ fn header_end(haystack: &[u8], start: usize, end: usize) -> usize {
             Some(b'"') if in_parameter => in_parameter = false,
             Some(b'"') if at > start && haystack[at - 1] == b'=' => in_parameter = true,
             Some(b'"') | None => return at,
-            Some(b'n' | b'r') if slashes > 0 => return at,
+            Some(b'n' | b'r') if slashes > 0 => {
+                // Wire logs show a line's end so: `[\r][\n]`.
+                let control = haystack[at + slashes + 1..end].starts_with(b"]") && haystack[..at].ends_with(b"[");
+                return at - usize::from(control && at > start);
+            }
             Some(b'\'') if haystack[..end].get(at + slashes + 1).is_none_or(|b| !b.is_ascii_alphanumeric()) => {
                 return at;
             }

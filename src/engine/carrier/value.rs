@@ -111,6 +111,22 @@ fn begins_tag(rest: &[u8]) -> bool {
     name > 0 && matches!(rest.get(name + usize::from(digit)), None | Some(b'>' | b'/' | b' ' | b':'))
 }
 
+/// What stands where a value was withheld or comes from elsewhere: `(sensitive value)`, `[FILTERED]`, `$(openssl rand -hex 16)`,
+/// `function(x) {…`.
+pub(super) fn is_remark(text: &[u8]) -> bool {
+    let word =
+        text.strip_prefix(b"[").map(|inner| inner.iter().take(12).take_while(|b| b.is_ascii_uppercase()).count());
+    if word.is_some_and(|len| len >= 6 && text.get(len + 1) == Some(&b']')) {
+        return true;
+    }
+    if text.starts_with(b"$(") || text.starts_with(b"function(") || text.starts_with(b"function (") {
+        return true;
+    }
+    let Some(inner) = text.strip_prefix(b"(") else { return false };
+    let words = inner.iter().take(40).take_while(|byte| byte.is_ascii_lowercase() || **byte == b' ').count();
+    inner.get(words) == Some(&b')') && inner[..words].contains(&b' ')
+}
+
 /// A delimiter encoded as often as the operator was: `&`, blank, quotes, `;`, line ends, `}`, `,`.
 fn encoded_end(text: &[u8], times: u8) -> bool {
     let mark: &[u8] = if times == 1 { b"%" } else { b"%25" };
@@ -160,6 +176,9 @@ fn trim_sentence(haystack: &[u8], start: usize, mut end: usize) -> usize {
     if is_shown_prefix(&haystack[start..end]) {
         return end;
     }
+    // Wire logs show a line's end so: `[\r][\n]`.
+    let control = haystack[end..].starts_with(b"\\r]") || haystack[end..].starts_with(b"\\n]");
+    end -= usize::from(control && end > start && haystack[end - 1] == b'[');
     while end > start && matches!(haystack[end - 1], b'.' | b',' | b';' | b':') {
         end -= 1;
     }
@@ -211,7 +230,7 @@ fn is_number(value: &[u8]) -> bool {
 
 /// Text that is no secret whatever key it stands under.
 fn is_blank(value: &[u8]) -> bool {
-    const WORDS: [&str; 26] = [
+    const WORDS: [&str; 29] = [
         "true",
         "false",
         "null",
@@ -234,6 +253,9 @@ fn is_blank(value: &[u8]) -> bool {
         "missing",
         "<none>",
         "(none)",
+        "(redacted)",
+        "(hidden)",
+        "(unset)",
         "[filtered]",
         "[redacted]",
         "redacted",
