@@ -93,13 +93,13 @@ pub(crate) struct KeyLiteral {
 pub(crate) const KEY_BYTES: ByteSet =
     ByteSet::from_bytes(b"_.-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 /// What may stand right behind a short key word: an operator, a closing mark, or more key.
-const BEHIND_SHORT: ByteSet = ByteSet::from_bytes(b"=:\"'\\])>_-%&").with_range(b'A', b'Z').with_range(b'0', b'9');
+const BEHIND_SHORT: ByteSet = ByteSet::from_bytes(b"=:\"'`\\])}>_-%&\n\t").with_range(b'A', b'Z').with_range(b'0', b'9');
 /// What may stand right behind any other: not more of a longer word (`tokenize`, `secretary`) but for a plural, and no path.
 const BEHIND_WORD: ByteSet = ByteSet::EMPTY.with_range(0, b'.').with_range(b'0', b'`').with(b's').with_range(b'{', 255);
 /// The same for a word that must end its key.
 const BEHIND_LAST: ByteSet = ByteSet::from_bytes(b"=:\"'\\])>_-%&");
 /// What may stand behind a short key word and a blank.
-const BEHIND_BLANK: ByteSet = ByteSet::from_bytes(b"=:\"'");
+const BEHIND_BLANK: ByteSet = ByteSet::from_bytes(b"=:\"' |");
 
 impl Keys {
     /// The table of the rules of `set`, and the literals to look for.
