@@ -93,7 +93,8 @@ pub(crate) struct KeyLiteral {
 pub(crate) const KEY_BYTES: ByteSet =
     ByteSet::from_bytes(b"_.-").with_range(b'a', b'z').with_range(b'A', b'Z').with_range(b'0', b'9');
 /// What may stand right behind a short key word: an operator, a closing mark, or more key.
-const BEHIND_SHORT: ByteSet = ByteSet::from_bytes(b"=:\"'`\\])}>_-%&\n\t").with_range(b'A', b'Z').with_range(b'0', b'9');
+const BEHIND_SHORT: ByteSet =
+    ByteSet::from_bytes(b"=:\"'`\\])}>_-%&\n\t").with_range(b'A', b'Z').with_range(b'0', b'9');
 /// What may stand right behind any other: not more of a longer word (`tokenize`, `secretary`) but for a plural, and no path.
 const BEHIND_WORD: ByteSet = ByteSet::EMPTY.with_range(0, b'.').with_range(b'0', b'`').with(b's').with_range(b'{', 255);
 /// The same for a word that must end its key.
